@@ -1,0 +1,475 @@
+"""The trace: one backward pass, frozen into columns that a browser can replay.
+
+Nothing in here knows a library. The recorder fills a `TraceBuilder`; what comes out is a `Trace`,
+immutable and checked, that turns into plain JSON and back (docs/trace.md describes each column).
+Arrays never enter the trace: a `Value` keeps the first few elements and honest statistics.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+
+__all__ = [
+    "PREVIEW",
+    "SCHEMA",
+    "Edges",
+    "Nodes",
+    "Number",
+    "Sources",
+    "Steps",
+    "Trace",
+    "TraceBuilder",
+    "Value",
+    "clean",
+    "preview",
+]
+
+SCHEMA = 1
+PREVIEW = 64  # elements of an array that a trace shows; the rest is statistics
+NAME_LENGTH = 80  # longer names from the user are cut, so that no box outgrows the screen
+TEXT_LENGTH = 240  # the same for source lines and sentences
+
+NODE_KINDS = ("leaf", "accumulate", "op", "root")
+STEP_KINDS = ("seed", "vjp", "accumulate", "free")
+
+Number = int | float | str
+
+# What no HTML, SVG or XML may hold: control characters and halves of surrogate pairs.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def clean(text: object, length: int = NAME_LENGTH) -> str:
+    """Return `text` as a string any page can show: no control characters, not overlong.
+
+    >>> clean("loss")
+    'loss'
+    >>> clean("x" * 100, 5)
+    'xxxx…'
+    """
+    shown = _UNPRINTABLE.sub("\ufffd", str(text))
+    return shown if len(shown) <= length else shown[: length - 1] + "…"
+
+
+def number(x: object) -> Number:
+    """Return one element as JSON can hold it: NaN, infinities, complex and bool become text.
+
+    float32 and float16 keep the digits they have, instead of the longer ones of their float64.
+
+    >>> number(np.float32(0.1)), number(float("-inf")), number(1 + 2j), number(2**60)
+    (0.1, '-inf', '1+2j', '1152921504606846976')
+    """
+    if isinstance(x, (float, np.floating)):
+        decimal = x if type(x) is float else float(str(x))
+        return decimal if math.isfinite(decimal) else str(decimal)
+    if isinstance(x, (bool, np.bool_)):
+        return str(bool(x))
+    if isinstance(x, (int, np.integer)):
+        whole = int(x)
+        return whole if abs(whole) <= 2**53 else str(whole)  # JavaScript's exact integers end here
+    if isinstance(x, (complex, np.complexfloating)):
+        return f"{x.real:.9g}{x.imag:+.9g}j"
+    return str(x)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a trace keeps of one array: shape, dtype, its first elements, and statistics.
+
+    `min`, `max`, `mean` and `norm` are over the elements that are not NaN, in float64, so that a
+    float16 array does not overflow in them; they are None where they say nothing: for an empty
+    array, for bools, and the order of complex numbers. `nan` and `inf` count what they are named.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    data: tuple[Number, ...]
+    size: int
+    min: Number | None = None
+    max: Number | None = None
+    mean: Number | None = None
+    norm: Number | None = None
+    nan: int = 0
+    inf: int = 0
+
+
+def preview(array: np.ndarray[Any, Any], dtype: str | None = None, limit: int = PREVIEW) -> Value:
+    """Return the `Value` of `array`; its statistics take one pass in blocks and no full copy.
+
+    `dtype` names the library's dtype where NumPy has none of that name (bfloat16).
+
+    >>> preview(np.array([1.0, np.nan, -3.0])).min
+    -3.0
+    >>> preview(np.zeros((0, 3))).mean is None
+    True
+    """
+    name = dtype or array.dtype.name
+    # flat[:k] copies k elements whatever the memory layout; reshape(-1) could copy them all
+    head = array.flat[:limit] if array.ndim else array.reshape(1)[:limit]
+    exact = head.tolist() if head.dtype.itemsize >= 8 and head.dtype.kind == "f" else head
+    data = tuple(number(x) for x in exact)
+    if array.size == 0 or array.dtype.kind not in "iufc":
+        return Value(array.shape, name, data, array.size)
+    return Value(array.shape, name, data, array.size, *_statistics(array))
+
+
+Statistics = tuple[Number | None, Number | None, Number | None, Number | None, int, int]
+
+
+def _statistics(array: np.ndarray[Any, Any]) -> Statistics:
+    """min, max, mean, norm, NaN count and inf count of a numeric array that is not empty."""
+    if array.dtype.kind == "c":
+        return _complex_statistics(array)
+    if array.size == 1:  # most values of a long scalar graph; six times faster than a pass
+        x = array.item()
+        if math.isfinite(x):
+            shown = number(array.flat[0])
+            return shown, shown, shown, number(abs(x)) if x < 0 else shown, 0, 0
+    nan, inf, low, high = 0, 0, math.inf, -math.inf
+    total, squares = 0.0, 0.0
+    with np.errstate(all="ignore"):  # inf - inf and overflow are answers here, not surprises
+        for block in _blocks(array):
+            low, high = min(low, float(np.fmin.reduce(block))), max(high, np.fmax.reduce(block))
+            block_sum, block_squares = float(np.add.reduce(block)), float(np.dot(block, block))
+            if not math.isfinite(block_squares):
+                missing = np.isnan(block)
+                nan += int(np.count_nonzero(missing))
+                inf += int(np.count_nonzero(np.isinf(block)))
+                block = block[~missing]
+                block_sum, block_squares = float(np.add.reduce(block)), float(np.dot(block, block))
+            total, squares = total + block_sum, squares + block_squares
+    if nan == array.size:
+        return "nan", "nan", "nan", "nan", nan, inf
+    count = array.size - nan
+    mean, norm = total / count, math.sqrt(squares)
+    largest = max(abs(low), abs(high))
+    if not inf and (not 1e-150 < largest < 1e150):
+        mean, norm = _scaled(array, largest, count)
+    return _bound(low, array), _bound(high, array), _round(mean), _round(norm), nan, inf
+
+
+def _blocks(array: np.ndarray[Any, Any]) -> Iterable[np.ndarray[Any, np.dtype[np.float64]]]:
+    """The elements as float64, a buffer at a time, in whatever order memory has them."""
+    return np.nditer(  # type: ignore[return-value]
+        array,
+        flags=["external_loop", "buffered"],
+        op_dtypes=[np.float64],
+        casting="same_kind",
+        buffersize=65536,
+    )
+
+
+def _scaled(array: np.ndarray[Any, Any], largest: float, count: int) -> tuple[float, float]:
+    """Mean and norm of finite numbers so large or so small that their squares leave float64."""
+    if largest == 0:
+        return 0.0, 0.0
+    total, squares = 0.0, 0.0
+    for block in _blocks(array):
+        small = block[~np.isnan(block)] / largest
+        total, squares = total + float(small.sum()), squares + float(small @ small)
+    return total / count * largest, math.sqrt(squares) * largest
+
+
+def _bound(x: float, array: np.ndarray[Any, Any]) -> Number:
+    """A minimum or maximum with the digits of its own dtype."""
+    if array.dtype.kind in "iu":
+        return number(int(x)) if abs(x) < 2**53 else number(float(x))
+    return number(array.dtype.type(x)) if array.dtype.itemsize < 8 else number(float(x))
+
+
+def _round(x: float) -> Number:
+    """A mean or norm to ten digits: more would be noise of the summation order."""
+    return number(float(f"{x:.10g}"))
+
+
+def _complex_statistics(array: np.ndarray[Any, Any]) -> Statistics:
+    """Complex numbers have no order, so no minimum or maximum; mean and norm are as usual."""
+    missing = np.isnan(array)
+    kept = array[~missing].astype(np.complex128)
+    inf = int(np.count_nonzero(np.isinf(kept)))
+    nan = array.size - kept.size
+    if not kept.size:
+        return None, None, "nan", "nan", nan, inf
+    with np.errstate(all="ignore"):
+        mean, norm = complex(kept.mean()), float(np.linalg.norm(kept))
+    return None, None, number(mean), _round(norm), nan, inf
+
+
+class Columns:
+    """A table whose rows are spread over equally long columns, one per dataclass field.
+
+    A field named with a trailing underscore (`from_`) is the column of that name without it.
+    """
+
+    @classmethod
+    def column_names(cls) -> list[str]:
+        """The columns' names in JSON, in order."""
+        return [f.name.rstrip("_") for f in fields(cls)]  # type: ignore[arg-type]
+
+    def columns(self) -> dict[str, tuple[Any, ...]]:
+        """The columns by their names in JSON."""
+        names = [f.name for f in fields(self)]  # type: ignore[arg-type]
+        return {name.rstrip("_"): getattr(self, name) for name in names}
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns().values())))
+
+    def to_json(self) -> dict[str, Any]:
+        """The columns as lists, all the way down."""
+        return {name: _listed(column) for name, column in self.columns().items()}
+
+    @classmethod
+    def from_json(cls, table: Mapping[str, Any]) -> Self:
+        """The table that `to_json` wrote."""
+        missing = [name for name in cls.column_names() if name not in table]
+        if missing:
+            raise ValueError(f"trace: {cls.__name__.lower()} has no column {missing[0]!r}")
+        return cls(*(_tupled(table[name]) for name in cls.column_names()))
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[Sequence[Any]]) -> Self:
+        """The table whose rows are `rows`, in the order of the fields."""
+        width = len(cls.column_names())
+        return cls(*(zip(*rows, strict=True) if rows else [()] * width))
+
+
+@dataclass(frozen=True)
+class Nodes(Columns):
+    """One row per node of the graph; inputs come before their users."""
+
+    kind: tuple[str, ...]
+    op: tuple[str, ...]
+    title: tuple[str, ...]
+    name: tuple[str, ...]
+    module: tuple[str, ...]
+    shape: tuple[tuple[int, ...], ...]
+    dtype: tuple[str, ...]
+    value: tuple[int | None, ...]
+    saved: tuple[tuple[tuple[str, int], ...], ...]
+    formula: tuple[int | None, ...]
+    source: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Edges(Columns):
+    """One row per tensor that flows from a node (`from`) into its user (`to`)."""
+
+    from_: tuple[int, ...]
+    to: tuple[int, ...]
+    slot: tuple[int, ...]
+    output: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Steps(Columns):
+    """One row per thing that happened in the pass, in the order it happened."""
+
+    kind: tuple[str, ...]
+    node: tuple[int, ...]
+    incoming: tuple[tuple[int | None, ...], ...]
+    outgoing: tuple[tuple[int | None, ...], ...]
+    before: tuple[int | None, ...]
+    after: tuple[int | None, ...]
+    formulas: tuple[tuple[int, ...], ...]
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sources(Columns):
+    """One row per line of the user's code that made a node."""
+
+    cell: tuple[str, ...]
+    line: tuple[int, ...]
+    text: tuple[str, ...]
+
+
+_VALUE_COLUMNS = [f.name for f in fields(Value)]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One backward pass, or with no steps one graph, as frozen data.
+
+    Raises ValueError, naming the column and the row, if the columns contradict each other.
+    """
+
+    library: str
+    root: int
+    nodes: Nodes
+    edges: Edges
+    steps: Steps
+    values: tuple[Value, ...]
+    sources: Sources
+    math: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """The trace as plain dicts, lists, text and finite numbers, as docs/trace.md has it."""
+        values = {name: [_listed(getattr(v, name)) for v in self.values] for name in _VALUE_COLUMNS}
+        return {
+            "schema": SCHEMA,
+            "library": self.library,
+            "root": self.root,
+            "nodes": self.nodes.to_json(),
+            "edges": self.edges.to_json(),
+            "steps": self.steps.to_json(),
+            "values": values,
+            "sources": self.sources.to_json(),
+            "math": list(self.math),
+        }
+
+    @classmethod
+    def from_json(cls, payload: Mapping[str, Any]) -> Trace:
+        """The trace that `to_json` wrote; ValueError if it is of another schema or broken."""
+        if payload.get("schema") != SCHEMA:
+            raise ValueError(
+                f"trace: schema {payload.get('schema')!r} is not {SCHEMA}, the one this version "
+                "of gradlab_widgets reads"
+            )
+        columns = (_tupled(payload["values"][name]) for name in _VALUE_COLUMNS)
+        return cls(
+            library=payload["library"],
+            root=payload["root"],
+            nodes=Nodes.from_json(payload["nodes"]),
+            edges=Edges.from_json(payload["edges"]),
+            steps=Steps.from_json(payload["steps"]),
+            values=tuple(Value(*row) for row in zip(*columns, strict=True)),
+            sources=Sources.from_json(payload["sources"]),
+            math=tuple(payload["math"]),
+        )
+
+
+def _listed(x: Any) -> Any:
+    return [_listed(item) for item in x] if type(x) is tuple else x
+
+
+def _tupled(x: Any) -> Any:
+    return tuple(_tupled(item) for item in x) if type(x) is list else x
+
+
+def _check(trace: Trace) -> None:
+    """Raise ValueError unless every column has its length and every index its row."""
+    for table in (trace.nodes, trace.edges, trace.steps, trace.sources):
+        lengths = {name: len(column) for name, column in table.columns().items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"trace: {type(table).__name__.lower()} has uneven columns {lengths}")
+    nodes, steps = trace.nodes, trace.steps
+    rows, math_rows = len(nodes), len(trace.math)
+    _inside("root", [trace.root], rows)
+    _inside("edges.from", trace.edges.from_, rows)
+    _inside("edges.to", trace.edges.to, rows)
+    _inside("steps.node", steps.node, rows)
+    for kind in (*nodes.kind, *steps.kind):
+        if kind not in NODE_KINDS and kind not in STEP_KINDS:
+            raise ValueError(f"trace: {kind!r} is no kind of node or step")
+    for user, source in zip(trace.edges.to, trace.edges.from_, strict=True):
+        if source >= user:
+            raise ValueError(f"trace: edge {source} → {user} does not lead from input to user")
+    _inside("nodes.formula", nodes.formula, math_rows)
+    _inside("nodes.source", nodes.source, len(trace.sources))
+    _inside("steps.formulas", (i for row in steps.formulas for i in row), math_rows)
+    used = [*nodes.value, *steps.before, *steps.after]
+    used += [i for row in (*steps.incoming, *steps.outgoing) for i in row]
+    used += [i for row in nodes.saved for _, i in row]
+    _inside("a value index", used, len(trace.values))
+
+
+def _inside(what: str, indices: Iterable[int | None], rows: int) -> None:
+    for index in indices:
+        if index is not None and not 0 <= index < rows:
+            raise ValueError(f"trace: {what} is {index}, but there are only {rows} rows")
+
+
+class TraceBuilder:
+    """Collects rows and freezes them into a `Trace`; equal values, sources, formulas share a row.
+
+    >>> builder = TraceBuilder("torch")
+    >>> leaf = builder.node(kind="leaf", name="a", shape=(2,), dtype="float32")
+    >>> sin = builder.node(kind="root", op="SinBackward0", title="sin")
+    >>> builder.edge(leaf, sin)
+    >>> len(builder.build(root=sin).nodes)
+    2
+    """
+
+    def __init__(self, library: str) -> None:
+        self.library = library
+        self._nodes: list[tuple[Any, ...]] = []
+        self._edges: list[tuple[int, int, int, int]] = []
+        self._steps: list[tuple[Any, ...]] = []
+        self._values: dict[Value, int] = {}
+        self._sources: dict[tuple[str, int, str], int] = {}
+        self._math: dict[str, int] = {}
+
+    def value(self, value: Value | None) -> int | None:
+        """The row of `value`; None stays None."""
+        return None if value is None else self._values.setdefault(value, len(self._values))
+
+    def source(self, cell: str, line: int, text: str) -> int:
+        """The row of a line of source."""
+        row = (clean(cell), line, clean(text, TEXT_LENGTH))
+        return self._sources.setdefault(row, len(self._sources))
+
+    def math(self, markup: str) -> int:
+        """The row of a formula in MathML."""
+        return self._math.setdefault(markup, len(self._math))
+
+    def node(
+        self,
+        *,
+        kind: str,
+        op: str = "",
+        title: str = "",
+        name: str = "",
+        module: str = "",
+        shape: tuple[int, ...] = (),
+        dtype: str = "",
+        value: int | None = None,
+        saved: Sequence[tuple[str, int]] = (),
+        formula: int | None = None,
+        source: int | None = None,
+    ) -> int:
+        """Add a node, after the nodes it takes its inputs from, and return its index."""
+        names = (clean(op), clean(title), clean(name), clean(module, TEXT_LENGTH))
+        self._nodes.append((kind, *names, shape, dtype, value, tuple(saved), formula, source))
+        return len(self._nodes) - 1
+
+    def edge(self, source: int, user: int, slot: int = 0, output: int = 0) -> None:
+        """Say that output `output` of node `source` enters node `user` at `slot`."""
+        self._edges.append((source, user, slot, output))
+
+    def step(
+        self,
+        *,
+        kind: str,
+        node: int,
+        incoming: Sequence[int | None] = (),
+        outgoing: Sequence[int | None] = (),
+        before: int | None = None,
+        after: int | None = None,
+        formulas: Sequence[int] = (),
+        words: str = "",
+    ) -> None:
+        """Add what happened next."""
+        sentence = clean(words, 4 * TEXT_LENGTH)
+        columns = (tuple(incoming), tuple(outgoing), before, after, tuple(formulas), sentence)
+        self._steps.append((kind, node, *columns))
+
+    def build(self, root: int) -> Trace:
+        """Freeze what was collected; ValueError if it contradicts itself."""
+        return Trace(
+            library=self.library,
+            root=root,
+            nodes=Nodes.from_rows(self._nodes),
+            edges=Edges.from_rows(self._edges),
+            steps=Steps.from_rows(self._steps),
+            values=tuple(self._values),
+            sources=Sources.from_rows(list(self._sources)),
+            math=tuple(self._math),
+        )
