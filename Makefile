@@ -10,7 +10,7 @@ LAB ?=
 WORKERS ?= auto
 
 BUILD_FILES := pyproject.toml hatch_build.py jupyter/overrides.json
-FRONT_END := $(wildcard widgets/src/* widgets/*.json widgets/*.mjs)
+FRONT_END := $(shell find widgets/src widgets/scripts widgets/*.json -type f)
 BUNDLE := widgets/gradlab_widgets/static/widget.js
 
 .PHONY: help lab test check front-end-test bench gpu-test screenshots lock clean-notebooks clean
@@ -31,6 +31,7 @@ $(BIN)/python:
 
 # The editable install also makes the widgets' bundle, so it is due again when a source changed.
 $(VENV)/.lab: $(BUILD_FILES) $(FRONT_END) requirements/lab.txt | $(BIN)/python
+	@echo "Installing gradlab and JupyterLab into $(VENV); the first time this takes a minute."
 	$(BIN)/python -m pip install --quiet -r requirements/lab.txt
 	$(BIN)/python -m pip install --quiet --no-deps -e .
 	touch $@

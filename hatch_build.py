@@ -48,8 +48,9 @@ def is_fresh(root: Path) -> bool:
 
 
 def _sources(widgets: Path) -> Iterator[Path]:
-    yield from (path for path in (widgets / "src").rglob("*") if path.is_file())
-    yield from (path for path in widgets.iterdir() if path.suffix in {".json", ".mjs", ".js"})
+    for folder in ("src", "scripts"):
+        yield from (path for path in (widgets / folder).rglob("*") if path.is_file())
+    yield from widgets.glob("*.json")
 
 
 def npm(root: Path, *args: str) -> None:

@@ -1,0 +1,51 @@
+"""The committed lessons are clean; that they run top to bottom is nbmake's to say."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import clean_notebooks  # noqa: E402
+
+LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+def test_a_committed_lesson_carries_nothing_that_running_left(lesson: Path) -> None:
+    notebook = json.loads(lesson.read_text("utf-8"))
+    assert notebook == clean_notebooks.clean(notebook), "run: make clean-notebooks"
+
+
+def test_lessons_are_numbered_without_a_gap() -> None:
+    assert [int(lesson.name[:2]) for lesson in LESSONS] == list(range(1, len(LESSONS) + 1))
+
+
+def test_cleaning_drops_outputs_counts_and_widget_state() -> None:
+    cell = {
+        "cell_type": "code",
+        "id": "one",
+        "metadata": {"trusted": True},
+        "source": "1 + 1\n2",
+        "execution_count": 3,
+        "outputs": [{"output_type": "stream"}],
+    }
+    notebook = {"cells": [cell], "metadata": {"widgets": {}, "language_info": {"version": "3.11"}}}
+    cleaned = clean_notebooks.clean(notebook)
+    assert cleaned["cells"] == [
+        {
+            "cell_type": "code",
+            "id": "one",
+            "metadata": {},
+            "execution_count": None,
+            "outputs": [],
+            "source": ["1 + 1\n", "2"],
+        }
+    ]
+    assert cleaned["metadata"].keys() == {"kernelspec", "language_info"}
+    assert clean_notebooks.clean(cleaned) == cleaned
