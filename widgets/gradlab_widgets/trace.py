@@ -128,8 +128,10 @@ def _statistics(array: np.ndarray[Any, Any]) -> Statistics:
     if array.size == 1:  # most values of a long scalar graph; six times faster than a pass
         x = array.item()
         if math.isfinite(x):
-            shown = number(array.flat[0])
-            return shown, shown, shown, number(abs(x)) if x < 0 else shown, 0, 0
+            element = array.flat[0]
+            shown = number(element)
+            size = number(abs(x) if array.dtype.kind in "iu" else abs(element))
+            return shown, shown, shown, size, 0, 0
     nan, inf, low, high = 0, 0, math.inf, -math.inf
     total, squares = 0.0, 0.0
     with np.errstate(all="ignore"):  # inf - inf and overflow are answers here, not surprises

@@ -1,0 +1,256 @@
+"""What differs between the libraries whose graphs are drawn, and nothing else.
+
+gradlab and PyTorch both offer the node protocol (`grad_fn`, `next_functions`, `_saved_*`, hooks),
+so an adapter is small. Nothing is imported here that the user has not imported: the library of a
+tensor is found among those in `sys.modules`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradlab_widgets.trace import PREVIEW, Value, preview
+
+__all__ = ["FREED", "Library", "known_libraries", "library_of", "library_of_type"]
+
+# How PyTorch's sentence starts when saved values are asked for after the graph was freed.
+FREED = "Trying to backward through the graph a second time"
+
+Edge = tuple[Any, int]
+
+
+class Library:
+    """The names one library gives to what all of them have."""
+
+    name: str
+    # Where the functions live through which every backward pass of a user goes.
+    backward_entries: tuple[tuple[str, str], ...]
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+        self.tensor_type: type = module.Tensor
+        self._saved_names: dict[type, tuple[tuple[str, str], ...]] = {}
+
+    # ------------------------------------------------------------------ tensors
+
+    def is_tensor(self, x: object) -> bool:
+        """Whether `x` is one of this library's tensors."""
+        return issubclass(type(x), self.tensor_type)
+
+    def edge(self, tensor: Any) -> Edge:
+        """The node that made `tensor`, or gathers its gradient, and which output of it it is."""
+        raise NotImplementedError
+
+    def dtype(self, tensor_or_meta: Any) -> str:
+        """The dtype's bare name: 'float32'."""
+        return str(tensor_or_meta.dtype).rpartition(".")[2]
+
+    def array(self, tensor: Any) -> np.ndarray[Any, Any]:
+        """The tensor's numbers, not copied where possible; raises where NumPy has no such."""
+        raise NotImplementedError
+
+    def value(self, tensor: Any, limit: int = PREVIEW) -> Value | None:
+        """What the trace keeps of a tensor; shape and dtype only where numbers can't be read."""
+        if tensor is None:
+            return None
+        shape, dtype = tuple(int(n) for n in tensor.shape), self.dtype(tensor)
+        try:
+            return preview(self.array(tensor), dtype, limit)
+        except (RuntimeError, TypeError, ValueError, NotImplementedError):
+            return Value(shape, dtype, (), int(np.prod(shape, dtype=np.int64)))
+
+    # ------------------------------------------------------------------ nodes
+
+    def node_name(self, node: Any) -> str:
+        """The node's bare name: 'SinBackward0', 'AccumulateGrad'."""
+        return str(node.name()).rpartition("::")[2]
+
+    def output_metas(self, node: Any) -> Sequence[tuple[tuple[int, ...], str]]:
+        """Shape and dtype of every tensor that the node's operation produced."""
+        metas = getattr(node, "_input_metadata", ())
+        return [(tuple(int(n) for n in meta.shape), self.dtype(meta)) for meta in metas]
+
+    def saved(self, node: Any) -> tuple[list[tuple[str, Any]], bool]:
+        """Tensors the node saved, by PyTorch's names, and whether they were freed already."""
+        found: list[tuple[str, Any]] = []
+        freed = False
+        for name, attribute in self._names_of_saved(type(node), node):
+            try:
+                x = getattr(node, attribute)
+            except RuntimeError as error:
+                # the other reason is an in-place change, which the pass itself will report
+                freed = freed or str(error).startswith(FREED)
+                continue
+            items = x if isinstance(x, (tuple, list)) else (x,)
+            tensors = [(i, item) for i, item in enumerate(items) if self.is_tensor(item)]
+            single = items is not x
+            found += [(name if single else f"{name}[{i}]", tensor) for i, tensor in tensors]
+        return found, freed
+
+    def options(self, node: Any) -> dict[str, Any]:
+        """What the node remembers besides tensors (an exponent, a dim), by PyTorch's names."""
+        found: dict[str, Any] = {}
+        for name, attribute in self._names_of_saved(type(node), node):
+            try:
+                x = getattr(node, attribute)
+            except RuntimeError:
+                continue
+            if x is not None and not self.is_tensor(x):
+                found[name] = x
+        return found
+
+    def _names_of_saved(self, kind: type, node: Any) -> tuple[tuple[str, str], ...]:
+        """(PyTorch's name, attribute) of all that a kind of node can save; read once per kind."""
+        names = self._saved_names.get(kind)
+        if names is None:
+            attributes = [a for a in dir(node) if a.startswith("_saved_")]
+            names = tuple((a.removeprefix("_saved_"), a) for a in attributes)
+            if not names and "saved_tensors" in dir(kind):  # an autograd.Function of the user's
+                names = (("tensors", "saved_tensors"),)
+            self._saved_names[kind] = names
+        return names
+
+    def is_custom(self, node: Any) -> bool:
+        """Whether the node belongs to an autograd.Function that the user wrote."""
+        return hasattr(type(node), "saved_tensors")
+
+    def title(self, node: Any) -> str:
+        """The short forward name: 'sin', '×', 'matmul'."""
+        name = self.node_name(node)
+        return name.removesuffix("Backward") if self.is_custom(node) else title(name)
+
+    # ------------------------------------------------------------------ the pass
+
+    def backward(self, root: Any, gradient: Any) -> None:
+        """Run the real backward pass and keep the graph."""
+        root.backward(gradient, retain_graph=True)
+
+    def ones_like(self, tensor: Any) -> Any:
+        """The gradient a scalar's backward starts with."""
+        return self.module.ones_like(tensor.detach())
+
+    def grad(self, output: Any, inputs: Any, gradient: Any = None) -> Any:
+        """The gradient of `output` with respect to one tensor, or None; no `.grad` is touched."""
+        return self.module.autograd.grad(
+            output, inputs, gradient, retain_graph=True, allow_unused=True
+        )[0]
+
+    # ------------------------------------------------------------------ modules
+
+    def module_type(self) -> type | None:
+        """The library's nn.Module, if it was imported."""
+        nn = sys.modules.get(f"{self.name}.nn")
+        return getattr(nn, "Module", None)
+
+
+class Torch(Library):
+    """PyTorch."""
+
+    name = "torch"
+    backward_entries = (("torch.autograd", "backward"),)
+
+    def edge(self, tensor: Any) -> Edge:
+        edge = self.module.autograd.graph.get_gradient_edge(tensor)
+        return edge.node, edge.output_nr
+
+    def array(self, tensor: Any) -> np.ndarray[Any, Any]:
+        plain = tensor.detach()
+        if plain.layout is not self.module.strided:
+            plain = plain.to_dense()
+        if self.dtype(plain).startswith(("bfloat", "float8")):
+            plain = plain.float()  # NumPy has no such dtype; float32 holds every number of theirs
+        array: np.ndarray[Any, Any] = plain.cpu().resolve_conj().resolve_neg().numpy()
+        return array
+
+
+class Gradlab(Library):
+    """gradlab."""
+
+    name = "gradlab"
+    backward_entries = (("gradlab.engine", "backward"), ("gradlab.autograd", "backward"))
+
+    def edge(self, tensor: Any) -> Edge:
+        edge_of: Callable[[Any], Edge] = sys.modules["gradlab.engine"].edge_of
+        return edge_of(tensor)
+
+    def array(self, tensor: Any) -> np.ndarray[Any, Any]:
+        array: np.ndarray[Any, Any] = tensor.detach().cpu().numpy()
+        return array
+
+
+_ADAPTERS: dict[str, type[Library]] = {"gradlab": Gradlab, "torch": Torch}
+_libraries: dict[str, Library] = {}
+_by_type: dict[type, Library | None] = {}
+
+
+def known_libraries() -> Iterator[Library]:
+    """The libraries among those known here that the user has imported, whole."""
+    for name, adapter in _ADAPTERS.items():
+        module = sys.modules.get(name)
+        if hasattr(module, "Tensor"):  # half imported, it has none yet
+            if name not in _libraries:
+                _libraries[name] = adapter(module)
+            yield _libraries[name]
+
+
+def library_of_type(kind: type) -> Library | None:
+    """The library whose tensors are of type `kind`; None if it is no tensor."""
+    try:
+        return _by_type[kind]
+    except KeyError:
+        pass
+    for library in known_libraries():
+        if issubclass(kind, library.tensor_type):
+            _by_type[kind] = library
+            return library
+    return None  # not remembered: a library may be imported later
+
+
+def library_of(x: object, what: str = "this") -> Library:
+    """The library that tensor `x` belongs to.
+
+    Raises TypeError for anything that is no tensor, saying what it is and what would do.
+    """
+    library = library_of_type(type(x))
+    if library is None:
+        raise TypeError(
+            f"{what} takes a tensor of gradlab or PyTorch, but got {_described(x)}. "
+            "Make one with gradlab.tensor(…, requires_grad=True) and compute something from it."
+        )
+    return library
+
+
+def _described(x: object) -> str:
+    kind = type(x)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"{module}{kind.__qualname__}"
+
+
+_SIGNS = {
+    "add": "+",
+    "sub": "−",
+    "rsub": "−",
+    "mul": "×",
+    "div": "÷",
+    "neg": "−",
+    "mm": "matmul",
+    "bmm": "matmul",
+    "mv": "matmul",
+    "t": "transpose",
+}
+
+
+def title(op: str) -> str:
+    """The short forward name of a built-in operation's node.
+
+    >>> title("SinBackward0"), title("MulBackward0"), title("LogSoftmaxBackward0")
+    ('sin', '×', 'log_softmax')
+    """
+    bare = re.sub(r"Backward\d*$", "", op)
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", bare).lower()
+    return _SIGNS.get(snake, snake)

@@ -1,0 +1,336 @@
+r"""Formulas: from the LaTeX of an operation's declaration to MathML with the user's names in it.
+
+The declaration of `sin` says `\sin input` and, for the gradient of its input, `g \cos input`. The
+words `input`, `g`, `out` are placeholders. LaTeX becomes MathML once per formula, with a character
+of Unicode's private range in each placeholder's stead; names and numbers replace these afterwards,
+already escaped. So whatever a variable is called, it can only ever be text.
+"""
+
+from __future__ import annotations
+
+import functools
+import html
+import importlib
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gradlab_widgets.trace import Number, Value, clean
+
+__all__ = [
+    "Rule",
+    "Template",
+    "bar",
+    "equation",
+    "identifier",
+    "indexed",
+    "number_text",
+    "numeral",
+    "plain_text",
+    "rule_of",
+    "value_markup",
+    "value_text",
+]
+
+_PLACE = 0xE000  # U+E000 + i: placeholder i
+_ARGUMENT = 0xE100  # U+E100 + i: placeholder i right behind a function's name, as in sin x
+_TIMES = "\ue200"  # between two factors written side by side
+
+_FUNCTIONS = ["sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "ln"]
+_WORD = re.compile(
+    r"\\(?:text|mathrm|operatorname|begin|end)\*?\s*\{[^}]*\}|\\[A-Za-z]+|\\.|[A-Za-z_][A-Za-z_0-9]*"
+)
+_DOUBLED = re.compile(  # parentheses directly inside parentheses
+    r"(<mo[^>]*>\(</mo>)<mrow><mo>\(</mo>((?:(?!</?mrow>|<mo>\().)*)<mo>\)</mo></mrow>(<mo[^>]*>\)</mo>)"
+)
+_FUNCTION_CALL = re.compile(
+    rf"(\\(?:{'|'.join(_FUNCTIONS)})|\\operatorname\{{\w+\}})\s*([\ue000-\ue0ff])"
+)
+
+
+class Template:
+    """One formula in MathML with places for its words.
+
+    >>> Template(r"\\sin input", ["input"]).fill({"input": identifier("a")})
+    '<mrow><mi>sin</mi><mo>\u2061</mo><mi>a</mi></mrow>'
+    """
+
+    def __init__(self, latex: str, words: Sequence[str]) -> None:
+        self.latex = latex
+        self.words = tuple(words)
+        found = [w for w in _WORD.findall(latex) if w in self.words]
+        self.used = tuple(dict.fromkeys(found))  # each placeholder in order of appearance
+        self._markup = _mathml(_FUNCTION_CALL.sub(_mark_argument, self._marked()))
+
+    def _marked(self) -> str:
+        def mark(match: re.Match[str]) -> str:
+            word = match.group()
+            return chr(_PLACE + self.words.index(word)) if word in self.words else word
+
+        return _WORD.sub(mark, self.latex)
+
+    def fill(self, fragments: Mapping[str, str], *, numeric: bool = False) -> str:
+        """The formula with a fragment of MathML in each place.
+
+        With `numeric`, factors side by side get a dot and arguments their parentheses: 2 · cos(3).
+        """
+        markup = self._markup.replace(_TIMES, "·" if numeric else "\u2062")
+        for word in self.used:
+            i, fragment = self.words.index(word), fragments[word]
+            argument = f"<mo>\u2061</mo>{parenthesised(fragment) if numeric else fragment}"
+            markup = markup.replace(f"<mi>{chr(_ARGUMENT + i)}</mi>", argument)
+            markup = markup.replace(f"<mi>{chr(_PLACE + i)}</mi>", fragment)
+        return _DOUBLED.sub(r"\1\2\3", markup)
+
+
+def _mark_argument(match: re.Match[str]) -> str:
+    function, place = match.groups()
+    return f"{function} {chr(ord(place) - _PLACE + _ARGUMENT)}"
+
+
+def _mathml(latex: str) -> str:
+    """The inside of the MathML for `latex`, with every product and application spelt out."""
+    from latex2mathml.converter import convert  # 30 ms to import, and only formulas need it
+
+    markup = re.sub(r' xmlns="[^"]*"', "", convert(latex))
+    root = ElementTree.fromstring(markup)
+    for element in list(root.iter()):
+        if element.tag in ("math", "mrow", "mtd"):
+            _join(element)
+    return "".join(ElementTree.tostring(child, encoding="unicode") for child in root)
+
+
+def _join(row: ElementTree.Element) -> None:
+    """Put the sign that LaTeX leaves out between neighbours: times, or application."""
+    children, spaced, previous = list(row), False, None
+    for child in children:
+        row.remove(child)
+    for child in children:
+        if child.tag == "mspace":
+            spaced = True
+            continue
+        if previous is not None and _starts_operand(child, spaced):
+            if _is_function(previous):
+                if not _is_argument(child) and child.text != "(":
+                    row.append(_sign("\u2061"))
+            elif _ends_operand(previous):
+                row.append(_sign(_TIMES))
+        row.append(child)
+        previous, spaced = child, False
+
+
+def _sign(text: str) -> ElementTree.Element:
+    sign = ElementTree.Element("mo")
+    sign.text = text
+    return sign
+
+
+def _is_function(element: ElementTree.Element) -> bool:
+    if element.tag == "msup":
+        return _is_function(element[0])
+    name = element.text or ""
+    return element.tag in ("mi", "mo") and len(name) > 1 and name.isalpha()
+
+
+def _is_argument(element: ElementTree.Element) -> bool:
+    """Whether this is a placeholder that brings its own sign of application."""
+    return element.tag == "mi" and _ARGUMENT <= ord((element.text or " ")[0]) < ord(_TIMES)
+
+
+def _starts_operand(element: ElementTree.Element, spaced: bool) -> bool:
+    if element.tag == "mo":
+        opening = ("(", "[") if spaced else ("(",)  # x [y > 0] is a product, x[y] an index
+        return element.text in opening or _is_function(element)
+    return element.tag not in ("mtext", "mtable")
+
+
+def _ends_operand(element: ElementTree.Element) -> bool:
+    if element.tag == "mo":
+        return element.text in (")", "]")
+    return element.tag not in ("mtext", "mtable", "munder", "munderover")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What an operation computes, and the gradient of each of its inputs."""
+
+    name: str
+    inputs: tuple[str, ...]  # in the order of next_functions
+    forward: Template
+    gradients: Mapping[str, Template]
+    elementwise: bool
+    sequence: bool  # its only input is a list of tensors
+
+
+@functools.cache
+def rule_of(op: str) -> Rule | None:
+    """The rule of a node's operation by the node's name; None where no formula is known.
+
+    Every formula comes from gradlab's declarations, for PyTorch's graphs too: the nodes have the
+    same names.
+    """
+    nodes: Mapping[str, Any] = importlib.import_module("gradlab.op").NODES
+    importlib.import_module("gradlab")  # importing it fills the table
+    declared = nodes.get(op)
+    if declared is None:
+        return None
+    inputs = tuple(declared.tensors)
+    shapes = [f"{name}_shape" for name in inputs]
+    words = ("g", "out", *inputs, *declared.options, *shapes)
+    return Rule(
+        name=declared.name,
+        inputs=inputs,
+        forward=Template(declared.latex, words),
+        gradients={name: Template(g.latex, words) for name, g in declared.gradients.items()},
+        elementwise=declared.forward.__module__ == "gradlab.ops.pointwise",
+        sequence=declared.sequence,
+    )
+
+
+# ---------------------------------------------------------------------- fragments of MathML
+
+
+def identifier(name: str) -> str:
+    """A name as MathML, whatever characters it has.
+
+    >>> identifier("<script>")
+    '<mi>&lt;script&gt;</mi>'
+    """
+    return f"<mi>{html.escape(clean(name), quote=False)}</mi>"
+
+
+def bar(fragment: str) -> str:
+    """The gradient of something: a bar over it."""
+    return f'<mover accent="true"><mrow>{fragment}</mrow><mo stretchy="true">¯</mo></mover>'
+
+
+def indexed(fragment: str, index: Sequence[int]) -> str:
+    """One element of something: b[3]."""
+    if not index:
+        return fragment
+    inside = "<mo>,</mo>".join(f"<mn>{i}</mn>" for i in index)
+    return f"<mrow>{fragment}<mo>[</mo>{inside}<mo>]</mo></mrow>"
+
+
+def equation(*sides: str) -> str:
+    """A whole formula: the sides with an equals sign between them."""
+    inside = "<mo>=</mo>".join(sides)
+    return f'<math xmlns="http://www.w3.org/1998/Math/MathML"><mrow>{inside}</mrow></math>'
+
+
+def parenthesised(fragment: str) -> str:
+    """Something in parentheses, unless it already is."""
+    if fragment.startswith("<mrow><mo>(</mo>"):
+        return fragment
+    return f"<mrow><mo>(</mo>{fragment}<mo>)</mo></mrow>"
+
+
+def number_text(x: Number) -> str:
+    """A number with the four digits a reader can take in.
+
+    >>> number_text(1.93185165), number_text(0.0), number_text(-12345678.0), number_text("nan")
+    ('1.932', '0', '−1.235e+07', 'nan')
+    """
+    text = f"{x:.4g}" if isinstance(x, (int, float)) else x
+    return text.replace("-", "−") if "e" not in text else text.replace("-", "−", 1)
+
+
+def numeral(x: Number) -> str:
+    """A number as MathML; in parentheses where a sign would meet another operator."""
+    text = number_text(x)
+    mantissa, exponent, power = text.partition("e")
+    markup = f"<mn>{mantissa}</mn>"
+    if exponent and power[1:].isdigit():
+        ten = f"<msup><mn>10</mn><mn>{int(power.replace('−', '-'))}</mn></msup>"
+        return parenthesised(f"{markup}<mo>·</mo>{ten}")
+    return parenthesised(markup) if text.startswith("−") or "j" in text else markup
+
+
+def value_markup(value: Value, most: int = 3) -> str:
+    """A value as MathML: a number, or the first of many in brackets."""
+    if value.size == 1 and value.data:
+        return numeral(value.data[0])
+    shown = [f"<mn>{number_text(x)}</mn>" for x in value.data[:most]]
+    if value.size > min(most, len(value.data)):
+        shown.append("<mo>…</mo>")
+    return f"<mrow><mo>[</mo>{'<mo>,</mo>'.join(shown)}<mo>]</mo></mrow>"
+
+
+def value_text(value: Value | None, most: int = 3) -> str:
+    """A value in words that can be read aloud.
+
+    >>> value_text(Value((3,), "float32", (1.0, 0.5, 2.0), 3), 2)
+    '[1, 0.5, …] (3 numbers)'
+    """
+    if value is None:
+        return "nothing"
+    if value.size == 1 and value.data:
+        return number_text(value.data[0])
+    if value.size == 0:
+        return "an empty tensor"
+    shown = [number_text(x) for x in value.data[:most]]
+    if value.size > most or not shown:
+        shown.append("…")
+    count = "" if value.size <= most else f" ({_count(value.shape)})"
+    return f"[{', '.join(shown)}]{count}"
+
+
+def _count(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) + " numbers"
+
+
+# ---------------------------------------------------------------------- MathML as a line of text
+
+_BOUND_TIGHTLY = {"mi", "mn", "mtext", "msup", "msqrt", "mover", "mo"}
+
+
+def plain_text(markup: str) -> str:
+    """A formula as one line of text, for sentences and alternative text.
+
+    >>> plain_text("<mfrac><mi>a</mi><mrow><mi>b</mi><mo>+</mo><mn>1</mn></mrow></mfrac>")
+    'a / (b + 1)'
+    """
+    return re.sub(r"\s+", " ", _text(ElementTree.fromstring(f"<mrow>{markup}</mrow>"))).strip()
+
+
+def _text(element: ElementTree.Element) -> str:
+    kind = element.tag.rpartition("}")[2]
+    parts = list(element)
+    if kind == "mo":
+        return _operator_text(element.text or "")
+    if kind == "mfrac":
+        return f"{_grouped(parts[0])} / {_grouped(parts[1])}"
+    if kind == "msup":
+        exponent = _grouped(parts[1])
+        return _grouped(parts[0]) + {"2": "²", "3": "³", "⊤": "ᵀ"}.get(exponent, f"^{exponent}")
+    if kind == "msub":
+        return f"{_text(parts[0]).rstrip()}_{_grouped(parts[1])}"
+    if kind == "msqrt":
+        return f"√({''.join(map(_text, parts)).strip()})"
+    if kind == "mover":
+        return f"gradient of {_text(parts[0])}"
+    if kind == "mtr":
+        return ", ".join(_text(cell).strip() for cell in parts) + "; "
+    return (element.text or "") + "".join(map(_text, parts))
+
+
+_NO_SPACE = set("()[]{}|")
+
+
+def _operator_text(sign: str) -> str:
+    if sign in _NO_SPACE:
+        return sign
+    if sign.isalpha():
+        return sign
+    return {"\u2061": " ", "\u2062": " · ", ",": ", ", "¯": "", "⊤": "⊤"}.get(sign, f" {sign} ")
+
+
+def _grouped(element: ElementTree.Element) -> str:
+    """An operand as text, in parentheses if it has operators of its own."""
+    while element.tag == "mrow" and len(element) == 1:
+        element = element[0]
+    text = _text(element).strip()
+    simple = element.tag in _BOUND_TIGHTLY or " " not in text
+    return text if simple or (text.startswith("(") and text.endswith(")")) else f"({text})"

@@ -1,0 +1,286 @@
+"""Where each node came from: the line of the user's code, the module, the tensor it produced.
+
+A graph does not know this; somebody must look while it is being built. `observe()` starts looking
+and `unobserve()` stops. In a Jupyter kernel importing gradlab_widgets starts it, so that drawings
+know their source lines without any ado; elsewhere it must be asked for.
+
+What is seen is written into `node.metadata`, which lives exactly as long as the node, so looking
+keeps no graph alive. It costs about 3 µs an operation with gradlab and 6 µs with PyTorch, where
+reading a tensor's attribute (`x.shape`) costs 1 µs more, too.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import linecache
+import math
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from gradlab_widgets.names import NOT_THE_USER, first_frame_outside
+
+__all__ = ["Origin", "observe", "observed_since", "origin_of", "unobserve"]
+
+_KEY = "gradlab_widgets"
+_ALIASED = 64  # elements up to which a produced tensor's memory is kept to show its value
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where one node was made, and what was in sight there."""
+
+    filename: str
+    line: int
+    prompt: int | None  # of the notebook's cell: 3 for In [3]
+    constants: tuple[float | int, ...]  # plain numbers among the operation's arguments
+    module: weakref.ref[Any] | None  # the nn.Module whose forward was running
+    tensor: Callable[[], Any]  # the produced tensor; None once it is gone or was overwritten
+
+    @property
+    def cell(self) -> str:
+        """'In [3]' in a notebook, else the file's name."""
+        if self.prompt is not None:
+            return f"In [{self.prompt}]"
+        return os.path.basename(self.filename)
+
+    @property
+    def text(self) -> str:
+        """The line itself; "" where its source is gone."""
+        return linecache.getline(self.filename, self.line).strip()
+
+
+def origin_of(node: Any) -> Origin | None:
+    """What was seen of `node` while it was made; None if nobody looked."""
+    metadata = getattr(node, "metadata", None)
+    return metadata.get(_KEY) if metadata else None
+
+
+def observed_since(library: str) -> float:
+    """The sequence number from which on a library's nodes were watched; infinity if they are not.
+
+    PyTorch tells of each function that is called, not of each node: what `linear` recorded before
+    its last node has no origin of its own, but is known by this to be no older than watching.
+    """
+    return _observing.since(library)
+
+
+def observe() -> None:
+    """Start to note, for every operation that is recorded, the line of code that did it.
+
+    It covers gradlab and PyTorch, whichever is imported now or later, and for PyTorch the thread
+    that calls this. Costs a few microseconds an operation until `unobserve()`; calling it twice
+    is the same as once.
+
+    >>> observe()
+    >>> unobserve()
+    """
+    _observing.start()
+
+
+def unobserve() -> None:
+    """Stop noting where operations come from; what was noted stays with its nodes."""
+    _observing.stop()
+
+
+def note(node: Any, output: Any, arguments: Sequence[Any] = ()) -> None:
+    """Write into a new node's metadata where it was made; the first to say so is right."""
+    metadata = node.metadata
+    if _KEY in metadata:
+        return
+    frame = first_frame_outside(NOT_THE_USER, sys._getframe(1))
+    if frame is None:
+        return
+    filename = frame.f_code.co_filename
+    module = _modules.running[-1] if _modules.running else None
+    metadata[_KEY] = Origin(
+        filename=filename,
+        line=frame.f_lineno,
+        prompt=_prompts().get(filename),
+        constants=tuple(x for x in arguments if type(x) in (float, int)),
+        module=None if module is None else weakref.ref(module),
+        tensor=_reference(output),
+    )
+
+
+def _reference(output: Any) -> Callable[[], Any]:
+    """Something that answers the tensor as long as it has the value it was produced with.
+
+    A small tensor's memory is kept, so that the steps inside `(2 * sin(a) + 1).sum()` can be
+    shown; its version tells whether it was overwritten since. A large one is only watched.
+    """
+    if output.numel() > _ALIASED:
+        return weakref.ref(output)
+    alias = output.detach()
+    version = alias._version
+    return lambda: alias if alias._version == version else None
+
+
+def _prompts() -> dict[str, int | None]:
+    """IPython's table from a cell's made-up file name to the number of its prompt."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(getattr(shell, "compile", None), "_filename_map", {})
+
+
+class _Modules(threading.local):
+    """The modules whose forward is running in this thread, outermost first."""
+
+    def __init__(self) -> None:
+        self.running: list[Any] = []
+
+    def enter(self, module: Any, inputs: Any) -> None:
+        self.running.append(module)
+
+    def leave(self, module: Any, inputs: Any, output: Any) -> None:
+        while self.running and self.running.pop() is not module:
+            pass  # left behind by a forward that was interrupted
+
+
+_modules = _Modules()
+
+
+# ---------------------------------------------------------------------- how each library is watched
+
+
+class _WatchGradlab:
+    """Told by gradlab itself."""
+
+    def __init__(self, gradlab: ModuleType) -> None:
+        self._observers = importlib.import_module("gradlab.observers")
+        self._observers.add(self)
+
+    def on_node(self, node: Any, output: Any) -> None:
+        note(node, output)
+
+    def on_step(self, step: Any) -> None:
+        """A backward pass makes no nodes of interest."""
+
+    since = math.inf  # every node is told of
+
+    def stop(self) -> None:
+        self._observers.remove(self)
+
+
+class _WatchTorch:
+    """Sees every function of PyTorch's that is called, through its own override mechanism."""
+
+    def __init__(self, torch: ModuleType) -> None:
+        with torch.enable_grad():
+            self.since = torch.zeros((), requires_grad=True).neg().grad_fn._sequence_nr()
+        self._overrides = importlib.import_module("torch.overrides")
+        self._mode = _torch_mode(torch, self._overrides)
+        self._mode.__enter__()
+        hooks = importlib.import_module("torch.nn.modules.module")
+        self._handles = [
+            hooks.register_module_forward_pre_hook(_modules.enter),
+            hooks.register_module_forward_hook(_modules.leave, always_call=True),
+        ]
+
+    def stop(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+        above = []  # modes that somebody entered after ours stay
+        while (mode := self._overrides._pop_mode()) is not self._mode:
+            above.append(mode)
+        for mode in reversed(above):
+            self._overrides._push_mode(mode)
+
+
+def _torch_mode(torch: ModuleType, overrides: ModuleType) -> Any:
+    tensor_type = torch.Tensor
+
+    class Watch(overrides.TorchFunctionMode):  # type: ignore[misc, name-defined]
+        """Calls the function, then notes the node of what it returned."""
+
+        def __torch_function__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            result = func(*args, **kwargs) if kwargs else func(*args)
+            if isinstance(result, tensor_type):
+                if (node := result.grad_fn) is not None:
+                    note(node, result, args)
+            elif isinstance(result, (tuple, list)):
+                for part in result:
+                    if isinstance(part, tensor_type) and (node := part.grad_fn) is not None:
+                        note(node, part, args)
+            return result
+
+    return Watch()
+
+
+_WATCHERS: dict[str, Callable[[ModuleType], Any]] = {
+    "gradlab": _WatchGradlab,
+    "torch": _WatchTorch,
+}
+
+
+class _Observing:
+    """Which libraries are being watched, and the finder that waits for those not yet imported."""
+
+    def __init__(self) -> None:
+        self._watches: dict[str, Any] = {}
+        self._finder: _Finder | None = None
+
+    def start(self) -> None:
+        for name in _WATCHERS:
+            if name in sys.modules:
+                self.watch(name)
+        if self._finder is None:
+            self._finder = _Finder(self)
+            sys.meta_path.insert(0, self._finder)
+
+    def watch(self, name: str) -> None:
+        if name not in self._watches:
+            self._watches[name] = _WATCHERS[name](sys.modules[name])
+
+    def since(self, name: str) -> float:
+        return self._watches[name].since if name in self._watches else math.inf
+
+    def stop(self) -> None:
+        for watch in self._watches.values():
+            watch.stop()
+        self._watches.clear()
+        if self._finder is not None:
+            sys.meta_path.remove(self._finder)
+            self._finder = None
+
+
+class _Finder:
+    """Finds modules as everybody else does, but starts watching a library once it is imported."""
+
+    def __init__(self, observing: _Observing) -> None:
+        self._observing = observing
+        self._searching = False
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name not in _WATCHERS or self._searching:
+            return None
+        self._searching = True
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self._searching = False
+        if spec is not None and spec.loader is not None:
+            self._watch_after_loading(spec)
+        return spec
+
+    def _watch_after_loading(self, spec: ModuleSpec) -> None:
+        loader: Any = spec.loader
+        load = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            load(module)
+            if self in sys.meta_path:  # nobody stopped observing meanwhile
+                self._observing.watch(spec.name)
+
+        loader.exec_module = exec_module
+
+
+_observing = _Observing()
