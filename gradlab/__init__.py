@@ -1,0 +1,55 @@
+"""gradlab: automatic differentiation with PyTorch's API, to learn from and to look inside.
+
+A PyTorch script about autograd runs with ``import gradlab as torch``. The widgets that draw its
+graphs are in the package ``gradlab_widgets``.
+
+>>> import gradlab as gl
+>>> x = gl.tensor([1.0, 2.0], requires_grad=True)
+>>> (x * x).sum().backward()
+>>> x.grad
+tensor([2., 4.])
+"""
+
+from __future__ import annotations
+
+from gradlab import autograd, op, ops, printing
+from gradlab.arrays import (
+    complex64,
+    complex128,
+    device,
+    dtype,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    int8,
+    int16,
+    int32,
+    int64,
+    set_default_dtype,
+    uint8,
+)
+from gradlab.arrays import bool_ as bool
+from gradlab.grad_mode import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from gradlab.printing import set_printoptions
+from gradlab.tensor import Size, Tensor
+
+half = float16
+float = float32
+double = float64
+cfloat = complex64
+cdouble = complex128
+short = int16
+int = int32
+long = int64
+
+globals().update(op.FUNCTIONS)
+
+__version__ = "0.1.0"

@@ -1,0 +1,395 @@
+"""Arrays: which array library holds a tensor's numbers, and the rules for dtypes and devices.
+
+The ground floor. Everything above works on ``Array`` (a ``numpy.ndarray``, or a ``cupy.ndarray``
+for ``device="cuda"``) and asks here which library an array belongs to, what dtype two operands
+meet in, and how to move numbers between devices. CuPy is imported only when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any, TypeAlias
+
+import numpy
+from numpy import ndarray
+
+Array: TypeAlias = Any
+"""A numpy.ndarray or a cupy.ndarray (CuPy carries no types)."""
+
+Namespace: TypeAlias = Any
+"""What an op's forward calls ``xp``: the numpy or the cupy module."""
+
+
+class dtype:
+    """The type of a tensor's elements, such as ``float32``.
+
+    There is one object per type, so ``is`` compares them.
+
+    >>> import gradlab as gl
+    >>> gl.float32, gl.float32.itemsize, gl.float32.is_floating_point
+    (torch.float32, 4, True)
+    """
+
+    __slots__ = ("name", "numpy", "type_name")
+
+    def __init__(self, name: str, type_name: str) -> None:
+        self.name = name
+        self.numpy = numpy.dtype(name)
+        self.type_name = type_name  # the word PyTorch's errors and tensor.type() use
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self.numpy.itemsize
+
+    @property
+    def is_floating_point(self) -> bool:
+        """Whether elements are real floating-point numbers."""
+        return self.numpy.kind == "f"
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether elements are complex numbers."""
+        return self.numpy.kind == "c"
+
+
+float16 = dtype("float16", "Half")
+float32 = dtype("float32", "Float")
+float64 = dtype("float64", "Double")
+complex64 = dtype("complex64", "ComplexFloat")
+complex128 = dtype("complex128", "ComplexDouble")
+uint8 = dtype("uint8", "Byte")
+int8 = dtype("int8", "Char")
+int16 = dtype("int16", "Short")
+int32 = dtype("int32", "Int")
+int64 = dtype("int64", "Long")
+bool_ = dtype("bool", "Bool")
+
+ALL_DTYPES = (
+    float16, float32, float64, complex64, complex128, uint8, int8, int16, int32, int64, bool_,
+)  # fmt: skip
+BY_NUMPY = {d.numpy: d for d in ALL_DTYPES}
+DIFFERENTIABLE = frozenset(d.numpy for d in ALL_DTYPES if d.is_floating_point or d.is_complex)
+REAL_FLOATING = frozenset(d.numpy for d in ALL_DTYPES if d.is_floating_point)
+FLOAT64 = float64.numpy
+INT64 = int64.numpy
+BOOL = bool_.numpy
+
+PYTHON_SCALARS = frozenset((float, int, bool, complex))
+_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+_default = float32
+
+
+def get_default_dtype() -> dtype:
+    """The floating dtype that new tensors of Python floats get: ``float32`` unless changed."""
+    return _default
+
+
+def set_default_dtype(d: dtype) -> None:
+    """Make ``d``, a floating dtype, the one that new tensors of Python floats get.
+
+    Raises TypeError for anything else.
+    """
+    global _default
+    if not isinstance(d, dtype) or not d.is_floating_point:
+        raise TypeError(
+            "only floating-point types are supported as the default type, "
+            f"got {d!r}; pass gradlab.float16, float32 or float64"
+        )
+    _default = d
+
+
+def dtype_of(array: Array) -> dtype:
+    """gradlab's dtype of an array; TypeError for one that tensors can't have."""
+    try:
+        return BY_NUMPY[array.dtype]
+    except KeyError:
+        supported = ", ".join(d.name for d in ALL_DTYPES)
+        raise TypeError(
+            f"can't convert np.ndarray of type {array.dtype}. The only supported types are: "
+            f"{supported}."
+        ) from None
+
+
+# ---------------------------------------------------------------------------- promotion
+
+
+def _scalar_dtype(value: float | int | bool | complex) -> numpy.dtype[Any]:
+    """The dtype a Python number counts as, when its category wins over the tensors'."""
+    kind = type(value)
+    if kind is float:
+        return _default.numpy
+    if kind is int:
+        return INT64
+    if kind is bool:
+        return BOOL
+    return numpy.result_type(_default.numpy, numpy.complex64)
+
+
+def promote_types(a: numpy.dtype[Any], b: numpy.dtype[Any]) -> numpy.dtype[Any]:
+    """The dtype two tensors meet in. Unlike NumPy, an integer never widens a float.
+
+    >>> promote_types(numpy.dtype("int64"), numpy.dtype("float32"))
+    dtype('float32')
+    """
+    rank_a, rank_b = _RANK[a.kind], _RANK[b.kind]
+    if rank_a == rank_b or min(rank_a, rank_b) == 2:
+        return numpy.promote_types(a, b)
+    return a if rank_a > rank_b else b
+
+
+def category(d: numpy.dtype[Any]) -> int:
+    """Where a dtype stands in bool < integer < float < complex."""
+    return _RANK[d.kind]
+
+
+def result_dtype(operands: Sequence[Any]) -> numpy.dtype[Any]:
+    """The dtype arrays and Python numbers meet in, by PyTorch's rule.
+
+    Arrays with dimensions decide; a 0-d array, and after it a Python number, has a say only when
+    its category (bool < integer < float < complex) is higher.
+    """
+    tiers: list[numpy.dtype[Any] | None] = [None, None, None]  # n-d, 0-d, Python numbers
+    for operand in operands:
+        if type(operand) in PYTHON_SCALARS:
+            tier, found = 2, _scalar_dtype(operand)
+        else:
+            tier, found = int(operand.ndim == 0), operand.dtype
+        known = tiers[tier]
+        tiers[tier] = found if known is None else promote_types(known, found)
+    result = None
+    for candidate in tiers:
+        if candidate is not None and (result is None or _RANK[candidate.kind] > _RANK[result.kind]):
+            result = candidate
+    assert result is not None, "an op has at least one operand"
+    return result
+
+
+def promote(operands: Sequence[Any]) -> list[Array]:
+    """The operands as arrays of the dtype they meet in, all on one device."""
+    operands = _on_one_device(operands)
+    common = result_dtype(operands)
+    xp = next(array_module(o) for o in operands if type(o) not in PYTHON_SCALARS)
+    return [_cast(xp, operand, common) for operand in operands]
+
+
+def _cast(xp: Namespace, operand: Any, to: numpy.dtype[Any]) -> Array:
+    if type(operand) not in PYTHON_SCALARS:
+        return operand.astype(to, copy=False)
+    if type(operand) is int and to.kind in "iu":
+        return xp.asarray(wrap_integer(operand, to), dtype=to)
+    return xp.asarray(operand).astype(to)
+
+
+def wrap_integer(value: int, to: numpy.dtype[Any]) -> int:
+    """``value`` modulo the range of an integer dtype, as C converts it."""
+    bits = 8 * to.itemsize
+    value &= (1 << bits) - 1
+    return value - (1 << bits) if to.kind == "i" and value >> (bits - 1) else value
+
+
+def promote_to_float(operands: Sequence[Any]) -> list[Array]:
+    """As ``promote``, and integers and bools become the default floating dtype."""
+    arrays = promote(operands)
+    if arrays[0].dtype not in DIFFERENTIABLE:
+        arrays = [array.astype(_default.numpy) for array in arrays]
+    return arrays
+
+
+def scalar_operand(value: float | int | bool | complex, array: Array) -> Any:
+    """A Python number as the second operand of ``array``, without changing array's dtype.
+
+    A 0-d array takes NumPy 0.31 µs where a Python number takes 0.60 µs (25 floats). CuPy takes
+    the number itself, which costs no transfer.
+    """
+    if type(array) is ndarray:
+        return numpy.array(value, array.dtype)
+    return value
+
+
+# ---------------------------------------------------------------------------- devices
+
+
+class device:
+    """Where a tensor's numbers live: ``device("cpu")`` or ``device("cuda", 0)``.
+
+    >>> device("cuda:1").index
+    1
+    """
+
+    __slots__ = ("index", "type")
+
+    def __init__(self, type: str | int | device = "cpu", index: int | None = None) -> None:
+        if isinstance(type, device):
+            type, index = type.type, type.index
+        elif isinstance(type, int):
+            type, index = "cuda", type
+        kind, _, number = type.partition(":")
+        if kind not in ("cpu", "cuda"):
+            raise RuntimeError(
+                f"Expected one of cpu, cuda device type at start of device string: {kind}"
+            )
+        if number:
+            if not number.isdigit():
+                raise RuntimeError(f"Invalid device string: '{type}'")
+            index = int(number)
+        self.type = kind
+        self.index = index
+
+    def __repr__(self) -> str:
+        if self.index is None:
+            return f"device(type='{self.type}')"
+        return f"device(type='{self.type}', index={self.index})"
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+
+CPU = device("cpu")
+
+
+def array_module(array: Array) -> ModuleType:
+    """The library an array belongs to: numpy or cupy."""
+    return numpy if isinstance(array, ndarray) else cupy()
+
+
+def is_on_cpu(array: Array) -> bool:
+    """Whether an array's numbers are in the computer's main memory."""
+    return isinstance(array, ndarray)
+
+
+def cupy() -> ModuleType:
+    """The cupy module, imported now; RuntimeError where it is missing or finds no GPU."""
+    if not cuda_is_available():
+        raise RuntimeError(
+            "Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU and "
+            "installed a driver, and CuPy for it: pip install gradlab[cuda12] or gradlab[cuda13]"
+        )
+    return importlib.import_module("cupy")
+
+
+def cuda_is_available() -> bool:
+    """Whether CuPy is installed and sees a GPU."""
+    return cuda_device_count() > 0
+
+
+def cuda_device_count() -> int:
+    """How many GPUs CuPy sees; 0 where CuPy or the driver is missing."""
+    try:
+        return int(importlib.import_module("cupy").cuda.runtime.getDeviceCount())
+    except Exception:  # ImportError without CuPy; CUDARuntimeError or OSError without a driver
+        return 0
+
+
+def device_of(array: Array) -> device:
+    """The device an array lives on."""
+    return CPU if is_on_cpu(array) else device("cuda", array.device.id)
+
+
+def namespace(where: device | str | int | None) -> ModuleType:
+    """The array library of a device: numpy for the CPU (and None), cupy for CUDA."""
+    if where is None:
+        return numpy
+    return numpy if device(where).type == "cpu" else cupy()
+
+
+def move(array: Array, where: device | str | int) -> Array:
+    """``array`` on another device; itself where it is there already."""
+    target = device(where)
+    if target.type == "cpu":
+        return array if is_on_cpu(array) else array.get()
+    library = cupy()
+    index = library.cuda.Device().id if target.index is None else target.index
+    if not is_on_cpu(array) and array.device.id == index:
+        return array
+    with library.cuda.Device(index):
+        return library.asarray(array)
+
+
+def _on_one_device(operands: Sequence[Any]) -> Sequence[Any]:
+    """The operands with 0-d CPU arrays moved to the GPU the others live on."""
+    found = {str(device_of(o)) for o in operands if type(o) not in PYTHON_SCALARS}
+    if len(found) <= 1:
+        return operands
+    with_dims = {str(device_of(o)) for o in operands if getattr(o, "ndim", 0) > 0}
+    cpu_has_dims = "cpu" in with_dims
+    gpus = sorted(found - {"cpu"})
+    if cpu_has_dims or len(gpus) > 1:
+        one, two = sorted(found, key=lambda name: name == "cpu")[:2]
+        raise RuntimeError(
+            "Expected all tensors to be on the same device, but found at least two devices, "
+            f"{one} and {two}! Move one with .to({one!r}) or .to({two!r})."
+        )
+    return [
+        move(o, gpus[0]) if type(o) not in PYTHON_SCALARS and is_on_cpu(o) else o for o in operands
+    ]
+
+
+# ---------------------------------------------------------------------------- shapes
+
+
+def as_array(value: Any, like: Array) -> Array:
+    """``value`` as an array: NumPy returns a scalar where a 0-d result is due."""
+    return value if not is_on_cpu(like) else numpy.asarray(value)
+
+
+def expand(xp: Namespace, array: Array, shape: tuple[int, ...]) -> Array:
+    """A read-only-in-spirit view of ``array`` stretched to ``shape``.
+
+    For a 0-d NumPy array this is built directly: numpy.broadcast_to takes 2.3 µs, this 0.3 µs,
+    and the gradient of every sum() comes through here.
+    """
+    if array.ndim == 0 and xp is numpy:
+        return ndarray(shape, array.dtype, array, 0, (0,) * len(shape))
+    return xp.broadcast_to(array, shape)
+
+
+def sum_to(xp: Namespace, array: Array, shape: tuple[int, ...]) -> Array:
+    """Undo broadcasting: add up ``array`` over the axes along which ``shape`` was stretched."""
+    lead = array.ndim - len(shape)
+    stretched = [i + lead for i, n in enumerate(shape) if n == 1 and array.shape[i + lead] != 1]
+    axes = (*range(lead), *stretched)
+    summed = xp.add.reduce(array, axis=axes, keepdims=True) if axes else array
+    return summed.reshape(shape)
+
+
+def is_expandable(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether an array of ``shape`` broadcasts to exactly the shape ``to``."""
+    if len(shape) > len(to):
+        return False
+    pairs = zip(reversed(shape), reversed(to), strict=False)
+    return all(n in (1, m) for n, m in pairs)
+
+
+def ones_like(array: Array) -> Array:
+    """An array of ones like ``array``.
+
+    For a 0-d NumPy array, where every backward() begins, by the faster of two ways: 0.16 µs, not
+    0.98 µs.
+    """
+    if is_on_cpu(array) and array.ndim == 0:
+        return numpy.array(1, array.dtype)
+    return array_module(array).ones_like(array)
+
+
+def copy_with_layout(array: Array, strides: tuple[int, ...]) -> Array:
+    """A copy of ``array`` whose dimensions lie in memory in the order that ``strides`` tells."""
+    order = sorted(range(array.ndim), key=lambda i: -strides[i])
+    back = sorted(range(array.ndim), key=order.__getitem__)
+    return array.transpose(order).copy(order="C").transpose(back)

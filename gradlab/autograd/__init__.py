@@ -1,0 +1,14 @@
+"""``gradlab.autograd``: PyTorch's names for differentiating.
+
+>>> import gradlab as gl
+>>> x = gl.tensor(3.0, requires_grad=True)
+>>> gl.autograd.grad(x * x, x)
+(tensor(6.),)
+"""
+
+from __future__ import annotations
+
+from gradlab.engine import backward, grad
+from gradlab.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+
+__all__ = ["backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]

@@ -1,0 +1,564 @@
+"""The backward pass.
+
+``run`` is the whole of it: count how many gradients each node waits for, then take the nodes that
+wait for none, newest first, turn the gradient that arrived into gradients of their inputs, and
+hand these on. It is a generator that pauses after every node, so a learner (or a widget) can hold
+it, look around, and take the next ``Step``. ``backward`` and ``grad`` are ``run`` drained.
+
+The same loop serves both kinds of pass: on raw arrays (``_Arrays``), and with
+``create_graph=True`` on tensors, recording itself (``_Tensors``).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+from gradlab import arrays, observers
+from gradlab.grad_mode import mode
+from gradlab.graph import AccumulateGrad, Edge, Hooks, Node, leaf_edge
+
+
+class Step:
+    """One node of a backward pass that has just run.
+
+    ``node``; ``grad_outputs``: the gradients that arrived, one per output of the operation;
+    ``grad_inputs``: those that leave, one per edge of ``node.next_functions`` (None: nothing).
+    Both are tuples of tensors or None, wrapped from the engine's raw arrays only when looked at.
+    """
+
+    __slots__ = ("_grad_inputs", "_grad_outputs", "_wrap", "node")
+
+    def __init__(
+        self, node: Node, arrived: Sequence[Any], leaving: Sequence[Any], wrap: Callable[[Any], Any]
+    ) -> None:
+        self.node = node
+        self._grad_outputs = arrived
+        self._grad_inputs = leaving
+        self._wrap = wrap
+
+    @property
+    def grad_outputs(self) -> tuple[Any, ...]:
+        """Gradients that arrived, one per output of the operation."""
+        return tuple(self._wrap(g) for g in self._grad_outputs)
+
+    @property
+    def grad_inputs(self) -> tuple[Any, ...]:
+        """Gradients that leave, one per edge; nothing leaves an AccumulateGrad."""
+        return tuple(self._wrap(g) for g in self._grad_inputs)
+
+    def __repr__(self) -> str:
+        return f"Step({self.node.name()})"
+
+
+def run(
+    roots: Sequence[Any],
+    grads: Sequence[Any],
+    *,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+    accumulate: bool = True,
+) -> Iterator[Step]:
+    """Run the backward pass from ``roots``, pausing after each node.
+
+    ``grads`` holds the gradient of each root, a tensor of the root's shape. With ``create_graph``
+    the pass works on tensors and is recorded itself. ``accumulate=False`` leaves every ``.grad``
+    alone.
+
+    >>> import gradlab as gl
+    >>> x = gl.tensor(2.0, requires_grad=True)
+    >>> for step in run([(x * x).sin()], [gl.tensor(1.0)]):
+    ...     print(step.node.name(), step.grad_inputs)
+    SinBackward0 (tensor(-0.6536),)
+    MulBackward0 (tensor(-1.3073), tensor(-1.3073))
+    AccumulateGrad ()
+    """
+    kind = _kind(roots, create_graph)
+    for node, arrived, leaving in _run(kind, roots, grads, retain_graph, accumulate):
+        yield Step(node, arrived, leaving, kind.wrap)
+
+
+def _run(
+    kind: _Gradients,
+    roots: Sequence[Any],
+    grads: Sequence[Any],
+    retain_graph: bool,
+    accumulate: bool = True,
+    needed: set[Node] | None = None,
+    captured: dict[Edge, Any] | None = None,
+) -> Iterator[tuple[Node, Sequence[Any], Sequence[Any]]]:
+    """The loop. ``needed`` limits it to these nodes; ``captured`` receives gradients at its keys.
+
+    What happens once per edge is written out here: as calls it took 1.1 µs more for each edge.
+    """
+    arrived = kind.arrived
+    for root, gradient in zip(roots, grads, strict=True):
+        node, output = edge = edge_of(root)
+        kind.add(arrived.setdefault(node, [None] * len(node.outputs)), edge, kind.take(gradient))
+    waiting = _count_uses(arrived)
+    ready = [(node.order, node) for node in arrived if node not in waiting]
+    heapify(ready)
+    apply, recording, own = kind.apply, kind.recording, kind.own
+    while ready:
+        node = heappop(ready)[1]
+        gradients = arrived.pop(node)
+        hooks = node.hooks
+        if hooks is not None:
+            gradients = kind.before(hooks, gradients)
+            own.discard((node, 0))
+        if captured is not None:
+            _capture(node, gradients, captured, kind.wrap)
+        if needed is not None and node not in needed:
+            continue
+        leaving: Sequence[Any]
+        if type(node) is AccumulateGrad:
+            leaving = ()
+            if accumulate and gradients[0] is not None:
+                kind.accumulate(node, gradients[0])
+        else:
+            leaving = apply(node, gradients)
+            if hooks is not None and hooks.post:
+                leaving = kind.after(hooks, leaving, gradients)
+            if not retain_graph:
+                node.release()
+        for edge, gradient in zip(node.next_functions, leaving):
+            following, output = edge
+            if following is None:
+                continue
+            if gradient is None:
+                arrived.setdefault(following, [None] * len(following.outputs))
+            else:
+                if (
+                    recording
+                    or gradient.shape != following.shape
+                    or gradient.dtype is not following.dtype
+                ):
+                    gradient = kind.fit(gradient, following.outputs[output], node, edge)
+                known = arrived.get(following)
+                if known is not None:
+                    kind.add(known, edge, gradient)
+                elif following.shape is None:
+                    arrived[following] = known = [None] * len(following.outputs)
+                    known[output] = gradient
+                else:
+                    arrived[following] = [gradient]
+                    if type(following) is AccumulateGrad and hooks is None and not recording:
+                        if gradient.base is None and gradient is not gradients[0]:
+                            own.add(edge)
+            if waiting[following] == 1:
+                heappush(ready, (following.order, following))
+            else:
+                waiting[following] -= 1
+        if observers.active:
+            step = Step(node, gradients, leaving, kind.wrap)
+            for observer in observers.active:
+                observer.on_step(step)
+        yield node, gradients, leaving
+
+
+def edge_of(tensor: Any) -> Edge:
+    """The edge at which a tensor's gradient arrives: its grad_fn's, or its AccumulateGrad's."""
+    node = tensor.grad_fn
+    return leaf_edge(tensor) if node is None else (node, tensor.output_nr)
+
+
+def _count_uses(starts: Iterable[Node]) -> dict[Node, int]:
+    """For every node reachable from ``starts``: how many edges lead to it."""
+    uses: dict[Node, int] = {}
+    stack = list(starts)
+    seen = set(stack)
+    while stack:
+        for following, _ in stack.pop().next_functions:
+            if following is None:
+                continue
+            if following in uses:
+                uses[following] += 1
+                continue
+            uses[following] = 1
+            if following not in seen:
+                stack.append(following)
+    return uses
+
+
+def _capture(
+    node: Node, gradients: Sequence[Any], captured: dict[Edge, Any], wrap: Callable[[Any], Any]
+) -> None:
+    for output, gradient in enumerate(gradients):
+        if (node, output) in captured:
+            captured[node, output] = wrap(gradient)
+
+
+# ------------------------------------------------------------------ the two kinds of gradient
+
+
+class _Gradients:
+    """What the loop needs to know of gradients, whichever kind they are."""
+
+    recording: bool
+
+    def __init__(self, tensor: Callable[[Any], Any]) -> None:
+        self._tensor = tensor
+        self.arrived: dict[Node, list[Any]] = {}  # per node, the sum so far for each output
+        self.own: set[Edge] = set()  # edges whose array nobody else holds: free to be written to
+
+    def take(self, gradient: Any) -> Any:
+        """A tensor as a gradient of this kind."""
+        raise NotImplementedError
+
+    def wrap(self, gradient: Any) -> Any:
+        """A gradient as a tensor; None stays None."""
+        raise NotImplementedError
+
+    def apply(self, node: Node, gradients: Sequence[Any]) -> Sequence[Any]:
+        """Run a node."""
+        raise NotImplementedError
+
+    def fit(self, gradient: Any, output: tuple[tuple[int, ...], Any], node: Node, edge: Edge) -> Any:
+        """Undo broadcasting and promotion: the gradient of a tensor has its shape and dtype."""
+        raise NotImplementedError
+
+    def add(self, known: list[Any], edge: Edge, gradient: Any) -> None:
+        """Add a gradient to what is known to have arrived at the end of an edge."""
+        raise NotImplementedError
+
+    def accumulate(self, node: AccumulateGrad, gradient: Any) -> None:
+        """Add to a leaf's ``.grad``."""
+        raise NotImplementedError
+
+    def before(self, hooks: Hooks, gradients: list[Any]) -> list[Any]:
+        """Run the hooks that see gradients arrive; what they return takes the gradients' place."""
+        tensors = [self.wrap(g) for g in gradients]
+        with _GradMode(self.recording):
+            for output, hook in list(hooks.on_output.values()):
+                if tensors[output] is not None:
+                    tensors[output] = _replaced(tensors[output], hook(tensors[output]))
+            for output, retain in hooks.retained.items():
+                if tensors[output] is not None:
+                    retain(tensors[output])
+            for prehook in list(hooks.pre.values()):
+                tensors = _replaced_all(tensors, prehook(tuple(tensors)), "grad_outputs")
+        return [None if t is None else self.take(t) for t in tensors]
+
+    def after(self, hooks: Hooks, leaving: Sequence[Any], gradients: Sequence[Any]) -> list[Any]:
+        """Run the hooks that see a node's results; what they return takes the results' place."""
+        tensors = [self.wrap(g) for g in leaving]
+        arrived = tuple(self.wrap(g) for g in gradients)
+        with _GradMode(self.recording):
+            for hook in list(hooks.post.values()):
+                tensors = _replaced_all(tensors, hook(tuple(tensors), arrived), "grad_inputs")
+        return [None if t is None else self.take(t) for t in tensors]
+
+
+class _Arrays(_Gradients):
+    """Gradients as raw arrays: nothing is wrapped, nothing is recorded."""
+
+    recording = False
+
+    def take(self, gradient: Any) -> Any:
+        return gradient._array
+
+    def wrap(self, gradient: Any) -> Any:
+        return None if gradient is None else self._tensor(gradient)
+
+    def apply(self, node: Node, gradients: Sequence[Any]) -> Sequence[Any]:
+        return node.apply(*gradients)
+
+    def fit(self, gradient: Any, output: tuple[tuple[int, ...], Any], node: Node, edge: Edge) -> Any:
+        shape, dtype = output
+        if gradient.shape != shape:
+            _check_expandable(gradient.shape, shape, node, edge)
+            gradient = arrays.sum_to(arrays.array_module(gradient), gradient, shape)
+        if gradient.dtype.kind == "c" and dtype.kind != "c":
+            gradient = gradient.real
+        return gradient.astype(dtype, copy=False)
+
+    def add(self, known: list[Any], edge: Edge, gradient: Any) -> None:
+        """The first sum makes a new array, later ones write to it."""
+        output = edge[1]
+        if known[output] is None:
+            known[output] = gradient
+        elif edge in self.own:
+            known[output] += gradient
+        else:
+            known[output] = arrays.as_array(known[output] + gradient, gradient)
+            self.own.add(edge)
+
+    def accumulate(self, node: AccumulateGrad, gradient: Any) -> None:
+        node.accumulate(gradient, (node, 0) in self.own)
+
+
+class _Tensors(_Gradients):
+    """Gradients as tensors with a history of their own, made as the pass goes on."""
+
+    recording = True
+
+    def take(self, gradient: Any) -> Any:
+        return gradient
+
+    def wrap(self, gradient: Any) -> Any:
+        return gradient
+
+    def apply(self, node: Node, gradients: Sequence[Any]) -> Sequence[Any]:
+        with _GradMode(True):
+            return node.apply_tensors(*gradients)
+
+    def fit(self, gradient: Any, output: tuple[tuple[int, ...], Any], node: Node, edge: Edge) -> Any:
+        shape, dtype = output
+        with _GradMode(True):
+            if gradient._array.shape != shape:
+                _check_expandable(gradient._array.shape, shape, node, edge)
+                gradient = gradient.sum_to_size(shape)
+            if gradient.is_complex() and dtype.kind != "c":
+                gradient = gradient.real
+            return gradient if gradient._array.dtype is dtype else gradient.to(arrays.BY_NUMPY[dtype])
+
+    def add(self, known: list[Any], edge: Edge, gradient: Any) -> None:
+        output = edge[1]
+        with _GradMode(True):
+            known[output] = gradient if known[output] is None else known[output] + gradient
+
+    def accumulate(self, node: AccumulateGrad, gradient: Any) -> None:
+        with _GradMode(True):
+            node.accumulate_tensor(gradient)
+
+
+def _kind(roots: Sequence[Any], create_graph: bool) -> _Gradients:
+    return (_Tensors if create_graph else _Arrays)(roots[0]._wrap)
+
+
+class _GradMode:
+    """Grad mode for the length of a call; never held across a pause of ``run``."""
+
+    __slots__ = ("_before", "_enabled")
+
+    def __init__(self, enabled: bool) -> None:
+        self._enabled = enabled
+
+    def __enter__(self) -> None:
+        self._before = mode.enabled
+        mode.enabled = self._enabled
+
+    def __exit__(self, *exc: object) -> None:
+        mode.enabled = self._before
+
+
+def _replaced(tensor: Any, result: Any) -> Any:
+    """What a tensor's hook leaves: its result, or the tensor where it returned None."""
+    if result is None:
+        return tensor
+    if type(result) is not type(tensor) and not hasattr(result, "_array"):
+        raise TypeError(f"expected Variable, but hook returned '{type(result).__name__}'")
+    if result.shape != tensor.shape:
+        raise RuntimeError(
+            f"hook has changed the size of value: from {list(tensor.shape)} to {list(result.shape)}"
+        )
+    return result
+
+
+def _replaced_all(tensors: list[Any], result: Any, what: str) -> list[Any]:
+    """What a node's hook leaves: the tuple it returned, or the tensors where it returned None."""
+    if result is None:
+        return tensors
+    results = list(result) if isinstance(result, tuple) else [result]
+    if len(results) != len(tensors):
+        raise RuntimeError(
+            f"hook has returned an incorrect number of values (got {len(results)}, but expected "
+            f"{len(tensors)}): one for each of {what}"
+        )
+    return [
+        r if t is None or r is None else _replaced(t, r)
+        for t, r in zip(tensors, results, strict=True)
+    ]
+
+
+def _check_expandable(
+    found: tuple[int, ...], shape: tuple[int, ...], node: Node, edge: Edge
+) -> None:
+    if not arrays.is_expandable(shape, found):
+        slot = node.next_functions.index(edge)
+        raise RuntimeError(
+            f"Function {node.name()} returned an invalid gradient at index {slot} - got "
+            f"{list(found)} but expected shape compatible with {list(shape)}"
+        )
+
+
+# ------------------------------------------------------------------ what people call
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add to the ``.grad`` of every leaf the gradient of ``tensors``.
+
+    ``grad_tensors``: the gradient each tensor starts with, of its shape; may be left out for a
+    tensor of one element. ``retain_graph`` keeps saved values for another pass (by default only
+    with ``create_graph``, which records the pass itself). ``inputs``: add only to these.
+
+    Raises RuntimeError for a tensor without history, one of several elements without a gradient,
+    a gradient of another shape, and a graph whose saved values are gone.
+
+    >>> import gradlab as gl
+    >>> x = gl.tensor([1.0, 2.0], requires_grad=True)
+    >>> backward((x * x).sum())
+    >>> x.grad
+    tensor([2., 4.])
+    """
+    roots = _as_tuple(tensors)
+    if not roots:
+        return
+    grads = _start(roots, _as_tuple(grad_tensors, len(roots)))
+    keep = create_graph if retain_graph is None else retain_graph
+    if inputs is None:
+        _drain(_run(_kind(roots, create_graph), roots, grads, keep))
+        return
+    chosen = _as_tuple(inputs)
+    if not chosen:
+        raise RuntimeError("`inputs` argument to `backward` cannot be empty.")
+    for tensor, gradient in zip(
+        chosen, _gradients(roots, grads, chosen, keep, create_graph), strict=True
+    ):
+        if gradient is not None:
+            tensor._accumulate_grad(gradient)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    materialize_grads: bool = False,
+) -> tuple[Any, ...]:
+    """Gradients of ``outputs`` with respect to ``inputs``, a tensor for each, no ``.grad`` changed.
+
+    Arguments as in ``backward``. An input that the outputs don't depend on is an error, or None
+    with ``allow_unused``, or zeros with ``materialize_grads``.
+
+    >>> import gradlab as gl
+    >>> x = gl.tensor(3.0, requires_grad=True)
+    >>> (slope,) = grad(x**2, x, create_graph=True)
+    >>> grad(slope, x)
+    (tensor(2.),)
+    """
+    roots, chosen = _as_tuple(outputs), _as_tuple(inputs)
+    if allow_unused is None:
+        allow_unused = materialize_grads
+    if materialize_grads and not allow_unused:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, "
+            "but got: allow_unused=False."
+        )
+    if not chosen:
+        raise ValueError("grad requires non-empty inputs.")
+    if not roots:
+        return tuple(tensor.new_zeros(tensor.shape) if materialize_grads else None for tensor in chosen)
+    for tensor in chosen:
+        if not tensor.requires_grad:
+            raise RuntimeError(
+                "One of the differentiated Tensors does not require grad. Make it with "
+                "requires_grad=True, or call .requires_grad_() on it before using it."
+            )
+    grads = _start(roots, _as_tuple(grad_outputs, len(roots)))
+    keep = create_graph if retain_graph is None else retain_graph
+    found = _gradients(roots, grads, chosen, keep, create_graph)
+    if None in [None if g is None else 0 for g in found] and not allow_unused:
+        raise RuntimeError(
+            "One of the differentiated Tensors appears to not have been used in the graph. "
+            "Set allow_unused=True if this is the desired behavior."
+        )
+    if materialize_grads:
+        found = [
+            t.new_zeros(t.shape) if g is None else g for t, g in zip(chosen, found, strict=True)
+        ]
+    return tuple(found)
+
+
+def _drain(steps: Iterator[Any]) -> None:
+    deque(steps, maxlen=0)
+
+
+def _gradients(
+    roots: Sequence[Any], grads: Sequence[Any], inputs: Sequence[Any], keep: bool, recorded: bool
+) -> list[Any]:
+    """The gradient that arrives at each input, or None."""
+    edges = [edge_of(tensor) for tensor in inputs]
+    captured: dict[Edge, Any] = dict.fromkeys(edges)
+    needed = _leading_to({node for node, _ in edges if node is not None}, roots)
+    kind = _kind(roots, recorded)
+    _drain(_run(kind, roots, grads, keep, needed=needed, captured=captured))
+    return [captured[edge] for edge in edges]
+
+
+def _leading_to(targets: set[Node], roots: Sequence[Any]) -> set[Node]:
+    """The nodes that must run so that gradients reach ``targets`` (which need not run for that)."""
+    users: dict[Node, list[Node]] = {}
+    stack = [edge_of(root)[0] for root in roots]
+    seen = set(stack)
+    while stack:
+        node = stack.pop()
+        assert node is not None
+        for following, _ in node.next_functions:
+            if following is not None:
+                users.setdefault(following, []).append(node)
+                if following not in seen:
+                    seen.add(following)
+                    stack.append(following)
+    needed: set[Node] = set()
+    pending = list(targets)
+    while pending:
+        for user in users.get(pending.pop(), ()):
+            if user not in needed:
+                needed.add(user)
+                pending.append(user)
+    return needed
+
+
+def _as_tuple(values: Any, count: int = 1) -> tuple[Any, ...]:
+    """One value or a sequence of them as a tuple; None as ``count`` times None."""
+    if values is None:
+        return (None,) * count
+    return tuple(values) if isinstance(values, (tuple, list)) else (values,)
+
+
+def _start(roots: Sequence[Any], grads: Sequence[Any]) -> list[Any]:
+    """The gradients a pass starts with, checked against the tensors they belong to."""
+    if len(grads) != len(roots):
+        raise RuntimeError(
+            f"got {len(roots)} tensors and {len(grads)} gradients. Give one gradient per tensor."
+        )
+    return [_first_gradient(i, *pair) for i, pair in enumerate(zip(roots, grads, strict=True))]
+
+
+def _first_gradient(index: int, root: Any, gradient: Any) -> Any:
+    if not root.requires_grad:
+        raise RuntimeError(
+            f"element {index} of tensors does not require grad and does not have a grad_fn"
+        )
+    if gradient is None:
+        if root.numel() != 1:
+            raise RuntimeError(
+                "grad can be implicitly created only for scalar outputs. This one has shape "
+                f"{tuple(root.shape)}: pass a gradient of that shape, or sum() it first."
+            )
+        return root._wrap(arrays.ones_like(root._array))
+    if not hasattr(gradient, "_array"):
+        raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
+    if gradient.shape != root.shape:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output[{index}] has a shape of {gradient.shape} and "
+            f"output[{index}] has a shape of {root.shape}."
+        )
+    if gradient.is_complex() != root.is_complex():
+        raise RuntimeError(
+            "For complex Tensors, both grad_output and output are required to have the same dtype. "
+            f"Mismatch in dtype: grad_output[{index}] has a dtype of {gradient.dtype} and "
+            f"output[{index}] has a dtype of {root.dtype}."
+        )
+    return gradient.to(root.dtype)

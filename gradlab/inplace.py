@@ -1,0 +1,272 @@
+"""In-place changes and views: what happens to history when memory changes under it.
+
+A view shares memory and version counter with its base. When one of them is written to with
+recording on, the *base's* history is rewritten (``CopySlices``: everywhere the old history, in the
+view's place what the operation did), and every view made earlier finds out by the version counter,
+when next asked, that its own history must be read off the base anew (``AsStridedBackward0``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy
+
+from gradlab import arrays
+from gradlab.arrays import Array
+from gradlab.engine import edge_of
+from gradlab.grad_mode import enable_grad, mode
+from gradlab.graph import NO_EDGE, Edge, Node, next_order
+
+ViewStep = tuple[Any, tuple[Any, ...], int]
+"""One view operation: the Op, its options, and which of its outputs was taken."""
+
+
+class View:
+    """What a tensor is a view of, and by which operations."""
+
+    __slots__ = ("base", "base_steps", "op", "options", "output", "recorded", "version")
+
+    def __init__(self, viewed: Any, op: Any, options: tuple[Any, ...]) -> None:
+        parent = viewed._view
+        self.base = viewed if parent is None else parent.base
+        self.base_steps: tuple[ViewStep, ...] = () if parent is None else parent.steps
+        self.op = op
+        self.options = options
+        self.output = 0
+        self.recorded = mode.enabled
+        self.version = viewed._counter[0]
+
+    @property
+    def steps(self) -> tuple[ViewStep, ...]:
+        """The operations that lead from the base to this view."""
+        return (*self.base_steps, (self.op, self.options, self.output))
+
+    @property
+    def one_of_many(self) -> bool:
+        """Whether the operation returned several views at once, as ``unbind`` does."""
+        return self.op.outputs != 1
+
+    def refresh(self, tensor: Any) -> None:
+        """Bring the history of ``tensor``, which is this view, up to date with its base's."""
+        base = self.base
+        if not base._requires_grad:
+            return
+        tensor._requires_grad = True
+        if self.recorded and tensor._counter[0] != self.version:
+            tensor._edge = (AsStridedBackward0(base, self.steps), 0)
+            self.version = tensor._counter[0]
+
+
+def view_of(viewed: Any, op: Any, options: tuple[Any, ...]) -> View | None:
+    """The View of a tensor about to be returned by ``op``; inference mode keeps no such record."""
+    return None if mode.inference else View(viewed, op, options)
+
+
+def _replay_on_array(array: Array, steps: Sequence[ViewStep]) -> Array:
+    """The part of ``array`` that a view shows, as a view."""
+    whole = array
+    library = arrays.array_module(array)
+    for op, options, output in steps:
+        array = op.forward(library, array, *options)
+        if op.outputs != 1:
+            array = array[output]
+    if array.size and not library.may_share_memory(whole, array):
+        raise RuntimeError(
+            "internal: a view could not be replayed on its base's gradient "
+            f"(steps {[op.name for op, _, _ in steps]}); work on a clone() instead"
+        )
+    return array
+
+
+def _replay_on_tensor(tensor: Any, steps: Sequence[ViewStep]) -> Any:
+    for op, options, output in steps:
+        tensor = op.function(tensor, *options)
+        if op.outputs != 1:
+            tensor = tensor[output]
+    return tensor
+
+
+class AsStridedBackward0(Node):
+    """The history of a view whose base was changed: straight to the base, by all its steps."""
+
+    __slots__ = ("_chain",)
+
+    def __init__(self, base: Any, steps: Sequence[ViewStep]) -> None:
+        chain: list[Edge] = []
+        tensor = base
+        with enable_grad():
+            for step in steps:
+                tensor = _replay_on_tensor(tensor, [step])
+                chain.append(tensor._edge)
+        self._chain = chain
+        self.next_functions = chain[0][0].next_functions
+        self.shape = tensor._array.shape
+        self.dtype = tensor._array.dtype
+        self.order = next_order()
+        self.hooks = None
+
+    def apply(self, *gradients: Array | None) -> tuple[Array | None, ...]:
+        (gradient,) = gradients
+        for node, output in reversed(self._chain):
+            arriving = [None] * len(node.outputs)
+            arriving[output] = gradient
+            (gradient,) = node.apply(*arriving)
+        return (gradient,)
+
+    def apply_tensors(self, *gradients: Any) -> tuple[Any, ...]:
+        (gradient,) = gradients
+        for node, output in reversed(self._chain):
+            arriving = [None] * len(node.outputs)
+            arriving[output] = gradient
+            (gradient,) = node.apply_tensors(*arriving)
+        return (gradient,)
+
+
+class CopySlices(Node):
+    """The history of a base of which a part was changed in place by another node."""
+
+    __slots__ = ("_changed", "_layout", "_steps")
+
+    def __init__(self, base: Any, before: Edge, steps: Sequence[ViewStep], changed: Node) -> None:
+        self._steps = steps
+        self._changed = changed
+        self._layout = base._array.strides
+        self.next_functions = (before, *changed.next_functions[1:])
+        self.shape = base._array.shape
+        self.dtype = base._array.dtype
+        self.order = next_order()
+        self.hooks = None
+
+    def apply(self, *gradients: Array | None) -> tuple[Array | None, ...]:
+        (gradient,) = gradients
+        if gradient is None:
+            return (None,) * len(self.next_functions)
+        result = arrays.copy_with_layout(gradient, self._layout)
+        part = _replay_on_array(result, self._steps)
+        of_part, *of_others = self._changed.apply(part.copy())
+        part[...] = 0 if of_part is None else of_part
+        return (result, *of_others)
+
+    def apply_tensors(self, *gradients: Any) -> tuple[Any, ...]:
+        (gradient,) = gradients
+        if gradient is None:
+            return (None,) * len(self.next_functions)
+        result = gradient.clone()
+        part = _replay_on_tensor(result, self._steps)
+        of_part, *of_others = self._changed.apply_tensors(part.clone())
+        if of_part is None:
+            part.zero_()
+        else:
+            part.copy_(of_part)
+        return (result, *of_others)
+
+    def release(self) -> None:
+        self._changed.release()
+
+
+def check_writable(target: Any) -> None:
+    """Raise PyTorch's error where ``target`` must not be changed in place."""
+    view = target._view
+    if mode.enabled:
+        if view is not None:
+            _check_view_writable(target, view)
+        if target.requires_grad and target.grad_fn is None:
+            raise RuntimeError(
+                "a leaf Variable that requires grad is being used in an in-place operation. "
+                "Wrap the change in `with torch.no_grad():`, or work on a clone()."
+            )
+    array = target._array
+    if any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            "single memory location. Please clone() the tensor before performing the operation."
+        )
+    if target.is_inference() and not mode.inference:
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed."
+            "You can make a clone to get a normal tensor before doing inplace update."
+        )
+
+
+def _check_view_writable(target: Any, view: View) -> None:
+    base = view.base
+    if not target.requires_grad:
+        return
+    if base.grad_fn is None and base.requires_grad:
+        raise RuntimeError(
+            "a view of a leaf Variable that requires grad is being used in an in-place operation. "
+            "Wrap the change in `with torch.no_grad():`, or work on a clone()."
+        )
+    if not view.recorded:
+        raise RuntimeError(
+            "A view was created in no_grad mode and is being modified inplace with grad mode "
+            "enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You "
+            "can clarify your code by moving both the view and the inplace either both inside the "
+            "no_grad block (if you don't want the inplace to be tracked) or both outside (if you "
+            "want the inplace to be tracked)."
+        )
+    if view.one_of_many:
+        raise RuntimeError(
+            f"Output {view.output} of {view.op.name.capitalize()} is a view and is being modified "
+            "inplace. This view is the output of a function that returns multiple views. Such "
+            "functions do not allow the output views to be modified inplace. You should replace "
+            "the inplace operation by an out-of-place one."
+        )
+
+
+def write(target: Any, array: Array) -> None:
+    """Put numbers into a tensor's memory, in its dtype, and count the change."""
+    own = target._array
+    if array.shape != own.shape:
+        raise RuntimeError(
+            f"output with shape {list(own.shape)} doesn't match the broadcast shape "
+            f"{list(array.shape)}"
+        )
+    if arrays.category(array.dtype) > arrays.category(own.dtype):
+        raise RuntimeError(
+            f"result type {arrays.dtype_of(array).type_name} can't be cast to the desired output "
+            f"type {arrays.dtype_of(own).type_name}"
+        )
+    own[...] = array
+    count_change(target)
+
+
+def count_change(target: Any) -> None:
+    """Count one change of a tensor's memory. Inference tensors have no count."""
+    if not target.is_inference():
+        target._counter[0] += 1
+
+
+def assign(target: Any, result: Any, *, direct: bool) -> Any:
+    """Make ``target`` hold what ``result``, computed out of place, holds: numbers and history.
+
+    ``direct``: the last node of result's history has target's own history as its first edge, so
+    it can stand for the change of a view. Otherwise the change is recorded as copying ``result``.
+    """
+    check_writable(target)
+    view = target._view
+    if view is not None and not direct and mode.enabled and result.requires_grad:
+        return target.copy_(result)
+    before = edge_of(view.base) if view is not None and view.base.requires_grad else NO_EDGE
+    write(target, result._array)
+    node = result.grad_fn
+    if node is None or not mode.enabled:
+        return target
+    node.dtype = target._array.dtype
+    _rebind_saved_result(node, target)
+    if view is None:
+        target._edge = result._edge
+        target._requires_grad = True
+        return target
+    base = view.base
+    base._edge = (CopySlices(base, before, view.steps, node), 0)
+    base._requires_grad = True
+    return target
+
+
+def _rebind_saved_result(node: Any, target: Any) -> None:
+    """A node that saved its result saved what now lies in ``target``'s memory."""
+    if getattr(node, "out", None) is not None:
+        node.out = (None, target._array, target._counter, target._counter[0])

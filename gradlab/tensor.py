@@ -1,0 +1,541 @@
+"""The tensor: an array, and how it came to be.
+
+A tensor holds its numbers (``_array``), the node that made it (``_node``), a version counter that
+every tensor on the same memory shares, and, where it is a view, what it is a view of. No
+derivative is written here: operations attach themselves to the class in ``op.py``, and what
+happens to history when memory changes under it is in ``inplace.py``.
+"""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, SupportsIndex
+
+from gradlab import arrays, engine, printing
+from gradlab.arrays import Array
+from gradlab.grad_mode import mode
+from gradlab.graph import Edge, Node, RemovableHandle, register
+
+new = object.__new__
+
+
+class Size(tuple[int, ...]):
+    """The shape of a tensor: a tuple of sizes.
+
+    >>> Size([2, 3]), Size([2, 3]).numel()
+    (torch.Size([2, 3]), 6)
+    """
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """Number of elements of a tensor of this shape."""
+        count = 1
+        for n in self:
+            count *= n
+        return count
+
+    def __repr__(self) -> str:
+        return f"torch.Size([{', '.join(map(str, self))}])"
+
+    def __getitem__(self, index: SupportsIndex | slice) -> Any:
+        found = tuple.__getitem__(self, index)
+        return Size(found) if isinstance(index, slice) else found
+
+    def __add__(self, other: tuple[Any, ...]) -> Any:
+        return Size(tuple.__add__(self, other))
+
+
+class Tensor:
+    """An array whose history is remembered for differentiation.
+
+    Make one with ``gradlab.tensor``, ``ones``, ``randn``, …; its methods are the functions of
+    ``gradlab`` with the tensor as first argument.
+
+    >>> import gradlab as gl
+    >>> x = gl.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_accumulator",  # weak reference to a leaf's AccumulateGrad; empty until it is needed
+        "_array",
+        "_counter",  # [how often the memory was written to], shared by all tensors on it
+        "_edge",  # (the node that made it, which of its outputs this is), or None for a leaf
+        "_grad",
+        "_requires_grad",
+        "_view",  # inplace.View, or None for a tensor with memory of its own
+    )
+
+    __array_priority__ = 1000  # NumPy lets our reflected operators answer
+
+    _array: Array
+    _counter: list[int]
+    _grad: Tensor | None
+    _edge: Edge | None
+    _requires_grad: bool
+
+    # ------------------------------------------------------------------ making
+
+    @staticmethod
+    def _wrap(array: Array) -> Tensor:
+        """A tensor without history on ``array``, which it does not copy."""
+        tensor: Tensor = new(Tensor)
+        tensor._array = array
+        tensor._edge = None
+        tensor._requires_grad = False
+        tensor._grad = None
+        tensor._view = None
+        tensor._counter = inference_counter() if mode.inference else [0]
+        return tensor
+
+    def _accumulate_grad(self, gradient: Tensor) -> None:
+        """Add a gradient to ``.grad``, leaf or not (``backward(inputs=…)``)."""
+        if gradient.requires_grad:
+            self._grad = gradient if self._grad is None else self._grad + gradient
+        elif self._grad is None:
+            self._grad = Tensor._wrap(gradient._array.copy())
+        else:
+            self._grad._array += gradient._array
+            self._grad._counter[0] += 1
+
+    # ------------------------------------------------------------------ what it is
+
+    @property
+    def shape(self) -> Size:
+        """Sizes of the dimensions."""
+        return Size(self._array.shape)
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return int(self._array.ndim)
+
+    @property
+    def dtype(self) -> arrays.dtype:
+        """Type of the elements."""
+        return arrays.BY_NUMPY[self._array.dtype]
+
+    @property
+    def device(self) -> arrays.device:
+        """Where the elements are."""
+        return arrays.device_of(self._array)
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether the elements are on a GPU."""
+        return not arrays.is_on_cpu(self._array)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return int(self._array.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return int(self._array.nbytes)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one dimension."""
+        return self.shape if dim is None else self._array.shape[normal_dim(dim, self.ndim)]
+
+    def dim(self) -> int:
+        """Number of dimensions."""
+        return self.ndim
+
+    def numel(self) -> int:
+        """Number of elements."""
+        return int(self._array.size)
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self.itemsize
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Steps between neighbours along each dimension (or one), in elements."""
+        strides = tuple(s // self._array.itemsize for s in self._array.strides)
+        return strides if dim is None else strides[normal_dim(dim, self.ndim)]
+
+    def is_contiguous(self) -> bool:
+        """Whether the elements lie one after the other, last dimension fastest."""
+        return bool(self._array.flags.c_contiguous)
+
+    def is_floating_point(self) -> bool:
+        """Whether the elements are real floating-point numbers."""
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        """Whether the elements are complex numbers."""
+        return self.dtype.is_complex
+
+    # ------------------------------------------------------------------ history
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this tensor are recorded. May be set on leaves."""
+        if self._view is not None:
+            self._view.refresh(self)
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, flag: bool) -> None:
+        if self.grad_fn is not None and not flag:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a "
+                "computed variable in a subgraph that doesn't require differentiation use "
+                "var_no_grad = var.detach()."
+            )
+        if flag and self._array.dtype not in arrays.DIFFERENTIABLE:
+            raise RuntimeError(
+                "only Tensors of floating point dtype can require gradients "
+                f"(this one is {self.dtype}; convert it first, with .float() for example)"
+            )
+        self._requires_grad = bool(flag) or self.grad_fn is not None
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set ``requires_grad`` and return the tensor itself.
+
+        >>> import gradlab as gl
+        >>> gl.ones(2).requires_grad_()
+        tensor([1., 1.], requires_grad=True)
+        """
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node that made this tensor; None for a leaf."""
+        if self._view is not None:
+            self._view.refresh(self)
+        return None if self._edge is None else self._edge[0]
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made this tensor: backward stores ``.grad`` here."""
+        return self.grad_fn is None
+
+    @property
+    def output_nr(self) -> int:
+        """Which output of ``grad_fn`` this tensor is."""
+        return 0 if self._edge is None else self._edge[1]
+
+    @property
+    def _version(self) -> int:
+        """How often this tensor's memory was changed in place."""
+        return self._counter[0]
+
+    @property
+    def _base(self) -> Tensor | None:
+        """The tensor this one is a view of; None where it has memory of its own."""
+        return None if self._view is None else self._view.base  # type: ignore[no-any-return]
+
+    def _is_view(self) -> bool:
+        return self._view is not None
+
+    def is_inference(self) -> bool:
+        """Whether this tensor was made in ``inference_mode``."""
+        return type(self._counter) is _InferenceCounter
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward passes have added up here; None before the first."""
+        if self._grad is None and self._edge is not None and not self.retains_grad:
+            warnings.warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its "
+                ".grad attribute won't be populated during autograd.backward(). If you want it, "
+                "call .retain_grad() on this tensor before the backward pass. If you meant a leaf, "
+                "you may be holding the result of an operation on it instead.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return self._grad
+
+    @grad.setter
+    def grad(self, gradient: Tensor | None) -> None:
+        if gradient is not None:
+            self._check_grad(gradient)
+        self._grad = gradient
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    def _check_grad(self, gradient: Any) -> None:
+        if not isinstance(gradient, Tensor):
+            raise TypeError(
+                f"assigned grad expected to be a Tensor or None but got grad of type "
+                f"{type(gradient).__name__!r}"
+            )
+        if gradient is self:
+            raise RuntimeError("can't assign Variable as its own grad")
+        if gradient.dtype is not self.dtype:
+            raise RuntimeError(
+                "assigned grad has data of a different type: "
+                f"{gradient.dtype} instead of {self.dtype}"
+            )
+        if gradient.shape != self.shape:
+            raise RuntimeError(
+                "assigned grad has data of a different size: "
+                f"{list(gradient.shape)} instead of {list(self.shape)}"
+            )
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """Add the gradient of this tensor to the ``.grad`` of every leaf it was computed from.
+
+        See ``gradlab.autograd.backward`` for arguments and errors.
+        """
+        engine.backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Call ``hook(gradient)`` whenever this tensor's gradient is known; it may return another.
+
+        Raises RuntimeError where no gradient will ever arrive.
+        """
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        node, output = engine.edge_of(self)
+        assert node is not None
+        if self._edge is None:
+            self.__dict__["_kept_accumulator"] = node  # a leaf's hook must outlive a graph
+        return register(node.own_hooks().on_output, (output, hook))
+
+    def retain_grad(self) -> None:
+        """Make backward passes store ``.grad`` here although this is no leaf."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        node = self.grad_fn
+        if node is not None:
+            retained = node.own_hooks().retained
+            if self.output_nr not in retained:
+                retained[self.output_nr] = _store_grad_in(self)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether ``retain_grad`` was called on this tensor, which is no leaf."""
+        node = self.grad_fn
+        return node is not None and node.hooks is not None and self.output_nr in node.hooks.retained
+
+    def detach(self) -> Tensor:
+        """The same numbers, in the same memory, without history.
+
+        >>> import gradlab as gl
+        >>> gl.ones(2, requires_grad=True).detach()
+        tensor([1., 1.])
+        """
+        tensor = Tensor._wrap(self._array)
+        tensor._counter = self._counter
+        return tensor
+
+    def detach_(self) -> Tensor:
+        """Forget this tensor's history and make it a leaf; return it."""
+        if self._view is not None:
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+        self._edge = None
+        self._requires_grad = False
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory as a tensor without history and with a version counter of its own.
+
+        Changes made through it are not noticed by autograd; prefer ``detach()``.
+        """
+        return Tensor._wrap(self._array)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        self._array = value._array
+        if hasattr(self, "_accumulator"):
+            del self._accumulator  # it was made for the old shape and dtype
+
+    # ------------------------------------------------------------------ leaving for Python, NumPy
+
+    def item(self) -> Any:
+        """The only element as a Python number; RuntimeError where there are several."""
+        if self._array.size != 1:
+            raise RuntimeError(
+                f"a Tensor with {self._array.size} elements cannot be converted to Scalar"
+            )
+        return self._array.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return self._array.tolist()
+
+    def numpy(self, *, force: bool = False) -> Any:
+        """The elements as a NumPy array on the same memory.
+
+        ``force=True`` detaches and copies from the GPU as needed. Raises RuntimeError for a tensor
+        that requires grad, TypeError for one on a GPU.
+        """
+        if force:
+            return arrays.move(self._array, "cpu")
+        if self.requires_grad:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. "
+                "Use tensor.detach().numpy() instead."
+            )
+        if not arrays.is_on_cpu(self._array):
+            raise TypeError(
+                f"can't convert {self.device} device type tensor to numpy. "
+                "Use Tensor.cpu() to copy the tensor to host memory first."
+            )
+        return self._array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            if copy is False:
+                raise ValueError(f"can't make a {dtype} array of {array.dtype} without copying")
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __bool__(self) -> bool:
+        if self._array.size == 1:
+            return bool(self._array.item())
+        if self._array.size == 0:
+            raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
+        raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self._array.size != 1 or self._array.dtype.kind not in "iub":
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self._array.item())
+
+    def __len__(self) -> int:
+        if self._array.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return int(self._array.shape[0])
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._array.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))  # type: ignore[attr-defined]
+
+    def __contains__(self, element: Any) -> bool:
+        if isinstance(element, Tensor):
+            element = element._array
+        elif type(element) not in arrays.PYTHON_SCALARS:
+            raise RuntimeError(
+                "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+                f"{type(element)}."
+            )
+        return bool((self._array == element).any())
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self.grad_fn is not None:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+                "protocol at the moment. Use .detach().clone() for one that was computed."
+            )
+        copied = type(self)._from(Tensor._wrap(self._array.copy()))
+        copied._requires_grad = self._requires_grad
+        if self._grad is not None:
+            copied._grad = self._grad.__deepcopy__(memo)
+        memo[id(self)] = copied
+        return copied
+
+    @classmethod
+    def _from(cls, tensor: Tensor) -> Tensor:
+        """A leaf of this class on another's memory."""
+        made = new(cls)
+        for slot in ("_array", "_edge", "_requires_grad", "_grad", "_view", "_counter"):
+            setattr(made, slot, getattr(tensor, slot))
+        return made
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if self.grad_fn is not None:
+            raise RuntimeError(
+                "Can't pickle a tensor that was computed from others and requires grad; "
+                "pickle its .detach() instead."
+            )
+        return _rebuild, (type(self), arrays.move(self._array, "cpu"), self._requires_grad)
+
+    # ------------------------------------------------------------------ showing
+
+    def __repr__(self) -> str:
+        node = self.grad_fn
+        return printing.tensor_text(
+            arrays.move(self._array, "cpu"),
+            default_dtype_name=arrays.get_default_dtype().name,
+            device=str(self.device),
+            requires_grad=self._requires_grad,
+            grad_fn=None if node is None else node.name(),
+        )
+
+    def __format__(self, spec: str) -> str:
+        if self._array.ndim == 0:
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
+
+
+def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
+    return cls._from(Tensor._wrap(array)).requires_grad_(requires_grad)
+
+
+def _store_grad_in(tensor: Tensor) -> Callable[[Tensor], None]:
+    """A hook that puts a non-leaf's gradient into ``.grad``, holding the tensor only weakly."""
+    reference = weakref.ref(tensor)
+
+    def store(gradient: Tensor) -> None:
+        owner = reference()
+        if owner is not None:
+            known = owner._grad
+            owner._grad = gradient.clone() if known is None else known + gradient  # type: ignore[attr-defined]
+
+    return store
+
+
+class _InferenceCounter(list[int]):
+    """The version counter of a tensor made in inference mode: there is none to read."""
+
+    def __getitem__(self, index: Any) -> Any:
+        raise RuntimeError(
+            "Inference tensors cannot be saved for backward. To work around you can make a clone "
+            "to get a normal tensor and use it in autograd."
+        )
+
+
+def inference_counter() -> list[int]:
+    """A version counter for a tensor made in inference mode."""
+    return _InferenceCounter()
+
+
+def normal_dim(dim: int, ndim: int) -> int:
+    """``dim`` counted from the front; IndexError where the tensor has no such dimension."""
+    limit = max(ndim, 1)
+    if not -limit <= dim < limit:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], "
+            f"but got {dim})"
+        )
+    return dim + limit if dim < 0 else dim
