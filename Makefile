@@ -9,7 +9,7 @@ LAB ?=
 # Workers for pytest; `auto` is one per core.
 WORKERS ?= auto
 
-BUILD_FILES := pyproject.toml hatch_build.py jupyter/overrides.json
+BUILD_FILES := pyproject.toml hatch_build.py $(shell find jupyter -type f)
 FRONT_END := $(shell find widgets/src widgets/scripts widgets/*.json -type f)
 BUNDLE := widgets/gradlab_widgets/static/widget.js
 

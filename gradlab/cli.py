@@ -148,10 +148,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def open_lab(folder: Path, *, browser: bool, port: int | None) -> int:
-    """Start JupyterLab in `folder` on the first lesson and stay until it ends.
-
-    News and update pop-ups are off for this server only; the user's own settings stay theirs.
-    """
+    """Start JupyterLab in `folder` on the first lesson and stay until it ends."""
     from jupyterlab.labapp import LabApp
 
     LabApp.launch_instance(lab_arguments(folder, browser=browser, port=port))
@@ -172,9 +169,4 @@ def lab_arguments(folder: Path, *, browser: bool, port: int | None) -> list[str]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         # Jupyter refuses to start as root; in a container, where all is root's, that is a dead end.
         arguments.append("--ServerApp.allow_root=True")
-    return [
-        *arguments,
-        f"--LabApp.default_url=/lab/tree/{shipped_lessons()[0].name}",
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-    ]
+    return [*arguments, f"--LabApp.default_url=/lab/tree/{shipped_lessons()[0].name}"]

@@ -115,11 +115,10 @@ def test_someone_elses_notebook_of_the_same_name_is_not_written_over(
     assert notebooks(folder)["01.ipynb"] == notebook("theirs")
 
 
-def test_jupyterlab_opens_on_the_first_lesson_without_news() -> None:
+def test_jupyterlab_opens_on_the_first_lesson() -> None:
     arguments = lab_arguments(Path("/mine"), browser=True, port=None)
     assert "--ServerApp.root_dir=/mine" in arguments
     assert f"--LabApp.default_url=/lab/tree/{shipped_lessons()[0].name}" in arguments
-    assert "--LabApp.news_url=None" in arguments
     assert not [argument for argument in arguments if "port" in argument or "browser" in argument]
 
 

@@ -48,7 +48,10 @@ def test_the_wheel_carries_both_packages_the_bundle_and_the_lessons(wheel: Path)
     for expected in ("gradlab/__init__.py", "gradlab/py.typed", f"gradlab/lessons/{LESSON}",
                      "gradlab_widgets/__init__.py", BUNDLE):  # fmt: skip
         assert expected in names
-    assert [name for name in names if name.endswith("overrides.d/gradlab.json")]
+    for shared in ("lab/settings/overrides.d/gradlab.json",
+                   "labextensions/gradlab/package.json",
+                   "labextensions/gradlab/static/remoteEntry.js"):  # fmt: skip
+        assert [name for name in names if name.endswith(f"data/share/jupyter/{shared}")]
     assert not [name for name in names if name.endswith((".ts", ".map")) or "/tests/" in name]
 
 
