@@ -12,9 +12,10 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from gradlab import __version__
 
 FOLDER = Path.home() / "gradlab-lessons"
 RECORD = ".gradlab-lessons.json"
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     SystemExit: 0
     """
     parser = argparse.ArgumentParser(prog="gradlab", description=__doc__.partition("\n")[0])
-    parser.add_argument("--version", action="version", version=f"gradlab {version('gradlab')}")
+    parser.add_argument("--version", action="version", version=f"gradlab {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     lab = commands.add_parser("lab", help="open JupyterLab on the first lesson")
     lab.add_argument(
@@ -98,8 +99,8 @@ def _place(new: str, folder: Path, lesson: Path, record: dict[str, str]) -> tupl
             # A "(new)" lesson that was laid down and thrown away is not wanted.
             if laid_down == new and not first:
                 return name, ""
-            beside = "" if first else f": you changed {lesson.name}, so the newer one lies beside it"
-            return name, f"copied {path}{beside}"
+            why = "" if first else f": you changed {lesson.name}, so the newer one lies beside it"
+            return name, f"copied {path}{why}"
         if laid_down == new:
             return name, ""
         found = digest(path.read_bytes())

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+import gradlab
 from gradlab.cli import RECORD, copy_lessons, lab_arguments, main, shipped_lessons
 
 
@@ -134,4 +134,4 @@ def test_a_wrong_command_line_says_how_it_is_used(
 def test_the_module_is_the_command() -> None:
     command = [sys.executable, "-m", "gradlab", "--version"]
     said = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert said.stdout == f"gradlab {version('gradlab')}\n"
+    assert said.stdout == f"gradlab {gradlab.__version__}\n"

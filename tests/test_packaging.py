@@ -20,7 +20,7 @@ BUNDLE = "gradlab_widgets/static/widget.js"
 
 
 def hatch(project: Path, target: str, into: Path) -> Path:
-    """Build with no `node` to be found: the bundle must be there already, or travel in the sdist."""
+    """Build with no `node` to be found: the bundle must be there, or travel in the sdist."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(into)]
     subprocess.run(command, cwd=project, env={**os.environ, "PATH": "/nowhere"}, check=True)
     (built,) = into.iterdir()

@@ -1,4 +1,4 @@
-"""A real JupyterLab server and a real Chromium, and a page that fails on what it complains about."""
+"""A real JupyterLab server and a real Chromium, and pages whose complaints fail tests."""
 
 from __future__ import annotations
 
