@@ -249,6 +249,7 @@ def assign(target: Any, result: Any, *, direct: bool) -> Any:
     view = target._view
     if view is not None and not direct and mode.enabled and result.requires_grad:
         return target.copy_(result)
+    _keep_saved_original(result.grad_fn, target)
     before = edge_of(view.base) if view is not None and view.base.requires_grad else NO_EDGE
     write(target, result._array)
     node = result.grad_fn
@@ -264,6 +265,16 @@ def assign(target: Any, result: Any, *, direct: bool) -> Any:
     base._edge = (CopySlices(base, before, view.steps, node), 0)
     base._requires_grad = True
     return target
+
+
+def _keep_saved_original(node: Any, target: Any) -> None:
+    """Where the operation saved ``target`` itself, let it save a copy: it is about to change."""
+    for name in node.op.tensors if hasattr(node, "op") else ():
+        saved = getattr(node, name, None)
+        if isinstance(saved, tuple) and saved[0] is target:
+            original = target._wrap(saved[1].copy())
+            original._edge, original._requires_grad = target._edge, target._requires_grad
+            setattr(node, name, (original, original._array, original._counter, 0))
 
 
 def _rebind_saved_result(node: Any, target: Any) -> None:
