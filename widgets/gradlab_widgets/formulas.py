@@ -30,6 +30,7 @@ __all__ = [
     "numeral",
     "plain_text",
     "rule_of",
+    "sum_of",
     "value_markup",
     "value_text",
 ]
@@ -50,6 +51,22 @@ _FUNCTION_CALL = re.compile(
 )
 
 
+_SCALINGS = (
+    (re.compile(r"g(?: ?\\(?:cdot|odot|,))? (.+)"), "multiplies it by"),
+    (re.compile(r"\\frac\{ ?g ?\}\{(.+)\}"), "divides it by"),
+)
+
+
+def _is_one_term(latex: str) -> bool:
+    """Whether a piece of LaTeX has balanced brackets and no sum outside of them."""
+    depth = 0
+    for character in latex:
+        depth += (character in "({[") - (character in ")}]")
+        if depth < 0 or (depth == 0 and character in "+-"):
+            return False
+    return depth == 0
+
+
 class Template:
     """One formula in MathML with places for its words.
 
@@ -63,6 +80,16 @@ class Template:
         found = [w for w in _WORD.findall(latex) if w in self.words]
         self.used = tuple(dict.fromkeys(found))  # each placeholder in order of appearance
         self._markup = _mathml(_FUNCTION_CALL.sub(_mark_argument, self._marked()))
+
+    @functools.cached_property
+    def factor(self) -> tuple[str, Template] | None:
+        """How the gradient is scaled, if that is all the formula does: a verb, and by what."""
+        latex = " ".join(self.latex.split())
+        for pattern, verb in _SCALINGS:
+            match = pattern.fullmatch(latex)
+            if match and _is_one_term(match[1]):
+                return verb, Template(match[1], self.words)
+        return None
 
     def _marked(self) -> str:
         def mark(match: re.Match[str]) -> str:
@@ -214,6 +241,11 @@ def indexed(fragment: str, index: Sequence[int]) -> str:
     return f"<mrow>{fragment}<mo>[</mo>{inside}<mo>]</mo></mrow>"
 
 
+def sum_of(fragment: str) -> str:
+    """A sum over whatever a broadcast had repeated."""
+    return f"<mo>∑</mo>{parenthesised(fragment)}"
+
+
 def equation(*sides: str) -> str:
     """A whole formula: the sides with an equals sign between them."""
     inside = "<mo>=</mo>".join(sides)
@@ -237,21 +269,22 @@ def number_text(x: Number) -> str:
     return text.replace("-", "−") if "e" not in text else text.replace("-", "−", 1)
 
 
-def numeral(x: Number) -> str:
-    """A number as MathML; in parentheses where a sign would meet another operator."""
+def numeral(x: Number, *, alone: bool = False) -> str:
+    """A number as MathML; in parentheses, unless alone, where its sign would meet another one."""
     text = number_text(x)
     mantissa, exponent, power = text.partition("e")
     markup = f"<mn>{mantissa}</mn>"
     if exponent and power[1:].isdigit():
         ten = f"<msup><mn>10</mn><mn>{int(power.replace('−', '-'))}</mn></msup>"
-        return parenthesised(f"{markup}<mo>·</mo>{ten}")
-    return parenthesised(markup) if text.startswith("−") or "j" in text else markup
+        markup = f"<mrow>{markup}<mo>·</mo>{ten}</mrow>"
+    compound = exponent or text.startswith("−") or "j" in text
+    return parenthesised(markup) if compound and not alone else markup
 
 
-def value_markup(value: Value, most: int = 3) -> str:
+def value_markup(value: Value, most: int = 3, *, alone: bool = False) -> str:
     """A value as MathML: a number, or the first of many in brackets."""
     if value.size == 1 and value.data:
-        return numeral(value.data[0])
+        return numeral(value.data[0], alone=alone)
     shown = [f"<mn>{number_text(x)}</mn>" for x in value.data[:most]]
     if value.size > min(most, len(value.data)):
         shown.append("<mo>…</mo>")
@@ -286,13 +319,16 @@ def _count(shape: tuple[int, ...]) -> str:
 _BOUND_TIGHTLY = {"mi", "mn", "mtext", "msup", "msqrt", "mover", "mo"}
 
 
+@functools.lru_cache(maxsize=1024)
 def plain_text(markup: str) -> str:
     """A formula as one line of text, for sentences and alternative text.
 
     >>> plain_text("<mfrac><mi>a</mi><mrow><mi>b</mi><mo>+</mo><mn>1</mn></mrow></mfrac>")
     'a / (b + 1)'
     """
-    return re.sub(r"\s+", " ", _text(ElementTree.fromstring(f"<mrow>{markup}</mrow>"))).strip()
+    text = _text(ElementTree.fromstring(f"<mrow>{markup}</mrow>"))
+    text = text.replace("\u2061(", "(").replace("\u2061", " ")
+    return re.sub(r"\s+", " ", text).strip()
 
 
 def _text(element: ElementTree.Element) -> str:
@@ -316,15 +352,13 @@ def _text(element: ElementTree.Element) -> str:
     return (element.text or "") + "".join(map(_text, parts))
 
 
-_NO_SPACE = set("()[]{}|")
+_SPACING = {"\u2062": " · ", ",": ", ", "¯": ""} | {sign: sign for sign in "()[]{}|…⊤\u2061"}
 
 
 def _operator_text(sign: str) -> str:
-    if sign in _NO_SPACE:
-        return sign
     if sign.isalpha():
         return sign
-    return {"\u2061": " ", "\u2062": " · ", ",": ", ", "¯": "", "⊤": "⊤"}.get(sign, f" {sign} ")
+    return _SPACING.get(sign, f" {sign} ")
 
 
 def _grouped(element: ElementTree.Element) -> str:

@@ -1,0 +1,354 @@
+"""What a step says: its formulas, in symbols and in numbers, and one plain sentence.
+
+The symbols are the user's: a variable's name where there is one, the number where an operand is a
+constant, and x and y for what has no name. A bar over a name is the gradient with respect to it.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradlab_widgets.formulas import (
+    Rule,
+    Template,
+    bar,
+    equation,
+    identifier,
+    indexed,
+    numeral,
+    plain_text,
+    rule_of,
+    sum_of,
+    value_markup,
+    value_text,
+)
+from gradlab_widgets.trace import Value, number
+from gradlab_widgets.walk import Found, Graph
+
+if TYPE_CHECKING:
+    from gradlab_widgets.recorder import Event
+
+__all__ = ["Explained"]
+
+_NUMBERS_UP_TO = 1000  # nodes; a larger graph's trace has its formulas in symbols only
+
+# PyTorch's names for what a node saved, where they are not the parameter's.
+_SAVED_AS = {"input": "self", "out": "result", "input_shape": "self_sym_sizes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """Something a formula speaks of: how it is written, how it is called, what it is if known."""
+
+    markup: str
+    text: str
+    value: Value | None = None
+
+
+class Explained:
+    """Formulas and sentences for the nodes of one graph."""
+
+    def __init__(self, graph: Graph, *, numbers: bool) -> None:
+        self._graph = graph
+        self._numbers = numbers and len(graph.found) <= _NUMBERS_UP_TO
+        self._vocabularies: dict[int, _Vocabulary] = {}
+
+    def _vocabulary(self, row: int) -> _Vocabulary:
+        if row not in self._vocabularies:
+            self._vocabularies[row] = _Vocabulary(self._graph, self._graph.found[row])
+        return self._vocabularies[row]
+
+    def forward(self, row: int) -> str | None:
+        """The equation of what a node computed: b = sin a."""
+        vocabulary = self._vocabulary(row)
+        rule = vocabulary.rule
+        if rule is None:
+            return None
+        symbols = {word: vocabulary.operand(word).markup for word in rule.forward.used}
+        return equation(vocabulary.out.markup, rule.forward.fill(symbols))
+
+    def seed(self, event: Event) -> tuple[list[str], str]:
+        """The first step: the root's gradient with respect to itself."""
+        out = self._vocabulary(event.row).out
+        start = next((v for v in event.incoming if v is not None), None)
+        formulas = (
+            [] if start is None else [equation(bar(out.markup), value_markup(start, alone=True))]
+        )
+        if start is not None and start.size == 1 and start.data == (1.0,):
+            words = f"The pass starts at {out.text}: its gradient with respect to itself is 1."
+        else:
+            given = value_text(start)
+            words = f"The pass starts at {out.text} with the gradient it was given: {given}."
+        return formulas, words
+
+    def accumulate(self, event: Event) -> tuple[list[str], str]:
+        """A leaf's `.grad` growing."""
+        found = self._graph.found[event.row]
+        name = found.name or "the leaf"
+        arrived = event.incoming[0] if event.incoming else None
+        grad, gradient = identifier(f"{name}.grad"), bar(identifier(name))
+        if event.before is None:
+            formulas = [equation(grad, gradient)]
+            words = f"{name}.grad was None; now it is the gradient that arrived: "
+        else:
+            grows = f"{grad}<mo>←</mo>{grad}<mo>+</mo>{gradient}"
+            formulas = [equation(grows)]
+            words = (
+                f"The gradient that arrived, {value_text(arrived)}, is added to {name}.grad, "
+                f"which was {value_text(event.before)} and now is "
+            )
+        if self._numbers and arrived is not None and event.after is not None:
+            sides = [grad, value_markup(event.after, alone=True)]
+            if event.before is not None:
+                added = f"{value_markup(event.before)}<mo>+</mo>{value_markup(arrived)}"
+                sides.insert(1, added)
+            formulas.append(equation(*sides))
+        return formulas, words + value_text(event.after) + "."
+
+    def free(self, row: int) -> str:
+        """A node letting go of what it saved."""
+        found = self._graph.found[row]
+        saved = ", ".join(name for name, _ in found.saved)
+        return (
+            f"{found.title} lets go of what it had saved ({saved}): "
+            "backward can't go through it a second time."
+        )
+
+    def vjp(self, event: Event) -> tuple[list[str], str]:
+        """A node turning the gradient of its output into those of its inputs."""
+        found, vocabulary = self._graph.found[event.row], self._vocabulary(event.row)
+        arrived = next((v for v in event.incoming if v is not None), None)
+        symbols: list[str] = []
+        numbers: list[str] = []
+        deeds: list[str] = []
+        for slot, left in enumerate(event.outgoing):
+            if left is None:
+                continue
+            target = vocabulary.target(slot)
+            template = vocabulary.gradient_of(slot)
+            summed = vocabulary.elementwise and arrived is not None and arrived.shape != left.shape
+            if template is not None:
+                symbols.append(vocabulary.symbolic(template, target, summed))
+                if self._numbers:
+                    numbers += vocabulary.numeric(template, target, event, left, summed)
+            deed = _deed(found.title, template, vocabulary)
+            if summed:
+                deed += f", adds it up over what {target.text} was repeated for"
+            deeds.append(f"{deed} and passes {value_text(left)} on to {target.text}")
+        opening = f"{found.title} receives the gradient of {vocabulary.out.text}"
+        if arrived is None:
+            return symbols, f"{opening}: nothing arrives, so nothing leaves."
+        said = "; it ".join(deeds) or "passes nothing on: nothing before it requires a gradient"
+        words = f"{opening}: {value_text(arrived)}. It {said}."
+        return list(dict.fromkeys(symbols + numbers)), words
+
+
+class _Vocabulary:
+    """What the placeholders in the formulas of one node stand for."""
+
+    def __init__(self, graph: Graph, found: Found) -> None:
+        self._graph = graph
+        self._found = found
+        rule = rule_of(found.op)
+        self.rule: Rule | None = None if rule is None or rule.sequence else rule
+        self.elementwise = self.rule is not None and self.rule.elementwise
+        self._operands: dict[str, Operand] = {}
+        self._letters: dict[Any, str] = {}
+        names = {graph.names.of(*edge) for edge in found.inputs if edge[0] is not None}
+        self._taken = names | {found.name}
+        letter = self._letter("y")
+        name = found.name
+        self.out = Operand(
+            identifier(name or letter), name or "its result", found.value or self._saved("out")
+        )
+
+    def operand(self, word: str) -> Operand:
+        """What a placeholder of this node's formulas stands for."""
+        if word not in self._operands:
+            self._operands[word] = self._find(word)
+        return self._operands[word]
+
+    def target(self, slot: int) -> Operand:
+        """The input that the gradient at `slot` belongs to."""
+        if self.rule is not None and slot < len(self.rule.inputs):
+            return self.operand(self.rule.inputs[slot])
+        return self._input(slot)
+
+    def gradient_of(self, slot: int) -> Template | None:
+        """The formula of the gradient that leaves at `slot`."""
+        if self.rule is None or slot >= len(self.rule.inputs):
+            return None
+        return self.rule.gradients.get(self.rule.inputs[slot])
+
+    def symbolic(self, template: Template, target: Operand, summed: bool) -> str:
+        """The rule in symbols."""
+        symbols = {word: self.operand(word).markup for word in template.used if word != "g"}
+        symbols["g"] = bar(self.out.markup)
+        side = template.fill(symbols)
+        return equation(bar(target.markup), sum_of(side) if summed else side)
+
+    def numeric(
+        self, template: Template, target: Operand, event: Event, left: Value, summed: bool
+    ) -> list[str]:
+        """The rule with this node's numbers; where it works element by element, one of them too."""
+        values: dict[str, Value] = {}
+        constants: dict[str, str] = {}
+        for word in template.used:
+            value = event.incoming[0] if word == "g" else self.operand(word).value
+            if value is not None and (value.data or not value.size):
+                values[word] = value
+            elif word in self._found.options or word.endswith("_shape"):
+                constants[word] = self.operand(word).markup
+            else:
+                return []
+        whole = {word: value_markup(value) for word, value in values.items()} | constants
+        side, result = template.fill(whole, numeric=True), value_markup(left, alone=True)
+        if template.latex.strip() == "g":  # nothing was computed
+            return [equation(bar(target.markup), result)]
+        lines = [equation(bar(target.markup), sum_of(side) if summed else side, result)]
+        if self.elementwise and left.size > 1:
+            lines += _one_element(template, target, values, constants, left)
+        return lines
+
+    # ------------------------------------------------------------------ finding operands
+
+    def _find(self, word: str) -> Operand:
+        assert self.rule is not None
+        if word == "out":
+            return self.out
+        if word in self.rule.inputs:
+            slot = self.rule.inputs.index(word)
+            if slot < len(self._found.inputs) and self._found.inputs[slot][0] is not None:
+                return self._input(slot)
+        return self._constant(word)
+
+    def _input(self, slot: int) -> Operand:
+        """The operand that another node produced."""
+        node, output = self._found.inputs[slot]
+        source = self._graph.found[self._graph.index[node]]
+        value = source.value if output == 0 else None
+        name = source.name if source.accumulates else self._graph.names.of(node, output)
+        if name:
+            return Operand(identifier(name), name, value)
+        edge = (node, output)
+        if edge not in self._letters:
+            unnamed = {e for e in self._found.inputs if e[0] and not self._graph.names.of(*e)}
+            number = f"{len(self._letters) + 1}" if len(unnamed) > 1 else ""
+            self._letters[edge] = self._letter("x" + number.translate(_SUBSCRIPTS))
+        text = "a leaf without a name" if source.accumulates else f"the result of {source.title}"
+        return Operand(identifier(self._letters[edge]), text, value)
+
+    def _letter(self, letter: str) -> str:
+        """A letter for what has no name, which is nobody else's name."""
+        while letter in self._taken:
+            letter += "′"
+        return letter
+
+    def _saved(self, word: str) -> Value | None:
+        saved = dict(self._found.saved)
+        return saved.get(_SAVED_AS.get(word, word), saved.get(word))
+
+    def _constant(self, word: str) -> Operand:
+        """The operand that no gradient flows to: a number, a tensor of data, an option."""
+        found, saved_as = self._found, _SAVED_AS.get(word, word)
+        value = self._saved(word)
+        name = found.saved_names.get(saved_as) or found.saved_names.get(word, "")
+        if name:
+            return Operand(identifier(name), name, value)
+        if value is not None:
+            return Operand(value_markup(value), value_text(value), value)
+        option = found.options.get(saved_as, found.options.get(word))
+        constants = found.origin.constants if found.origin is not None else ()
+        if option is None and self.rule and word in self.rule.inputs and len(constants) == 1:
+            option = constants[0]
+        if isinstance(option, (int, float, complex)):
+            plain = number(option)
+            return Operand(numeral(plain), str(plain), Value((), "", (plain,), 1))
+        if option is not None:
+            text = str(tuple(option)) if isinstance(option, (list, tuple)) else str(option)
+            return Operand(f"<mtext>{html.escape(text, quote=False)}</mtext>", text)
+        if self.rule and word in self.rule.inputs:
+            return Operand("<mtext>constant</mtext>", "a constant")
+        return Operand(identifier(word), word)
+
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def _one_element(
+    template: Template,
+    target: Operand,
+    values: Mapping[str, Value],
+    constants: Mapping[str, str],
+    left: Value,
+) -> list[str]:
+    """The rule for the one element, among those previewed, whose gradient is largest."""
+    if any(v.shape != left.shape and v.size != 1 for v in values.values()):
+        return []
+    shown = min([len(left.data), *(len(v.data) for v in values.values() if v.size > 1)])
+    sizes = [abs(x) if isinstance(x, (int, float)) else -1.0 for x in left.data[:shown]]
+    if not sizes:
+        return []
+    k = int(np.argmax(sizes))
+    fragments = {w: numeral(v.data[k if v.size > 1 else 0]) for w, v in values.items()}
+    side = template.fill(fragments | dict(constants), numeric=True)
+    index = [int(i) for i in np.unravel_index(k, left.shape)]
+    return [equation(indexed(bar(target.markup), index), side, numeral(left.data[k], alone=True))]
+
+
+# ---------------------------------------------------------------------- sentences
+
+_SHAPED = "gives it the shape its input had"
+_PICKED = "puts it back where the elements were taken from, with zeros elsewhere,"
+_PICKED_LARGEST = "gives it to the elements that were picked, and zero to the others,"
+_DEEDS = {
+    "sum": "repeats it for every element that was summed",
+    "mean": "shares it out equally to the elements that were averaged",
+    "relu": "lets it through where its input was positive, and stops it elsewhere,",
+    "clamp": "lets it through where its input was within the bounds, and stops it elsewhere,",
+    "max": _PICKED_LARGEST,
+    "min": _PICKED_LARGEST,
+    "amax": _PICKED_LARGEST,
+    "amin": _PICKED_LARGEST,
+    "view": _SHAPED,
+    "reshape": _SHAPED,
+    "reshape_alias": _SHAPED,
+    "unsafe_view": _SHAPED,
+    "squeeze": _SHAPED,
+    "unsqueeze": _SHAPED,
+    "transpose": "swaps the same dimensions back",
+    "permute": "puts the dimensions back in their order",
+    "expand": "sums it over the copies that were made",
+    "cat": "cuts out of it the part that came from this input",
+    "stack": "cuts out of it the part that came from this input",
+    "index": _PICKED,
+    "select": _PICKED,
+    "slice": _PICKED,
+    "where": "keeps it where this input was chosen, with zeros elsewhere,",
+    "clone": "leaves it as it is",
+    "to_copy": "turns it back into the dtype its input had",
+}
+
+
+def _deed(title: str, template: Template | None, vocabulary: _Vocabulary) -> str:
+    """What a node does to the gradient, as a verb phrase."""
+    if title in _DEEDS:
+        return _DEEDS[title]
+    if template is None:
+        return "applies its rule to it"
+    latex = " ".join(template.latex.split())
+    if latex == "g":
+        return "leaves it as it is"
+    if latex in ("-g", "- g"):
+        return "turns its sign"
+    fragments = {word: vocabulary.operand(word).markup for word in template.used if word != "g"}
+    if template.factor is not None:
+        verb, factor = template.factor
+        return f"{verb} {plain_text(factor.fill(fragments))}"
+    whole = template.fill(fragments | {"g": "<mtext>the gradient</mtext>"})
+    return f"computes {plain_text(whole)}"

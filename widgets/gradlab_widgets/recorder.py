@@ -1,0 +1,311 @@
+"""The recorder: turns a graph, or a backward pass over it, into a trace.
+
+The pass is the library's own. Hooks on the nodes see what arrives and what leaves; they take
+previews and touch nothing. `trace(x)` rehearses: it runs the pass and leaves the world as it was.
+`record()` watches the pass that the user runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from gradlab_widgets.adapters import FREED, Library, known_libraries
+from gradlab_widgets.explain import Explained
+from gradlab_widgets.names import Names, caller_namespace
+from gradlab_widgets.trace import Trace, TraceBuilder, Value
+from gradlab_widgets.walk import Graph, graph_of
+
+__all__ = ["Event", "record", "trace", "trace_of_graph"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One node that ran in a backward pass."""
+
+    row: int
+    incoming: tuple[Value | None, ...]
+    outgoing: tuple[Value | None, ...] = ()
+    before: Value | None = None  # .grad before and after, of an AccumulateGrad
+    after: Value | None = None
+
+
+def trace_of_graph(root: Any, what: str = "graph(x)") -> Trace:
+    """The graph behind `root` as a trace without steps."""
+    return _build(graph_of(root, what), [], [], frozenset())
+
+
+def trace(root: Any, gradient: Any = None) -> Trace:
+    """Rehearse `root.backward(gradient)` and return it as a trace; nothing is left changed.
+
+    The real pass runs, so hooks that were registered on tensors and nodes run too, and whatever
+    they do to other things stays done. But every `.grad` is the same object with the same numbers
+    afterwards, and the graph is not freed.
+
+    Raises RuntimeError as the library's backward does: for a tensor without history, for one that
+    is no scalar if no `gradient` is given, for a graph that was freed already.
+
+    >>> import gradlab as gl
+    >>> a = gl.tensor([0.0, 1.0], requires_grad=True)
+    >>> t = trace(gl.sin(a).sum())
+    >>> t.steps.kind
+    ('seed', 'vjp', 'vjp', 'accumulate')
+    >>> a.grad is None
+    True
+    """
+    graph = graph_of(root, "step(x)")
+    watch = _Watch(graph)
+    try:
+        with _grads_restored(graph), watch:
+            graph.library.backward(root, gradient)
+    except RuntimeError as error:
+        raise _with_way_out(error) from error
+    return _build(graph, watch.events, [_seed(graph, root, gradient)], frozenset())
+
+
+def _with_way_out(error: RuntimeError) -> RuntimeError:
+    message = str(error)
+    if message.startswith(FREED):
+        hint = (
+            "\nTo look at a pass, call step(x) before x.backward(); or record the pass itself: "
+            "with record() as r: x.backward(), then step(r)."
+        )
+    elif message.startswith("grad can be implicitly created only for scalar outputs"):
+        hint = "\nGive step(x, gradient) a tensor of x's shape, or take step(x.sum())."
+    else:
+        return error
+    return type(error)(message + hint)
+
+
+class record:
+    """Record the backward passes that run inside a `with` block.
+
+    `trace` is the last pass as a `Trace`, `traces` all of them, in order. `step(r)` shows the
+    last. Passes of `autograd.grad` are not recorded: they leave no `.grad` to watch grow.
+
+    >>> import gradlab as gl
+    >>> a = gl.tensor(2.0, requires_grad=True)
+    >>> out = a * a
+    >>> with record() as r:
+    ...     out.backward()
+    >>> r.trace.steps.kind
+    ('seed', 'vjp', 'free', 'accumulate')
+    """
+
+    def __init__(self) -> None:
+        self.traces: list[Trace] = []
+        self._undo = contextlib.ExitStack()
+
+    @property
+    def trace(self) -> Trace:
+        """The last pass; RuntimeError if none ran to its end."""
+        if not self.traces:
+            raise RuntimeError(
+                "record() saw no backward pass. Run one inside its block: "
+                "with record() as r: out.backward()"
+            )
+        return self.traces[-1]
+
+    def __enter__(self) -> Self:
+        for library in known_libraries():
+            for module_name, function in library.backward_entries:
+                self._watch(library, importlib.import_module(module_name), function)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._undo.close()
+
+    def _watch(self, library: Library, module: Any, function: str) -> None:
+        """Put a function that records in the place of one through which backward passes go."""
+        original = getattr(module, function)
+
+        @functools.wraps(original)
+        def recorded(tensors: Any, grad_tensors: Any = None, *args: Any, **kwargs: Any) -> Any:
+            roots = _as_list(tensors)
+            if not all(library.is_tensor(root) and root.requires_grad for root in roots):
+                return original(tensors, grad_tensors, *args, **kwargs)  # which will say why not
+            graph = Graph(library, roots, Names(library, caller_namespace()))
+            gradients = _as_list(grad_tensors) if grad_tensors is not None else [None] * len(roots)
+            seeds = [_seed(graph, *pair) for pair in zip(roots, gradients, strict=False)]
+            with _Watch(graph) as watch:
+                result = original(tensors, grad_tensors, *args, **kwargs)
+            self.traces.append(_build(graph, watch.events, seeds, watch.freed()))
+            return result
+
+        setattr(module, function, recorded)
+        self._undo.callback(setattr, module, function, original)
+
+
+def _as_list(tensors: Any) -> list[Any]:
+    return list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
+
+
+# ---------------------------------------------------------------------- watching a pass
+
+
+class _Watch:
+    """Hooks on every node of a graph, for the time of a `with` block."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.events: list[Event] = []
+        self._graph = graph
+        self._before: dict[int, Value | None] = {}
+        self._handles: list[Any] = []
+
+    def __enter__(self) -> Self:
+        for row, found in enumerate(self._graph.found):
+            if found.accumulates:
+                before = functools.partial(self._about_to_accumulate, row)
+                self._handles.append(found.node.register_prehook(before))
+                after = functools.partial(self._accumulated, row)
+            else:
+                after = functools.partial(self._ran, row)
+            self._handles.append(found.node.register_hook(after))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def freed(self) -> frozenset[int]:
+        """Rows of the nodes that ran and have let go of what they had saved."""
+        library, found = self._graph.library, self._graph.found
+        kept = (e.row for e in self.events if found[e.row].saved)
+        return frozenset(row for row in kept if library.saved(found[row].node)[1])
+
+    def _ran(self, row: int, leaving: tuple[Any, ...], arrived: tuple[Any, ...]) -> None:
+        preview = self._graph.fleeting
+        incoming = tuple(preview(g) for g in arrived)
+        self.events.append(Event(row, incoming, tuple(preview(g) for g in leaving)))
+
+    def _about_to_accumulate(self, row: int, arrived: tuple[Any, ...]) -> None:
+        self._before[row] = self._graph.fleeting(self._graph.found[row].variable.grad)
+
+    def _accumulated(self, row: int, leaving: tuple[Any, ...], arrived: tuple[Any, ...]) -> None:
+        preview = self._graph.fleeting
+        incoming = tuple(preview(g) for g in arrived)
+        after = preview(self._graph.found[row].variable.grad)
+        self.events.append(Event(row, incoming, (), self._before.get(row), after))
+
+
+@contextlib.contextmanager
+def _grads_restored(graph: Graph) -> Iterator[None]:
+    """Lend every tensor a copy of its `.grad` to accumulate into; give back the original after."""
+    kept = [(t, t.grad) for t in _tensors_with_grad(graph)]
+    try:
+        for tensor, grad in kept:
+            tensor.grad = None if grad is None else grad.detach().clone()
+        yield
+    finally:
+        for tensor, grad in kept:
+            tensor.grad = grad
+
+
+def _tensors_with_grad(graph: Graph) -> list[Any]:
+    """The leaves of a graph, and the tensors in it whose retain_grad() was called.
+
+    No node tells which tensors these are, so all tensors that exist are asked, at 0.1 µs for each
+    object the garbage collector knows.
+    """
+    leaves = [found.variable for found in graph.found if found.accumulates]
+    tensor_type = graph.library.tensor_type
+    tensors = [x for x in gc.get_objects() if issubclass(type(x), tensor_type)]
+    retaining = [
+        t for t in tensors if t.grad_fn is not None and t.retains_grad and t.grad_fn in graph.index
+    ]
+    return leaves + retaining
+
+
+def _seed(graph: Graph, root: Any, gradient: Any) -> Event:
+    """What a pass starts with: the gradient of `root` with respect to itself."""
+    node, output = graph.library.edge(root)
+    start = graph.library.ones_like(root) if gradient is None else gradient
+    outputs = max(1, len(graph.library.output_metas(node)))
+    incoming: list[Value | None] = [None] * outputs
+    incoming[output] = graph.fleeting(start) if graph.library.is_tensor(start) else None
+    return Event(graph.index[node], tuple(incoming))
+
+
+# ---------------------------------------------------------------------- writing the trace
+
+
+def _build(graph: Graph, events: list[Event], seeds: list[Event], freed: frozenset[int]) -> Trace:
+    """Write nodes, edges and steps into a trace."""
+    builder = TraceBuilder(graph.library.name)
+    explained = Explained(graph, numbers=bool(events))
+    rows = [_write_node(builder, graph, explained, i) for i in range(len(graph.found))]
+    for found, row in zip(graph.found, rows, strict=True):
+        for slot, (node, output) in enumerate(found.inputs):
+            if node is not None:
+                builder.edge(rows[graph.index[node]], row, slot, output)
+    for seed in seeds if events else []:
+        _write_step(builder, "seed", rows, seed, *explained.seed(seed))
+    for event in events:
+        accumulates = graph.found[event.row].accumulates
+        kind, explain = (
+            ("accumulate", explained.accumulate) if accumulates else ("vjp", explained.vjp)
+        )
+        _write_step(builder, kind, rows, event, *explain(event))
+        if event.row in freed:
+            builder.step(kind="free", node=rows[event.row], words=explained.free(event.row))
+    return builder.build(root=rows[graph.index[graph.roots[0][0]]])
+
+
+def _write_node(builder: TraceBuilder, graph: Graph, explained: Explained, i: int) -> int:
+    """Write one node; before an AccumulateGrad also the leaf it belongs to."""
+    found = graph.found[i]
+    formula = explained.forward(i)
+    common: dict[str, Any] = {
+        "name": found.name,
+        "module": found.module,
+        "shape": found.shape,
+        "dtype": found.dtype,
+        "value": builder.value(found.value),
+    }
+    if found.accumulates:
+        leaf = builder.node(kind="leaf", title=found.name or "leaf", **common)
+        row = builder.node(kind="accumulate", op=found.op, title=found.title, **common)
+        builder.edge(leaf, row)
+        return row
+    origin = found.origin
+    saved = [(name, builder.value(value)) for name, value in found.saved]
+    return builder.node(
+        kind="root" if found.is_root else "op",
+        op=found.op,
+        title=found.title,
+        saved=[(name, index) for name, index in saved if index is not None],
+        formula=None if formula is None else builder.math(formula),
+        source=None if origin is None else builder.source(origin.cell, origin.line, origin.text),
+        **common,
+    )
+
+
+def _write_step(
+    builder: TraceBuilder,
+    kind: str,
+    rows: list[int],
+    event: Event,
+    formulas: list[str],
+    words: str,
+) -> None:
+    builder.step(
+        kind=kind,
+        node=rows[event.row],
+        incoming=[builder.value(v) for v in event.incoming],
+        outgoing=[builder.value(v) for v in event.outgoing],
+        before=builder.value(event.before),
+        after=builder.value(event.after),
+        formulas=[builder.math(formula) for formula in formulas],
+        words=words,
+    )
