@@ -1,0 +1,90 @@
+"""Running a real JupyterLab server, and opening pages that keep what they complain of."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A page, and all that it complained of."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def heard(self, said: ConsoleMessage) -> None:
+        if said.type == "error":
+            self.complaints.append(f"{said.text} ({said.location})")
+
+
+@contextmanager
+def watched_page(browser: Browser) -> Iterator[Watched]:
+    """Open an empty page with cookies of its own, and listen to it from its first word."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(60_000)
+    watched = Watched(context.new_page())
+    watched.page.on("pageerror", lambda error: watched.complaints.append(str(error)))
+    watched.page.on("console", watched.heard)
+    yield watched
+    context.close()
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab: its address, its token, and the folder of lessons it shows."""
+
+    address: str
+    token: str
+    folder: Path
+
+    def url(self, notebook: str | None = None) -> str:
+        path = f"lab/tree/{notebook}" if notebook else ""
+        return f"{self.address}{path}?token={self.token}"
+
+
+@contextmanager
+def running_lab(home: Path, *arguments: str) -> Iterator[Lab]:
+    """Run Python with `arguments`, which start a JupyterLab, in a home that is nobody's."""
+    token, runtime, log = secrets.token_hex(16), home / "runtime", home / "server.log"
+    env = {
+        **os.environ,
+        "HOME": str(home),
+        "JUPYTER_TOKEN": token,
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(runtime),
+        "IPYTHONDIR": str(home / "ipython"),
+    }
+    command = [sys.executable, *arguments]
+    with log.open("w") as out:
+        server = subprocess.Popen(command, env=env, stdout=out, stderr=out, cwd=home)
+    try:
+        yield Lab(_address(server, runtime, log), token, home / "lessons")
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(timeout=60)
+
+
+def _address(server: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:
+    """Wait for the note that a Jupyter server leaves about itself once it listens."""
+    note = runtime / f"jpserver-{server.pid}.json"
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            return str(json.loads(note.read_text())["url"])
+        except (FileNotFoundError, ValueError):
+            time.sleep(0.1)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text()}")

@@ -1,0 +1,265 @@
+"""A learner opens the first lesson, runs it, and walks through its backward pass and back.
+
+The same walk is then taken in the saved notebook under a fresh kernel, in the saved notebook with
+no kernel at all, and in the page that the lesson exports.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from harness import Lab, Watched, running_lab, watched_page
+from playwright.sync_api import Browser, Locator, Page, expect
+
+LESSON = "01_tensors_that_remember.ipynb"
+SAVED = "saved.ipynb"
+A = [2 * math.pi * i / 24 for i in range(25)]
+PICTURES = Path(__file__).parents[2] / "artefacts"
+NO_KERNELS = (
+    "--KernelSpecManager.ensure_native_kernel=False",
+    "--KernelSpecManager.allowed_kernelspecs=none",
+)
+
+expect.set_options(timeout=30_000)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Somewhere the walk can be taken: a page with the stepper in it."""
+
+    name: str
+    watched: Watched
+
+    @property
+    def page(self) -> Page:
+        return self.watched.page
+
+    @property
+    def walk(self) -> Locator:
+        return self.page.locator("[data-gl-view=step]")
+
+    @property
+    def in_lab(self) -> bool:
+        return self.name != "exported"
+
+    def press(self, button: str) -> None:
+        self.walk.locator(f"[data-gl={button}]").click()
+
+    @property
+    def step(self) -> tuple[int, int]:
+        """The step shown and how many there are."""
+        text = self.walk.locator("[data-gl=position]").inner_text()
+        now, last = re.fullmatch(r"step ([\d,]+) of ([\d,]+)", text).groups()
+        return int(now), int(last)
+
+    def numbers(self, handle: str) -> list[float]:
+        """The numbers a value shows, read from the page."""
+        elements = self.walk.locator(f"[data-gl={handle}][data-gl-name=a] [data-gl=element]")
+        return [float(e.get_attribute("data-value")) for e in elements.all()]
+
+
+# The places --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def lab(home: Path) -> Iterator[Lab]:
+    """JupyterLab as `gradlab lab` starts it."""
+    command = ["-m", "gradlab", "lab", "--no-browser", "--dir", str(home / "lessons")]
+    with running_lab(home, *command) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def live(lab: Lab, browser: Browser) -> Iterator[Watched]:
+    """The lesson, opened by the address the server starts with, run to its end and saved."""
+    with watched_page(browser) as watched:
+        page = watched.page
+        page.goto(lab.url())
+        expect(page).to_have_url(re.compile(LESSON))
+        run_all(page)
+        page.keyboard.press("Control+s")
+        expect(page.locator(".lm-TabBar-tab.jp-mod-current.jp-mod-dirty")).to_have_count(0)
+        shutil.copy(lab.folder / LESSON, lab.folder / SAVED)
+        yield watched
+
+
+@contextmanager
+def under_a_fresh_kernel(lab: Lab, browser: Browser) -> Iterator[Watched]:
+    with watched_page(browser) as watched:
+        watched.page.goto(lab.url(SAVED))
+        kernel_is_idle(watched.page)
+        yield watched
+
+
+@contextmanager
+def without_a_kernel(lab: Lab, browser: Browser) -> Iterator[Watched]:
+    root = f"--ServerApp.root_dir={lab.folder}"
+    command = ["-m", "jupyterlab", "--no-browser", "--allow-root", root, *NO_KERNELS]
+    with running_lab(lab.folder.parent, *command) as bare, watched_page(browser) as watched:
+        watched.page.goto(bare.url(SAVED))
+        dialog = watched.page.locator(".jp-Dialog")
+        dialog.get_by_role("button", name="No Kernel").click()
+        expect(dialog).to_have_count(0)
+        yield watched
+
+
+@contextmanager
+def exported(lab: Lab, browser: Browser) -> Iterator[Watched]:
+    with watched_page(browser) as watched:
+        watched.page.goto((lab.folder / "backward.html").as_uri())
+        yield watched
+
+
+OTHERS = {
+    "saved": under_a_fresh_kernel,
+    "no-kernel": without_a_kernel,
+    "exported": exported,
+}
+
+
+@pytest.fixture(scope="module", params=["live", *OTHERS])
+def place(
+    request: pytest.FixtureRequest, live: Watched, lab: Lab, browser: Browser
+) -> Iterator[Place]:
+    if request.param == "live":
+        yield Place("live", live)
+        return
+    with OTHERS[request.param](lab, browser) as watched:
+        yield Place(request.param, watched)
+
+
+@pytest.fixture
+def at_start(place: Place) -> Place:
+    """The stepper in view, before the first step."""
+    place.walk.scroll_into_view_if_needed()
+    if place.step[0]:
+        place.press("first")
+    expect(place.walk.locator("[data-gl=position]")).to_have_text(re.compile("step 0 of"))
+    return place
+
+
+def kernel_is_idle(page: Page) -> None:
+    expect(page.get_by_text(re.compile(r"Python 3.* \| Idle"))).to_be_visible()
+
+
+def choose(page: Page, *path: str) -> None:
+    """Choose an entry of JupyterLab's menus."""
+    for name in path:
+        page.get_by_role("menuitem", name=name, exact=True).click()
+
+
+def run_all(page: Page) -> None:
+    kernel_is_idle(page)
+    choose(page, "Run", "Run All Cells")
+    prompt = page.locator(".jp-CodeCell").last.locator(".jp-InputPrompt")
+    expect(prompt).to_have_text(re.compile(r"\[\d+\]:"))
+    kernel_is_idle(page)
+
+
+# The walk ----------------------------------------------------------------------------------------
+
+
+def test_the_lesson_ran_without_an_error(live: Watched, lab: Lab) -> None:
+    cells = json.loads((lab.folder / LESSON).read_text("utf-8"))["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    assert len(outputs) > 8
+    assert [output for output in outputs if output["output_type"] == "error"] == []
+
+
+def test_every_widget_of_the_lesson_is_drawn(place: Place) -> None:
+    faces = ["graph", "step", "plot"] if place.in_lab else ["step"]
+    for face in faces:
+        shown = place.page.locator(f"[data-gl-view={face}]")
+        expect(shown).to_have_count(1)
+        shown.scroll_into_view_if_needed()
+        expect(shown).to_be_visible()
+
+
+def test_the_graph_shows_the_tensors_by_their_names(at_start: Place) -> None:
+    drawn = at_start.walk.locator("[data-gl=node]").all_inner_texts()
+    assert len(drawn) == 6
+    for name in ["a", "b", "c", "d", "out"]:
+        assert [text for text in drawn if name in text.split()], f"{name} is not drawn: {drawn}"
+
+
+def test_the_mouse_steps_to_the_gradient_and_back(at_start: Place) -> None:
+    place, last = at_start, at_start.step[1]
+    told = [place.walk.locator("[data-gl=words]").inner_text()]
+    for position in range(1, last + 1):
+        place.press("forward")
+        assert place.step == (position, last)
+        told.append(place.walk.locator("[data-gl=words]").inner_text())
+    assert len(set(told)) == len(told), "every step is told in words of its own"
+    assert place.numbers("grad-before") == []
+    assert place.numbers("grad-after") == pytest.approx([2 * math.cos(a) for a in A], abs=1e-6)
+
+    for position in reversed(range(last)):
+        place.press("back")
+        assert place.step == (position, last)
+        assert place.walk.locator("[data-gl=words]").inner_text() == told[position]
+    expect(place.walk.locator("[data-gl=grad-after]")).to_have_count(0)
+
+
+def test_the_keyboard_alone_steps_to_the_gradient_and_back(at_start: Place) -> None:
+    place, last = at_start, at_start.step[1]
+    place.walk.locator("[data-gl=graph]").focus()
+    for position in range(1, last + 1):
+        place.page.keyboard.press("ArrowRight")
+        assert place.step == (position, last)
+    assert place.numbers("grad-after") == pytest.approx([2 * math.cos(a) for a in A], abs=1e-6)
+    place.page.keyboard.press("ArrowLeft")
+    assert place.step == (last - 1, last)
+    place.page.keyboard.press("Home")
+    assert place.step == (0, last)
+    place.page.keyboard.press("End")
+    assert place.step == (last, last)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_pictures_are_kept(at_start: Place, theme: str, width: int) -> None:
+    place, page = at_start, at_start.page
+    with looking(place, theme, width):
+        steps = {"start": "first", "middle": "forward", "end": "last"}
+        for name, button in steps.items():
+            place.press(button) if name != "middle" else [place.press(button) for _ in range(4)]
+            place.walk.scroll_into_view_if_needed()
+            folder = PICTURES / place.name
+            folder.mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=folder / f"{theme}-{width}-{name}.png")
+        assert place.walk.evaluate("e => e.scrollWidth <= e.clientWidth"), "cut off at the side"
+
+
+@contextmanager
+def looking(place: Place, theme: str, width: int) -> Iterator[None]:
+    """Look at a place in a theme and at a width; in a narrow one the side bar makes way."""
+    page = place.page
+    page.emulate_media(color_scheme=theme)
+    if place.in_lab and theme == "dark":
+        choose(page, "Settings", "Theme", "JupyterLab Dark")
+    if place.in_lab and width < 600:
+        page.keyboard.press("Control+b")
+    page.set_viewport_size({"width": width, "height": 900})
+    yield
+    page.set_viewport_size({"width": 1280, "height": 900})
+    if place.in_lab and width < 600:
+        page.keyboard.press("Control+b")
+    if place.in_lab and theme == "dark":
+        choose(page, "Settings", "Theme", "JupyterLab Light")
+
+
+def test_the_page_complained_of_nothing(place: Place) -> None:
+    assert place.watched.complaints == []
