@@ -139,7 +139,8 @@ def op(
         if method:
             setattr(Tensor, declared.name, function)
         if inplace if inplace is not None else promote is not None:
-            _publish_inplace_form(declared, function, public)
+            single = len(declared.tensors) == 1
+            _publish_inplace_form(declared.name, function, public and single)
         if operator is not None:
             setattr(Tensor, operator, _compile_function(declared, "return NotImplemented"))
         return function
@@ -147,25 +148,30 @@ def op(
     return declare
 
 
-def _publish_inplace_form(declared: Op, function: Callable[..., Any], public: bool) -> None:
-    name = declared.name + "_"
-
+def _publish_inplace_form(name: str, function: Callable[..., Any], public: bool) -> None:
     def change(input: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(input, Tensor):
-            raise _argument_error(declared, (input, *args))
+            raise TypeError(
+                f"{name}_(): argument 'input' (position 1) must be Tensor, "
+                f"not {type(input).__name__}. Make one with gradlab.tensor(...)."
+            )
         return assign(input, function(input, *args, **kwargs), direct=True)
 
-    change.__name__ = change.__qualname__ = name
-    change.__doc__ = f"In-place form of ``{declared.name}``: the result replaces ``input``."
-    setattr(Tensor, name, change)
-    if public and len(declared.tensors) == 1:
-        FUNCTIONS[name] = change
+    change.__name__ = change.__qualname__ = name + "_"
+    change.__doc__ = f"In-place form of ``{name}``: the result replaces ``input``."
+    setattr(Tensor, name + "_", change)
+    if public:
+        FUNCTIONS[name + "_"] = change
 
 
 def composite(
-    name: str | None = None, *, method: bool = True, public: bool = True
+    name: str | None = None, *, method: bool = True, public: bool = True, inplace: bool = False
 ) -> Callable[[Callable[..., Any]], Any]:
-    """Publish a plain function of operations as a function of ``gradlab`` and a method."""
+    """Publish a plain function of operations as a function of ``gradlab`` and a method.
+
+    ``inplace``: whether the method ``name_`` is made; whichever operation the function ends with
+    must then have the function's first argument as its first tensor.
+    """
 
     def declare(function: Callable[..., Any]) -> Any:
         published = name or function.__name__
@@ -173,6 +179,8 @@ def composite(
             FUNCTIONS[published] = function
         if method:
             setattr(Tensor, published, function)
+        if inplace:
+            _publish_inplace_form(published, function, public=False)
         return function
 
     return declare
