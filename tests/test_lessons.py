@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
+import clean_notebooks
+
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
-
-import clean_notebooks  # noqa: E402
-
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from harness import Lab, Watched, running_lab, watched_page
 from playwright.sync_api import Browser, Locator, Page, expect
+
+from harness import Lab, Watched, running_lab, watched_page
 
 LESSON = "01_tensors_that_remember.ipynb"
 SAVED = "saved.ipynb"
