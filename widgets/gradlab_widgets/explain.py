@@ -154,7 +154,7 @@ class _Vocabulary:
     def __init__(self, graph: Graph, found: Found) -> None:
         self._graph = graph
         self._found = found
-        rule = rule_of(found.op)
+        rule = rule_of(found.op, unscaled=found.options.get("alpha", 1) == 1)
         self.rule: Rule | None = None if rule is None or rule.sequence else rule
         self.elementwise = self.rule is not None and self.rule.elementwise
         self._operands: dict[str, Operand] = {}

@@ -43,6 +43,7 @@ _FUNCTIONS = ["sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "ln"]
 _WORD = re.compile(
     r"\\(?:text|mathrm|operatorname|begin|end)\*?\s*\{[^}]*\}|\\[A-Za-z]+|\\.|[A-Za-z_][A-Za-z_0-9]*"
 )
+_ALPHA = re.compile(r"\balpha\s*(?:\\,|\\cdot)\s*|\s*(?:\\,|\\cdot)\s*alpha\b")
 _DOUBLED = re.compile(  # parentheses directly inside parentheses
     r"(<mo[^>]*>\(</mo>)<mrow><mo>\(</mo>((?:(?!</?mrow>|<mo>\().)*)<mo>\)</mo></mrow>(<mo[^>]*>\)</mo>)"
 )
@@ -192,11 +193,11 @@ class Rule:
 
 
 @functools.cache
-def rule_of(op: str) -> Rule | None:
+def rule_of(op: str, unscaled: bool = True) -> Rule | None:
     """The rule of a node's operation by the node's name; None where no formula is known.
 
     Every formula comes from gradlab's declarations, for PyTorch's graphs too: the nodes have the
-    same names.
+    same names. `unscaled` leaves out the factor `alpha` that addition has, and hardly ever uses.
     """
     nodes: Mapping[str, Any] = importlib.import_module("gradlab.op").NODES
     importlib.import_module("gradlab")  # importing it fills the table
@@ -206,11 +207,16 @@ def rule_of(op: str) -> Rule | None:
     inputs = tuple(declared.tensors)
     shapes = [f"{name}_shape" for name in inputs]
     words = ("g", "out", *inputs, *declared.options, *shapes)
+
+    def template(latex: str) -> Template:
+        written = latex.replace(r"\alpha", "alpha") if "alpha" in declared.options else latex
+        return Template(_ALPHA.sub("", written) if unscaled else written, words)
+
     return Rule(
         name=declared.name,
         inputs=inputs,
-        forward=Template(declared.latex, words),
-        gradients={name: Template(g.latex, words) for name, g in declared.gradients.items()},
+        forward=template(declared.latex),
+        gradients={name: template(g.latex) for name, g in declared.gradients.items()},
         elementwise=declared.forward.__module__ == "gradlab.ops.pointwise",
         sequence=declared.sequence,
     )

@@ -79,6 +79,12 @@ class Names:
         """The name of a leaf: a variable's, or the dotted one of a module's parameter."""
         return self._leaves.get(id(tensor), "")
 
+    def of_tensor(self, tensor: Any) -> str:
+        """The name of a tensor, leaf or not."""
+        if tensor.grad_fn is None:
+            return self.of_leaf(tensor)
+        return self.of(tensor.grad_fn, int(tensor.output_nr))
+
     def module_of(self, parameter: Any) -> str:
         """The path of the module that owns a parameter; "" if none does."""
         return self._modules.get(id(parameter), "")

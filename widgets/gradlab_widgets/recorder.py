@@ -60,6 +60,11 @@ def trace(root: Any, gradient: Any = None) -> Trace:
     True
     """
     graph = graph_of(root, "step(x)")
+    if gradient is not None and not graph.library.is_tensor(gradient):
+        raise TypeError(
+            f"step(x, gradient): gradient is to be a tensor of {graph.library.name} with x's shape "
+            f"{tuple(root.shape)}, but got {type(gradient).__name__}"
+        )
     watch = _Watch(graph)
     try:
         with _grads_restored(graph), watch:

@@ -193,9 +193,9 @@ def check_history(root: Any, what: str) -> None:
     """Raise RuntimeError if nothing was recorded for `root`."""
     if not root.requires_grad:
         raise RuntimeError(
-            f"{what}: this tensor does not require grad and does not have a grad_fn, so there is "
-            "no graph behind it. Set requires_grad=True on a tensor it is computed from, and "
-            "compute it outside no_grad()."
+            "element 0 of tensors does not require grad and does not have a grad_fn, so there is "
+            f"no graph behind it for {what} to show. Set requires_grad=True on a tensor it is "
+            "computed from, and compute it outside no_grad()."
         )
 
 

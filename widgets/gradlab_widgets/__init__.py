@@ -1,0 +1,60 @@
+"""Look at automatic differentiation: draw its graph, step through its backward pass, plot slopes.
+
+Works on tensors of gradlab and of PyTorch. In a notebook:
+
+- `graph(out)` draws what `out` was computed from;
+- `step(out)` steps through its backward pass, forwards and back, without changing any `.grad`;
+- `with record() as r: out.backward()` records the pass you run, and `step(r)` shows it;
+- `plot(f, a)` plots f and its gradient at the numbers in `a`; `figure(f, a)` does with matplotlib;
+- `save_html(step(out), "pass.html")` writes a page that needs nothing else;
+- `to_dot(out)` and `to_svg(out)` hand the graph to Graphviz;
+- `trace(out)` is the pass as data: a `Trace`, frozen, that turns into JSON and back;
+- `observe()` notes the line of code of every operation, which a notebook does by itself;
+  `unobserve()` stops that.
+
+>>> import gradlab as gl
+>>> a = gl.linspace(0, 6, 25, requires_grad=True)
+>>> out = (2 * gl.sin(a) + 1).sum()
+>>> trace(out).steps.words[0]
+'The pass starts at out: its gradient with respect to itself is 1.'
+"""
+
+from __future__ import annotations
+
+import sys
+
+from gradlab_widgets.export import save_html, to_dot, to_svg
+from gradlab_widgets.origins import observe, unobserve
+from gradlab_widgets.plots import figure
+
+# `trace` the function hides the module of that name here; `from gradlab_widgets.trace import …`
+# still finds the module.
+from gradlab_widgets.recorder import record, trace
+from gradlab_widgets.trace import Trace
+from gradlab_widgets.widgets import GradWidget, graph, plot, step
+
+__all__ = [
+    "GradWidget",
+    "Trace",
+    "figure",
+    "graph",
+    "observe",
+    "plot",
+    "record",
+    "save_html",
+    "step",
+    "to_dot",
+    "to_svg",
+    "trace",
+    "unobserve",
+]
+
+
+def _in_kernel() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None
+
+
+if _in_kernel():
+    observe()
