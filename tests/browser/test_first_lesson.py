@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from harness import Lab, Watched, running_lab, watched_page
+from tests.browser.harness import Lab, Watched, running_lab, watched_page
 
 LESSON = "01_tensors_that_remember.ipynb"
 SAVED = "saved.ipynb"
