@@ -327,10 +327,8 @@ class OpNode(Node):
             (rule,) = self.op.gradients.values()
             return tuple(rule.formula(**self._values(rule, values)))
         return tuple(
-            rule.formula(**self._values(rule, values)) if rule and edge[0] else None
-            for rule, edge in zip(
-                map(self.op.gradients.get, self.op.tensors), self.next_functions, strict=True
-            )
+            rule.formula(**self._values(rule, values)) if edge[0] else None
+            for rule, edge in zip(self.op.gradients.values(), self.next_functions, strict=True)
         )
 
     def _zeros(self, output: int) -> Tensor:
@@ -441,15 +439,11 @@ def _apply_source(declared: Op) -> str:
         call = ", ".join(rule.parameters)
         lines.append(f"    return gradient_of_{declared.tensors[0]}({call})")
         return "\n".join(lines)
-    single = len(declared.tensors) == 1
+    single = len(declared.gradients) == 1
     if not single:
-        targets = ", ".join(f"(to_{name}, _)" for name in declared.tensors)
+        targets = ", ".join(f"(to_{name}, _)" for name in declared.gradients)
         lines.append(f"    {targets} = self.next_functions")
-    for of in declared.tensors:
-        rule = declared.gradients.get(of)
-        if rule is None:
-            lines.append(f"    d_{of} = None")
-            continue
+    for of, rule in declared.gradients.items():
         indent = "    "
         if not single:
             lines += [f"    d_{of} = None", f"    if to_{of} is not None:"]
@@ -461,7 +455,7 @@ def _apply_source(declared: Op) -> str:
             f"{indent}if type(d_{of}) is not ndarray:",
             f"{indent}    d_{of} = as_array(d_{of}, g)",
         ]
-    lines.append(f"    return ({' '.join(f'd_{name},' for name in declared.tensors)})")
+    lines.append(f"    return ({' '.join(f'd_{name},' for name in declared.gradients)})")
     return "\n".join(lines)
 
 
@@ -654,7 +648,7 @@ def _one_output(declared: Op) -> list[str]:
     if not declared.view:
         plain += ["if mode.inference:", "    tensor._counter = inference_counter()"]
     if declared.gradients:
-        needs = " or ".join(f"needs_{name}" for name in declared.tensors)
+        needs = " or ".join(f"needs_{name}" for name in declared.gradients)
         lines += [
             f"if ({needs}) and mode.enabled:",
             *("    " + line for line in _recording(declared)),
@@ -676,7 +670,7 @@ def _many_outputs(declared: Op) -> list[str]:
     """A tuple of results; those that are no floating-point numbers have no gradient."""
     lines = ["node = None"]
     if declared.gradients:
-        needs = " or ".join(f"needs_{name}" for name in declared.tensors)
+        needs = " or ".join(f"needs_{name}" for name in declared.gradients)
         lines += [
             f"if ({needs}) and mode.enabled:",
             *("    " + line for line in _recording(declared)),
@@ -731,12 +725,10 @@ def _edges(declared: Op) -> str:
         return (
             f"tuple([{edge('tensor')} if tensor._requires_grad else NO_EDGE for tensor in {name}])"
         )
-    if len(declared.tensors) == 1:
-        return f"({edge(declared.tensors[0])},)"
-    parts = [
-        f"{edge(name)} if needs_{name} else NO_EDGE" if name in declared.gradients else "NO_EDGE"
-        for name in declared.tensors
-    ]
+    if len(declared.gradients) == 1:
+        (name,) = declared.gradients
+        return f"({edge(name)},)"
+    parts = [f"{edge(name)} if needs_{name} else NO_EDGE" for name in declared.gradients]
     return f"({', '.join(parts)})"
 
 
