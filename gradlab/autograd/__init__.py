@@ -8,7 +8,17 @@
 
 from __future__ import annotations
 
+from gradlab.autograd.gradcheck import gradcheck, gradgradcheck
 from gradlab.engine import backward, grad
 from gradlab.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 
-__all__ = ["backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]
+__all__ = [
+    "backward",
+    "enable_grad",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "inference_mode",
+    "no_grad",
+    "set_grad_enabled",
+]

@@ -1,0 +1,417 @@
+"""Gradient checks: formulas against finite differences, which know nothing of them.
+
+``gradcheck`` moves each input a little, each element in turn, and compares how the outputs move
+with the gradients that the backward pass gives. ``gradgradcheck`` does the same to the backward
+pass itself. Both want float64 inputs: in float32 a difference of two outputs keeps few digits.
+
+A complex number counts as two real ones: the gradient of a real result ``L`` with respect to
+``x + iy`` is ``dL/dx + i dL/dy``, and a complex output is checked by its real and imaginary part.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy
+
+from gradlab import arrays
+from gradlab.arrays import Array
+from gradlab.engine import edge_of, grad
+from gradlab.graph import Node, next_order
+from gradlab.tensor import Tensor
+
+
+class GradcheckError(RuntimeError):
+    """What ``gradcheck`` and ``gradgradcheck`` raise where a gradient is wrong."""
+
+
+def gradcheck(
+    func: Callable[..., Any],
+    inputs: Any,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    fast_mode: bool = False,
+) -> bool:
+    """Whether the gradients of ``func`` agree with central differences, to ``atol`` and ``rtol``.
+
+    ``inputs``: a tensor or a tuple, passed to ``func``; those that require grad are checked and
+    should be float64 or complex128. ``eps``: how far each element is moved. Also checked: a second
+    pass gives the same gradients to within ``nondet_tol``; a zero gradient gives zeros;
+    with ``check_undefined_grad`` so does no gradient at all; with ``check_grad_dtypes`` each
+    gradient has its input's dtype. ``fast_mode`` compares one random projection of each Jacobian.
+
+    Raises GradcheckError at the first difference, or returns False with
+    ``raise_exception=False``. Raises ValueError where no input requires grad.
+
+    >>> import gradlab as gl
+    >>> x = gl.tensor([0.5, 2.0], dtype=gl.float64, requires_grad=True)
+    >>> gl.autograd.gradcheck(gl.sin, (x,))
+    True
+    """
+    given = _as_tuple(inputs)
+    _check_inputs(given)
+    try:
+        outputs = _differentiable(func(*given))
+        if not outputs:
+            _check_constant(func, given, eps)
+            return True
+        real = not any(t.is_complex() for t in (*outputs, *_wanting(given)))
+        compare = _compare_projections if fast_mode and real else _compare_jacobians
+        compare(func, given, outputs, eps, atol, rtol)
+        for output in outputs:
+            _check_repeatable(output, given, nondet_tol)
+            _check_zero_gives_zero(output, given)
+        if check_grad_dtypes:
+            _check_dtypes(outputs, given)
+        if check_undefined_grad:
+            _check_undefined(func, given)
+    except GradcheckError:
+        if raise_exception:
+            raise
+        return False
+    return True
+
+
+def gradgradcheck(
+    func: Callable[..., Any],
+    inputs: Any,
+    grad_outputs: Any = None,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    gen_non_contig_grad_outputs: bool = False,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    fast_mode: bool = False,
+) -> bool:
+    """Whether second derivatives agree: ``gradcheck`` of the backward pass of ``func``.
+
+    The backward pass is a function of ``inputs`` and of ``grad_outputs``, one for each output
+    that requires grad; where none are given they are drawn at random, with gaps in memory if
+    ``gen_non_contig_grad_outputs``. The other arguments are those of ``gradcheck``.
+
+    >>> import gradlab as gl
+    >>> x = gl.tensor([0.5, 2.0], dtype=gl.float64, requires_grad=True)
+    >>> gl.autograd.gradgradcheck(gl.sin, (x,))
+    True
+    """
+    given = _as_tuple(inputs)
+    if grad_outputs is None:
+        generator = numpy.random.default_rng(0)
+        seeds = tuple(
+            _random_like(output, generator, gen_non_contig_grad_outputs)
+            for output in _differentiable(func(*given))
+        )
+    else:
+        seeds = _as_tuple(grad_outputs)
+
+    def backward_pass(*arguments: Any) -> tuple[Any, ...]:
+        own, arriving = arguments[: len(given)], arguments[len(given) :]
+        outputs = _differentiable(func(*own))
+        found = grad(outputs, _wanting(own), arriving, create_graph=True, allow_unused=True)
+        return tuple(g for g in found if g is not None)
+
+    return gradcheck(
+        backward_pass,
+        given + seeds,
+        eps=eps,
+        atol=atol,
+        rtol=rtol,
+        raise_exception=raise_exception,
+        nondet_tol=nondet_tol,
+        check_undefined_grad=check_undefined_grad,
+        check_grad_dtypes=check_grad_dtypes,
+        fast_mode=fast_mode,
+    )
+
+
+# ------------------------------------------------------------------ what goes in and comes out
+
+
+def _as_tuple(values: Any) -> tuple[Any, ...]:
+    return tuple(values) if isinstance(values, (tuple, list)) else (values,)
+
+
+def _wanting(values: Sequence[Any]) -> list[Tensor]:
+    """The tensors among ``values`` that require grad."""
+    return [value for value in values if isinstance(value, Tensor) and value.requires_grad]
+
+
+def _differentiable(result: Any) -> tuple[Tensor, ...]:
+    return tuple(_wanting(_as_tuple(result)))
+
+
+def _check_inputs(inputs: Sequence[Any]) -> None:
+    if not _wanting(inputs):
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, "
+            "but none of them have requires_grad=True."
+        )
+    for i, tensor in enumerate(inputs):
+        if not isinstance(tensor, Tensor) or not tensor.requires_grad:
+            continue
+        if tensor.dtype not in (arrays.float64, arrays.complex128):
+            warnings.warn(
+                f"Input #{i} requires gradient and is not a double precision floating point or "
+                f"complex. It is {tensor.dtype}, whose differences are too coarse to check by: "
+                "make it float64, or loosen eps, atol and rtol.",
+                stacklevel=3,
+            )
+        sizes_and_steps = zip(tensor.shape, tensor.stride(), strict=True)
+        if any(step == 0 and size > 1 for size, step in sizes_and_steps):
+            raise RuntimeError(
+                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs "
+                "that are non-overlapping, since it moves one element at a time. Call "
+                ".contiguous() on it first."
+            )
+
+
+def _random_like(output: Tensor, generator: numpy.random.Generator, gaps: bool) -> Tensor:
+    array = output._array
+    drawn = generator.uniform(-1, 1, (*array.shape, 2)).astype(array.dtype)
+    if array.dtype.kind == "c":
+        drawn = drawn + 1j * generator.uniform(-1, 1, drawn.shape).astype(array.dtype)
+    chosen = drawn[..., 0] if gaps else drawn[..., 0].copy()
+    return output._wrap(_beside(array, chosen)).requires_grad_()
+
+
+def _beside(array: Array, numbers: Any) -> Array:
+    """Numbers made by NumPy, in the dtype and on the device of ``array``."""
+    return arrays.array_module(array).asarray(numbers, dtype=array.dtype)
+
+
+# ------------------------------------------------------------------ the two ways to a Jacobian
+
+
+def _differences(
+    func: Callable[..., Any], inputs: Sequence[Any], moved: Tensor, direction: Any, eps: float
+) -> list[Any]:
+    """How fast each output of ``func`` changes as ``moved`` goes along ``direction``."""
+    array = moved._array
+    here, step = array.copy(), _beside(array, eps * direction)
+    try:
+        array[...] = here + step
+        ahead = _numbers(func(*inputs))
+        array[...] = here - step
+        behind = _numbers(func(*inputs))
+    finally:
+        array[...] = here
+    return [(a - b) / (2 * eps) for a, b in zip(ahead, behind, strict=True)]
+
+
+def _numbers(result: Any) -> list[Any]:
+    """Copies of the outputs, as flat vectors on the CPU: those that require grad, else all."""
+    outputs = _differentiable(result) or [t for t in _as_tuple(result) if isinstance(t, Tensor)]
+    flat = [arrays.move(output._array, "cpu").reshape(-1) for output in outputs]
+    return [a.astype("complex128" if a.dtype.kind == "c" else "float64") for a in flat]
+
+
+def _vector_jacobian(output: Tensor, inputs: Sequence[Any], vector: Any) -> list[Any]:
+    """What the backward pass makes of ``vector``: an array for each input that requires grad."""
+    seed = output._wrap(_beside(output._array, vector))
+    chosen = _wanting(inputs)
+    found = grad(output, chosen, seed, retain_graph=True, allow_unused=True)
+    return [
+        numpy.zeros(t.shape, t.dtype.numpy) if g is None else arrays.move(g._array, "cpu")
+        for t, g in zip(chosen, found, strict=True)
+    ]
+
+
+def _basis(shape: Sequence[int], unit: complex) -> Iterator[Any]:
+    """For each element an array that has ``unit`` there and is zero elsewhere."""
+    for index in numpy.ndindex(*shape):
+        direction = numpy.zeros(shape, type(unit))
+        direction[index] = unit
+        yield direction
+
+
+def _numerical_jacobians(
+    func: Callable[..., Any], inputs: Sequence[Any], moved: Tensor, eps: float, unit: complex
+) -> list[Any]:
+    """For each output: a row for each element of ``moved``, a column for each of the output."""
+    rows = [
+        _differences(func, inputs, moved, direction, eps) for direction in _basis(moved.shape, unit)
+    ]
+    per_output = zip(*rows, strict=True)
+    return [numpy.stack(of_one) for of_one in per_output]
+
+
+def _analytical_jacobians(output: Tensor, inputs: Sequence[Any], unit: complex) -> list[Any]:
+    """For each input that requires grad: rows and columns as in ``_numerical_jacobians``."""
+    columns = [_vector_jacobian(output, inputs, vector) for vector in _basis(output.shape, unit)]
+    per_input = zip(*columns, strict=True)
+    return [numpy.stack([c.reshape(-1) for c in of_one], axis=1) for of_one in per_input]
+
+
+# ------------------------------------------------------------------ the checks
+
+
+def _compare_jacobians(
+    func: Callable[..., Any],
+    inputs: Sequence[Any],
+    outputs: Sequence[Tensor],
+    eps: float,
+    atol: float,
+    rtol: float,
+) -> None:
+    chosen = _wanting(inputs)
+    along_real = [_numerical_jacobians(func, inputs, x, eps, 1.0) for x in chosen]
+    along_imaginary = [
+        _numerical_jacobians(func, inputs, x, eps, 1j) if x.is_complex() else None for x in chosen
+    ]
+    for o, output in enumerate(outputs):
+        for part, unit in (("real", 1.0), ("imag", 1j))[: 1 + output.is_complex()]:
+            analytical = _analytical_jacobians(output, inputs, unit)
+            for i, found in enumerate(analytical):
+                if not along_real[i]:
+                    continue  # the input has no elements
+                expected = getattr(along_real[i][o], part)
+                if (imaginary := along_imaginary[i]) is not None:
+                    expected = expected + 1j * getattr(imaginary[o], part)
+                if not numpy.allclose(found, expected, rtol, atol):
+                    where = _part_words(part) if output.is_complex() else ""
+                    raise _mismatch(where, o, i, Tensor._wrap(expected), Tensor._wrap(found))
+
+
+def _compare_projections(
+    func: Callable[..., Any],
+    inputs: Sequence[Any],
+    outputs: Sequence[Tensor],
+    eps: float,
+    atol: float,
+    rtol: float,
+) -> None:
+    """As ``_compare_jacobians``, on ``v · J · u`` with random u and v instead of all of J."""
+    generator = numpy.random.default_rng(0)
+    chosen = _wanting(inputs)
+    us = [generator.uniform(-1, 1, x.shape) for x in chosen]
+    vs = [generator.uniform(-1, 1, output.shape) for output in outputs]
+    numerical = [_differences(func, inputs, x, u, eps) for x, u in zip(chosen, us, strict=True)]
+    for o, (output, v) in enumerate(zip(outputs, vs, strict=True)):
+        for i, found in enumerate(_vector_jacobian(output, inputs, v)):
+            expected = float(numerical[i][o] @ v.reshape(-1))
+            got = float((found * us[i]).sum())
+            # An error of atol in every element of J makes one of at most this in v · J · u.
+            allowed = atol * float(numpy.abs(us[i]).sum() * numpy.abs(v).sum())
+            if not abs(got - expected) <= allowed + rtol * abs(expected):
+                raise GradcheckError(
+                    f"{_mismatch('', o, i, expected, got)}"
+                    "Both are projections on random vectors (fast_mode=True); "
+                    "fast_mode=False shows the whole Jacobians."
+                )
+
+
+def _part_words(part: str) -> str:
+    whole = {"real": "real", "imag": "imaginary"}[part]
+    return f"While considering the {whole} part of complex outputs only, "
+
+
+def _mismatch(where: str, o: int, i: int, numerical: Any, analytical: Any) -> GradcheckError:
+    return GradcheckError(
+        f"{where}Jacobian mismatch for output {o} with respect to input {i},\n"
+        f"numerical:{numerical}\nanalytical:{analytical}\n"
+    )
+
+
+def _check_constant(func: Callable[..., Any], inputs: Sequence[Any], eps: float) -> None:
+    """A function no output of which requires grad must not depend on its inputs."""
+    for i, x in enumerate(_wanting(inputs)):
+        for o, jacobian in enumerate(_numerical_jacobians(func, inputs, x, eps, 1.0)):
+            if jacobian.any():
+                raise GradcheckError(
+                    "Numerical gradient for function expected to be zero: no output requires "
+                    f"grad, yet output {o} changes with input {i}:\n{Tensor._wrap(jacobian)}"
+                )
+
+
+def _check_repeatable(output: Tensor, inputs: Sequence[Any], tolerance: float) -> None:
+    seed = numpy.random.default_rng(0).uniform(-1, 1, output.shape)
+    first = _vector_jacobian(output, inputs, seed)
+    second = _vector_jacobian(output, inputs, seed)
+    for one, two in zip(first, second, strict=True):
+        worst = numpy.abs(one - two).max(initial=0)
+        if worst > tolerance:
+            raise GradcheckError(
+                "Backward is not reentrant, i.e., running backward with same input and "
+                "grad_output multiple times gives different values, although analytical gradient "
+                f"matches numerical gradient. The tolerance for nondeterminism was {tolerance}; "
+                f"the largest difference is {worst}."
+            )
+
+
+def _check_zero_gives_zero(output: Tensor, inputs: Sequence[Any]) -> None:
+    for i, gradient in enumerate(_vector_jacobian(output, inputs, numpy.zeros(output.shape))):
+        if gradient.any():
+            raise GradcheckError(
+                f"backward not multiplied by grad_output: with zeros as gradient of the output, "
+                f"input {i} received\n{Tensor._wrap(gradient)}"
+            )
+
+
+def _check_dtypes(outputs: Sequence[Tensor], inputs: Sequence[Any]) -> None:
+    for output in outputs:
+        gradients = _vector_jacobian(output, inputs, numpy.ones(output.shape))
+        for i, (x, gradient) in enumerate(zip(_wanting(inputs), gradients, strict=True)):
+            if gradient.dtype != x.dtype.numpy:
+                raise GradcheckError(
+                    f"Gradient has dtype mismatch: input {i} is {x.dtype}, "
+                    f"its gradient {arrays.dtype_of(gradient)}"
+                )
+
+
+def _check_undefined(func: Callable[..., Any], inputs: Sequence[Any]) -> None:
+    """No gradient at all, at all outputs and at each in turn, must count as zeros."""
+    count = len(_differentiable(func(*inputs)))
+    cases = [set(range(count)), *([{o} for o in range(count)] if count > 1 else [])]
+    for missing in cases:
+        outputs = _differentiable(func(*inputs))
+        roots = [_without_gradient(t) if o in missing else t for o, t in enumerate(outputs)]
+        zeros = [t._wrap(_beside(t._array, numpy.zeros(t.shape))) for t in outputs]
+        try:
+            found = grad(roots, _wanting(inputs), zeros, allow_unused=True)
+        except Exception as error:
+            raise GradcheckError(
+                "Expected backward function to handle undefined output grads. A gradient may be "
+                f"None where it is not known or not needed; this failed with {error!r}"
+            ) from error
+        if any(g is not None and g._array.any() for g in found):
+            raise GradcheckError(
+                "Expected all input grads to be undefined or zero when all output grads are "
+                f"undefined or zero, but they are {found}"
+            )
+
+
+def _without_gradient(tensor: Tensor) -> Tensor:
+    """A root from which no gradient arrives at ``tensor``."""
+    root = tensor._wrap(tensor._array)
+    root._edge = (_NoGradient(tensor), 0)
+    root._requires_grad = True
+    return root
+
+
+class _NoGradient(Node):
+    """Passes on None, whatever arrives."""
+
+    __slots__ = ()
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.next_functions = (edge_of(tensor),)
+        self.shape = tensor._array.shape
+        self.dtype = tensor._array.dtype
+        self.order = next_order()
+        self.hooks = None
+        self.exact = False
+
+    def apply(self, *gradients: Array | None) -> tuple[Array | None, ...]:
+        return (None,)
