@@ -1,9 +1,9 @@
 """The backward pass.
 
-``run`` is the whole of it: count how many gradients each node waits for, then take the nodes that
-wait for none, newest first, turn the gradient that arrived into gradients of their inputs, and
-hand these on. It is a generator that pauses after every node, so a learner (or a widget) can hold
-it, look around, and take the next ``Step``. ``backward`` and ``grad`` are ``run`` drained.
+``run`` is the whole of it: take the nodes of the graph, newest first, turn the gradient that has
+arrived at each into gradients of its inputs, and hand these on. It is a generator that pauses
+after every node, so a learner (or a widget) can hold it, look around, and take the next ``Step``.
+``backward`` and ``grad`` are ``run`` drained.
 
 The same loop serves both kinds of pass: on raw arrays (``_Arrays``), and with
 ``create_graph=True`` on tensors, recording itself (``_Tensors``).
@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from heapq import heapify, heappop, heappush
 from typing import Any
 
 from gradlab import arrays, observers
-from gradlab.grad_mode import mode
+from gradlab.grad_mode import ensure_mode, mode
 from gradlab.graph import AccumulateGrad, Edge, Hooks, Node, leaf_edge
 
 
@@ -93,64 +92,57 @@ def _run(
 
     What happens once per edge is written out here: as calls it took 1.1 µs more for each edge.
     """
-    arrived = kind.arrived
-    for root, gradient in zip(roots, grads, strict=True):
-        node, output = edge = edge_of(root)
-        kind.add(arrived.setdefault(node, [None] * len(node.outputs)), edge, kind.take(gradient))
-    waiting = _count_uses(arrived)
-    ready = [(node.order, node) for node in arrived if node not in waiting]
-    heapify(ready)
-    apply, recording, own = kind.apply, kind.recording, kind.own
-    while ready:
-        node = heappop(ready)[1]
-        gradients = arrived.pop(node)
+    arrived: dict[Node, list[Any]] = {}  # per node, the sum so far for each of its outputs
+    for root, given in zip(roots, grads, strict=True):
+        gradient = kind.ones(root) if given is None else kind.take(given)
+        node, output = edge_of(root)
+        if node not in arrived:
+            arrived[node] = _none_for_each_output(node)
+        kind.add(arrived[node], node, output, gradient)
+    recording, own = kind.recording, kind.own
+    for node in _schedule(arrived):
+        gradients = arrived.pop(node, None) or _none_for_each_output(node)
         hooks = node.hooks
         if hooks is not None:
             gradients = kind.before(hooks, gradients)
-            own.discard((node, 0))
+            own.discard(node)
         if captured is not None:
             _capture(node, gradients, captured, kind.wrap)
         if needed is not None and node not in needed:
             continue
         leaving: Sequence[Any]
+        exact = node.exact and hooks is None
         if type(node) is AccumulateGrad:
             leaving = ()
             if accumulate and gradients[0] is not None:
                 kind.accumulate(node, gradients[0])
         else:
-            leaving = apply(node, gradients)
+            leaving = kind.apply(node, gradients) if recording else node.apply(*gradients)
             if hooks is not None and hooks.post:
                 leaving = kind.after(hooks, leaving, gradients)
             if not retain_graph:
                 node.release()
         for edge, gradient in zip(node.next_functions, leaving):
             following, output = edge
-            if following is None:
+            if following is None or gradient is None:
                 continue
-            if gradient is None:
-                arrived.setdefault(following, [None] * len(following.outputs))
+            if not exact and (
+                recording
+                or gradient.shape != following.shape
+                or gradient.dtype is not following.dtype
+            ):
+                gradient = kind.fit(gradient, following.outputs[output], node, edge)
+            known = arrived.get(following)
+            if known is not None:
+                kind.add(known, following, output, gradient)
+            elif following.shape is None:
+                arrived[following] = known = _none_for_each_output(following)
+                known[output] = gradient
             else:
-                if (
-                    recording
-                    or gradient.shape != following.shape
-                    or gradient.dtype is not following.dtype
-                ):
-                    gradient = kind.fit(gradient, following.outputs[output], node, edge)
-                known = arrived.get(following)
-                if known is not None:
-                    kind.add(known, edge, gradient)
-                elif following.shape is None:
-                    arrived[following] = known = [None] * len(following.outputs)
-                    known[output] = gradient
-                else:
-                    arrived[following] = [gradient]
-                    if type(following) is AccumulateGrad and hooks is None and not recording:
-                        if gradient.base is None and gradient is not gradients[0]:
-                            own.add(edge)
-            if waiting[following] == 1:
-                heappush(ready, (following.order, following))
-            else:
-                waiting[following] -= 1
+                arrived[following] = [gradient]
+                if type(following) is AccumulateGrad and hooks is None and not recording:
+                    if gradient.base is None and gradient is not gradients[0]:
+                        own.add(following)
         if observers.active:
             step = Step(node, gradients, leaving, kind.wrap)
             for observer in observers.active:
@@ -160,26 +152,39 @@ def _run(
 
 def edge_of(tensor: Any) -> Edge:
     """The edge at which a tensor's gradient arrives: its grad_fn's, or its AccumulateGrad's."""
-    node = tensor.grad_fn
-    return leaf_edge(tensor) if node is None else (node, tensor.output_nr)
+    if tensor._view is not None:
+        tensor._view.refresh(tensor)
+    edge: Edge = tensor._edge or leaf_edge(tensor)
+    return edge
 
 
-def _count_uses(starts: Iterable[Node]) -> dict[Node, int]:
-    """For every node reachable from ``starts``: how many edges lead to it."""
-    uses: dict[Node, int] = {}
-    stack = list(starts)
-    seen = set(stack)
+def _none_for_each_output(node: Node) -> list[Any]:
+    return [None] if node.shape is not None else [None] * len(node.outputs)
+
+
+def _schedule(starts: Iterable[Node]) -> list[Node]:
+    """Every node reachable from ``starts``, in the order they run.
+
+    An operation is always newer than those it takes its inputs from, so newest first is an order
+    in which every gradient has arrived before it is needed. The AccumulateGrad of a leaf runs as
+    soon as its last gradient is there: right after the oldest of its users.
+    """
+    when: dict[Node, float] = {node: node.order for node in starts}
+    stack = list(when)
     while stack:
-        for following, _ in stack.pop().next_functions:
+        node = stack.pop()
+        order = node.order
+        for following, _ in node.next_functions:
             if following is None:
                 continue
-            if following in uses:
-                uses[following] += 1
-                continue
-            uses[following] = 1
-            if following not in seen:
+            if type(following) is AccumulateGrad:
+                known = when.get(following)
+                if known is None or known < order:
+                    when[following] = order + 0.5
+            elif following not in when:
+                when[following] = following.order
                 stack.append(following)
-    return uses
+    return sorted(when, key=when.__getitem__)
 
 
 def _capture(
@@ -200,11 +205,14 @@ class _Gradients:
 
     def __init__(self, tensor: Callable[[Any], Any]) -> None:
         self._tensor = tensor
-        self.arrived: dict[Node, list[Any]] = {}  # per node, the sum so far for each output
-        self.own: set[Edge] = set()  # edges whose array nobody else holds: free to be written to
+        self.own: set[Node] = set()  # nodes whose only arrived array nobody else holds
 
     def take(self, gradient: Any) -> Any:
         """A tensor as a gradient of this kind."""
+        raise NotImplementedError
+
+    def ones(self, root: Any) -> Any:
+        """The gradient of a tensor with respect to itself."""
         raise NotImplementedError
 
     def wrap(self, gradient: Any) -> Any:
@@ -219,8 +227,8 @@ class _Gradients:
         """Undo broadcasting and promotion: the gradient of a tensor has its shape and dtype."""
         raise NotImplementedError
 
-    def add(self, known: list[Any], edge: Edge, gradient: Any) -> None:
-        """Add a gradient to what is known to have arrived at the end of an edge."""
+    def add(self, known: list[Any], node: Node, output: int, gradient: Any) -> None:
+        """Add a gradient to what is known to have arrived at an output of ``node``."""
         raise NotImplementedError
 
     def accumulate(self, node: AccumulateGrad, gradient: Any) -> None:
@@ -259,6 +267,9 @@ class _Arrays(_Gradients):
     def take(self, gradient: Any) -> Any:
         return gradient._array
 
+    def ones(self, root: Any) -> Any:
+        return arrays.ones_like(root._array)
+
     def wrap(self, gradient: Any) -> Any:
         return None if gradient is None else self._tensor(gradient)
 
@@ -274,19 +285,19 @@ class _Arrays(_Gradients):
             gradient = gradient.real
         return gradient.astype(dtype, copy=False)
 
-    def add(self, known: list[Any], edge: Edge, gradient: Any) -> None:
+    def add(self, known: list[Any], node: Node, output: int, gradient: Any) -> None:
         """The first sum makes a new array, later ones write to it."""
-        output = edge[1]
-        if known[output] is None:
-            known[output] = gradient
-        elif edge in self.own:
+        if node in self.own:
             known[output] += gradient
+        elif known[output] is None:
+            known[output] = gradient
         else:
             known[output] = arrays.as_array(known[output] + gradient, gradient)
-            self.own.add(edge)
+            if len(known) == 1:
+                self.own.add(node)
 
     def accumulate(self, node: AccumulateGrad, gradient: Any) -> None:
-        node.accumulate(gradient, (node, 0) in self.own)
+        node.accumulate(gradient, node in self.own)
 
 
 class _Tensors(_Gradients):
@@ -296,6 +307,9 @@ class _Tensors(_Gradients):
 
     def take(self, gradient: Any) -> Any:
         return gradient
+
+    def ones(self, root: Any) -> Any:
+        return self._tensor(arrays.ones_like(root._array))
 
     def wrap(self, gradient: Any) -> Any:
         return gradient
@@ -314,8 +328,7 @@ class _Tensors(_Gradients):
                 gradient = gradient.real
             return gradient if gradient._array.dtype is dtype else gradient.to(arrays.BY_NUMPY[dtype])
 
-    def add(self, known: list[Any], edge: Edge, gradient: Any) -> None:
-        output = edge[1]
+    def add(self, known: list[Any], node: Node, output: int, gradient: Any) -> None:
         with _GradMode(True):
             known[output] = gradient if known[output] is None else known[output] + gradient
 
@@ -337,7 +350,7 @@ class _GradMode:
         self._enabled = enabled
 
     def __enter__(self) -> None:
-        self._before = mode.enabled
+        self._before = ensure_mode().enabled
         mode.enabled = self._enabled
 
     def __exit__(self, *exc: object) -> None:
@@ -528,26 +541,26 @@ def _as_tuple(values: Any, count: int = 1) -> tuple[Any, ...]:
 
 
 def _start(roots: Sequence[Any], grads: Sequence[Any]) -> list[Any]:
-    """The gradients a pass starts with, checked against the tensors they belong to."""
+    """The gradients a pass starts with, checked; None stands for ones."""
     if len(grads) != len(roots):
         raise RuntimeError(
             f"got {len(roots)} tensors and {len(grads)} gradients. Give one gradient per tensor."
         )
-    return [_first_gradient(i, *pair) for i, pair in enumerate(zip(roots, grads, strict=True))]
+    return [_first_gradient(i, root, grads[i]) for i, root in enumerate(roots)]
 
 
 def _first_gradient(index: int, root: Any, gradient: Any) -> Any:
-    if not root.requires_grad:
+    if not root._requires_grad and not root.requires_grad:
         raise RuntimeError(
             f"element {index} of tensors does not require grad and does not have a grad_fn"
         )
     if gradient is None:
-        if root.numel() != 1:
+        if root._array.size != 1:
             raise RuntimeError(
                 "grad can be implicitly created only for scalar outputs. This one has shape "
                 f"{tuple(root.shape)}: pass a gradient of that shape, or sum() it first."
             )
-        return root._wrap(arrays.ones_like(root._array))
+        return None
     if not hasattr(gradient, "_array"):
         raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
     if gradient.shape != root.shape:

@@ -84,6 +84,7 @@ class Node:
         "__weakref__",
         "_metadata",
         "dtype",
+        "exact",
         "hooks",
         "next_functions",
         "order",
@@ -95,6 +96,7 @@ class Node:
     hooks: Hooks | None
     shape: tuple[int, ...] | None  # of the output; None where there are several, see `outputs`
     dtype: Any  # NumPy's dtype of the output
+    exact: bool  # each gradient it hands on has the shape and dtype of the input: no need to look
 
     @property
     def outputs(self) -> tuple[tuple[tuple[int, ...], Any], ...]:
@@ -179,6 +181,7 @@ class AccumulateGrad(Node):
         self.dtype = array.dtype
         self.order = _next_accumulator_order()
         self.hooks = None
+        self.exact = True
 
     def accumulate(self, gradient: Array, owned: bool) -> None:
         """Add an array to ``.grad``; one that nobody else holds (``owned``) is kept, not copied."""

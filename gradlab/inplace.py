@@ -16,7 +16,7 @@ import numpy
 from gradlab import arrays
 from gradlab.arrays import Array
 from gradlab.engine import edge_of
-from gradlab.grad_mode import enable_grad, mode
+from gradlab.grad_mode import enable_grad, is_grad_enabled, is_inference_mode_enabled
 from gradlab.graph import NO_EDGE, Edge, Node, next_order
 
 ViewStep = tuple[Any, tuple[Any, ...], int]
@@ -35,7 +35,7 @@ class View:
         self.op = op
         self.options = options
         self.output = 0
-        self.recorded = mode.enabled
+        self.recorded = is_grad_enabled()
         self.version = viewed._counter[0]
 
     @property
@@ -61,7 +61,7 @@ class View:
 
 def view_of(viewed: Any, op: Any, options: tuple[Any, ...]) -> View | None:
     """The View of a tensor about to be returned by ``op``; inference mode keeps no such record."""
-    return None if mode.inference else View(viewed, op, options)
+    return None if is_inference_mode_enabled() else View(viewed, op, options)
 
 
 def _replay_on_array(array: Array, steps: Sequence[ViewStep]) -> Array:
@@ -106,6 +106,7 @@ class AsStridedBackward0(Node):
         self.dtype = tensor._array.dtype
         self.order = next_order()
         self.hooks = None
+        self.exact = False
 
     def apply(self, *gradients: Array | None) -> tuple[Array | None, ...]:
         (gradient,) = gradients
@@ -138,6 +139,7 @@ class CopySlices(Node):
         self.dtype = base._array.dtype
         self.order = next_order()
         self.hooks = None
+        self.exact = False
 
     def apply(self, *gradients: Array | None) -> tuple[Array | None, ...]:
         (gradient,) = gradients
@@ -169,7 +171,7 @@ class CopySlices(Node):
 def check_writable(target: Any) -> None:
     """Raise PyTorch's error where ``target`` must not be changed in place."""
     view = target._view
-    if mode.enabled:
+    if is_grad_enabled():
         if view is not None:
             _check_view_writable(target, view)
         if target.requires_grad and target.grad_fn is None:
@@ -183,7 +185,7 @@ def check_writable(target: Any) -> None:
             "unsupported operation: more than one element of the written-to tensor refers to a "
             "single memory location. Please clone() the tensor before performing the operation."
         )
-    if target.is_inference() and not mode.inference:
+    if target.is_inference() and not is_inference_mode_enabled():
         raise RuntimeError(
             "Inplace update to inference tensor outside InferenceMode is not allowed."
             "You can make a clone to get a normal tensor before doing inplace update."
@@ -247,15 +249,16 @@ def assign(target: Any, result: Any, *, direct: bool) -> Any:
     """
     check_writable(target)
     view = target._view
-    if view is not None and not direct and mode.enabled and result.requires_grad:
+    if view is not None and not direct and is_grad_enabled() and result.requires_grad:
         return target.copy_(result)
     _keep_saved_original(result.grad_fn, target)
     before = edge_of(view.base) if view is not None and view.base.requires_grad else NO_EDGE
     write(target, result._array)
     node = result.grad_fn
-    if node is None or not mode.enabled:
+    if node is None or not is_grad_enabled():
         return target
     node.dtype = target._array.dtype
+    node.exact = False
     _rebind_saved_result(node, target)
     if view is None:
         target._edge = result._edge

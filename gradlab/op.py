@@ -40,7 +40,7 @@ import numpy
 
 from gradlab import arrays, observers
 from gradlab.arrays import Array
-from gradlab.grad_mode import mode
+from gradlab.grad_mode import ensure_mode, mode
 from gradlab.graph import NO_EDGE, Node, leaf_edge, next_order
 from gradlab.inplace import assign, view_of
 from gradlab.tensor import Tensor, inference_counter
@@ -184,6 +184,15 @@ def composite(
         return function
 
     return declare
+
+
+def alias(name: str, *others: str) -> None:
+    """Publish a function, its method and its in-place form under other names too."""
+    for other in others:
+        FUNCTIONS[other] = FUNCTIONS[name]
+        setattr(Tensor, other, getattr(Tensor, name))
+        if hasattr(Tensor, name + "_"):
+            setattr(Tensor, other + "_", getattr(Tensor, name + "_"))
 
 
 # ------------------------------------------------------------------ reading a declaration
@@ -488,6 +497,7 @@ def _function_source(declared: Op, on_bad_argument: str) -> str:
     lines = [f"def {declared.name}{_plain_signature(declared)}:"]
     reading = _sequence_reading if declared.sequence else _reading
     lines += ["    try:", *("        " + line for line in reading(declared))]
+    lines.append("        recording = mode.enabled")
     lines += [
         "    except AttributeError:",
         f"        converted = convert_arguments(op, ({arguments},))",
@@ -499,8 +509,23 @@ def _function_source(declared: Op, on_bad_argument: str) -> str:
         "    except ValueError as error:",
         f"        raise forward_error(op, error, {_array_list(declared)}) from None",
     ]
+    if declared.promote == "float" and len(declared.tensors) == 1:
+        lines += _again_in_float(declared)
     lines += _one_output(declared) if declared.outputs == 1 else _many_outputs(declared)
     return "\n".join(lines)
+
+
+def _again_in_float(declared: Op) -> list[str]:
+    """A result of another dtype than its one input: that was an integer, which NumPy widens.
+
+    Looking at the result costs nothing extra, since its dtype is wanted anyway.
+    """
+    (name,) = declared.tensors
+    return [
+        f"    if result.dtype is not a_{name}.dtype:",
+        f"        (a_{name},) = promote_to_float((a_{name},))",
+        f"        result = forward(xp, {', '.join(_forward_arguments(declared))})",
+    ]
 
 
 def _names(declared: Op) -> list[str]:
@@ -548,11 +573,6 @@ def _reading(declared: Op) -> list[str]:
         return [*_reading_as_they_are(declared), *_library(f"a_{first}")]
     if not others:
         lines = [f"a_{first} = {first}._array", f"needs_{first} = {_needs(first)}"]
-        if declared.promote == "float":
-            lines += [
-                f"if a_{first}.dtype not in DIFFERENTIABLE:",
-                f"    (a_{first},) = promote_to_float((a_{first},))",
-            ]
         return [*lines, *_library(f"a_{first}")]
     if len(others) == 1 and not declared.optional:
         return [*_reading_pair(declared, first, others[0]), *_library(f"a_{first}")]
@@ -640,8 +660,8 @@ def _option_tuple(declared: Op) -> str:
 
 def _one_output(declared: Op) -> list[str]:
     lines = [
-        "if type(result) is not ndarray:",
-        f"    result = as_array(result, {_array_list(declared)}[0])",
+        "if type(result) is not ndarray and xp is numpy:",
+        "    result = asarray(result)",
         *_new_tensor(declared, "result"),
     ]
     plain = ["tensor._edge = None", "tensor._requires_grad = False"]
@@ -650,7 +670,7 @@ def _one_output(declared: Op) -> list[str]:
     if declared.gradients:
         needs = " or ".join(f"needs_{name}" for name in declared.gradients)
         lines += [
-            f"if ({needs}) and mode.enabled:",
+            f"if ({needs}) and recording:",
             *("    " + line for line in _recording(declared)),
             "    node.shape = result.shape",
             "    node.dtype = result.dtype",
@@ -672,7 +692,7 @@ def _many_outputs(declared: Op) -> list[str]:
     if declared.gradients:
         needs = " or ".join(f"needs_{name}" for name in declared.gradients)
         lines += [
-            f"if ({needs}) and mode.enabled:",
+            f"if ({needs}) and recording:",
             *("    " + line for line in _recording(declared)),
             "    node.shape = node.dtype = None",
             "    node.outputs = tuple((array.shape, array.dtype) for array in result)",
@@ -696,10 +716,11 @@ def _many_outputs(declared: Op) -> list[str]:
 def _recording(declared: Op) -> list[str]:
     """Lines that make the node: edges, and what the formulas need."""
     lines = [
-        "node = new(Node)",
+        "node = Node()",
         f"node.next_functions = {_edges(declared)}",
         "node.order = next_order()",
         "node.hooks = None",
+        f"node.exact = {_exact(declared)}",
     ]
     for name in declared.saved_tensors:
         if name != "out":
@@ -714,6 +735,18 @@ def _recording(declared: Op) -> list[str]:
     if "out" in declared.saved_tensors:
         lines.append("node.out = (None, result, tensor._counter, 0)")
     return lines
+
+
+def _exact(declared: Op) -> str:
+    """Whether nothing was broadcast or promoted, so that no gradient has to be fitted."""
+    if declared.promote is None or declared.sequence or declared.outputs != 1:
+        return "False"
+    same_dtype = f"result.dtype is a_{declared.tensors[0]}.dtype"
+    if len(declared.tensors) == 1:
+        return same_dtype
+    pair = len(declared.tensors) == 2 and not declared.optional
+    # against a Python number; a complex one may have made the first operand complex
+    return f"counter_{declared.tensors[1]} is UNCHANGING and a_{declared.tensors[0]} is {declared.tensors[0]}._array" if pair else "False"
 
 
 def _edges(declared: Op) -> str:
@@ -813,6 +846,9 @@ def _unpack_all(node: OpNode, name: str, saved: Sequence[Any]) -> list[Array]:
 
 def _convert_arguments(declared: Op, values: tuple[Any, ...]) -> list[Any] | None:
     """The arguments with NumPy scalars as Python's and a leading number as a tensor, or None."""
+    if not hasattr(mode, "enabled"):
+        ensure_mode()
+        return list(values)  # nothing was wrong but that this thread had no mode yet
     converted = list(values)
     for i, name in enumerate(declared.signature.parameters):
         if name in declared.tensors and isinstance(values[i], (numpy.generic, numpy.ndarray)):
@@ -910,6 +946,7 @@ _SCOPE: dict[str, Any] = {
     "argument_error": _argument_error,
     "array_module": arrays.array_module,
     "as_array": arrays.as_array,
+    "asarray": numpy.asarray,
     "changed_in_place": changed_in_place,
     "convert_arguments": _convert_arguments,
     "empty_list": _empty_list,

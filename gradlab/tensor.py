@@ -15,7 +15,7 @@ from typing import Any, SupportsIndex
 
 from gradlab import arrays, engine, printing
 from gradlab.arrays import Array
-from gradlab.grad_mode import mode
+from gradlab.grad_mode import is_inference_mode_enabled
 from gradlab.graph import Edge, Node, RemovableHandle, register
 
 new = object.__new__
@@ -92,7 +92,7 @@ class Tensor:
         tensor._requires_grad = False
         tensor._grad = None
         tensor._view = None
-        tensor._counter = inference_counter() if mode.inference else [0]
+        tensor._counter = inference_counter() if is_inference_mode_enabled() else [0]
         return tensor
 
     def _accumulate_grad(self, gradient: Tensor) -> None:
