@@ -129,15 +129,6 @@ def tensor_text(
     return _with_suffixes(prefix + _elements_text(array, indent), suffixes, indent) + ")"
 
 
-def size_text(shape: Sequence[int]) -> str:
-    """The text of a tensor's size.
-
-    >>> size_text((2, 3))
-    'torch.Size([2, 3])'
-    """
-    return f"torch.Size({list(shape)})"
-
-
 def _size_suffix(shape: tuple[int, ...]) -> list[str]:
     """The size is told where the brackets don't show it; that of ``[]`` is (0,) if not told."""
     hidden = _options.edgeitems == 0 if math.prod(shape) else len(shape) != 1

@@ -20,7 +20,6 @@ from gradlab.printing import (
     get_printoptions,
     printoptions,
     set_printoptions,
-    size_text,
     tensor_text,
 )
 
@@ -95,11 +94,6 @@ def test_a_suffix_that_does_not_fit_starts_a_line_under_the_numbers() -> None:
         "tensor([ 0.,  1.,  2.,  3.,  4.,  5.,  6.,  7.,  8.,  9., 10., 11.],\n"
         "       device='cuda:0', dtype=torch.float64, grad_fn=<MulBackward0>)"
     )
-
-
-@pytest.mark.parametrize("shape", [(), (0,), (2, 3)])
-def test_size_text_is_that_of_a_torch_size(shape: tuple[int, ...]) -> None:
-    assert size_text(shape) == f"torch.Size({list(shape)})"
 
 
 def test_a_profile_sets_all_four_options_and_named_ones_win() -> None:
