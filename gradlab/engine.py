@@ -96,6 +96,7 @@ def _run(
     for root, given in zip(roots, grads, strict=True):
         gradient = kind.ones(root) if given is None else kind.take(given)
         node, output = edge_of(root)
+        assert node is not None, "a tensor's own edge leads to a node"
         if node not in arrived:
             arrived[node] = _none_for_each_output(node)
         kind.add(arrived[node], node, output, gradient)
@@ -122,7 +123,7 @@ def _run(
                 leaving = kind.after(hooks, leaving, gradients)
             if not retain_graph:
                 node.release()
-        for edge, gradient in zip(node.next_functions, leaving):
+        for edge, gradient in zip(node.next_functions, leaving, strict=True):
             following, output = edge
             if following is None or gradient is None:
                 continue
@@ -140,9 +141,14 @@ def _run(
                 known[output] = gradient
             else:
                 arrived[following] = [gradient]
-                if type(following) is AccumulateGrad and hooks is None and not recording:
-                    if gradient.base is None and gradient is not gradients[0]:
-                        own.add(following)
+                if (
+                    type(following) is AccumulateGrad
+                    and not recording
+                    and hooks is None
+                    and gradient.base is None
+                    and gradient is not gradients[0]
+                ):
+                    own.add(following)
         if observers.active:
             step = Step(node, gradients, leaving, kind.wrap)
             for observer in observers.active:
@@ -223,7 +229,9 @@ class _Gradients:
         """Run a node."""
         raise NotImplementedError
 
-    def fit(self, gradient: Any, output: tuple[tuple[int, ...], Any], node: Node, edge: Edge) -> Any:
+    def fit(
+        self, gradient: Any, output: tuple[tuple[int, ...], Any], node: Node, edge: Edge
+    ) -> Any:
         """Undo broadcasting and promotion: the gradient of a tensor has its shape and dtype."""
         raise NotImplementedError
 
@@ -276,7 +284,9 @@ class _Arrays(_Gradients):
     def apply(self, node: Node, gradients: Sequence[Any]) -> Sequence[Any]:
         return node.apply(*gradients)
 
-    def fit(self, gradient: Any, output: tuple[tuple[int, ...], Any], node: Node, edge: Edge) -> Any:
+    def fit(
+        self, gradient: Any, output: tuple[tuple[int, ...], Any], node: Node, edge: Edge
+    ) -> Any:
         shape, dtype = output
         if gradient.shape != shape:
             _check_expandable(gradient.shape, shape, node, edge)
@@ -318,7 +328,9 @@ class _Tensors(_Gradients):
         with _GradMode(True):
             return node.apply_tensors(*gradients)
 
-    def fit(self, gradient: Any, output: tuple[tuple[int, ...], Any], node: Node, edge: Edge) -> Any:
+    def fit(
+        self, gradient: Any, output: tuple[tuple[int, ...], Any], node: Node, edge: Edge
+    ) -> Any:
         shape, dtype = output
         with _GradMode(True):
             if gradient._array.shape != shape:
@@ -326,7 +338,9 @@ class _Tensors(_Gradients):
                 gradient = gradient.sum_to_size(shape)
             if gradient.is_complex() and dtype.kind != "c":
                 gradient = gradient.real
-            return gradient if gradient._array.dtype is dtype else gradient.to(arrays.BY_NUMPY[dtype])
+            return (
+                gradient if gradient._array.dtype is dtype else gradient.to(arrays.BY_NUMPY[dtype])
+            )
 
     def add(self, known: list[Any], node: Node, output: int, gradient: Any) -> None:
         with _GradMode(True):
@@ -471,7 +485,9 @@ def grad(
     if not chosen:
         raise ValueError("grad requires non-empty inputs.")
     if not roots:
-        return tuple(tensor.new_zeros(tensor.shape) if materialize_grads else None for tensor in chosen)
+        return tuple(
+            tensor.new_zeros(tensor.shape) if materialize_grads else None for tensor in chosen
+        )
     for tensor in chosen:
         if not tensor.requires_grad:
             raise RuntimeError(
@@ -562,7 +578,9 @@ def _first_gradient(index: int, root: Any, gradient: Any) -> Any:
             )
         return None
     if not hasattr(gradient, "_array"):
-        raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
+        raise TypeError(
+            f"gradients can be either Tensors or None, but got {type(gradient).__name__}"
+        )
     if gradient.shape != root.shape:
         raise RuntimeError(
             f"Mismatch in shape: grad_output[{index}] has a shape of {gradient.shape} and "

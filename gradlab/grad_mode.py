@@ -10,7 +10,7 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable, Generator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,14 +52,14 @@ class _ModeContext:
 
     def __call__(self, function: F) -> F:
         if inspect.isgeneratorfunction(function):
-            return self._around_generator(function)
+            return cast(F, self._around_generator(function))
 
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             with self._fresh():
                 return function(*args, **kwargs)
 
-        return wrapped  # type: ignore[return-value]
+        return cast(F, wrapped)
 
     def _around_generator(self, function: Callable[..., Generator[Any, Any, Any]]) -> Any:
         """Set the mode only while the generator's own code runs, never in its consumer."""
@@ -82,7 +82,7 @@ class _ModeContext:
                         generator.close()
                     raise
                 except BaseException as error:
-                    send, value = generator.throw, error  # type: ignore[assignment]
+                    send, value = generator.throw, error
 
         return wrapped
 

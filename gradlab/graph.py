@@ -109,7 +109,7 @@ class Node:
         raise NotImplementedError
 
     def apply_tensors(self, *gradients: Any) -> tuple[Any, ...]:
-        """As ``apply``, on tensors and recording: the backward pass itself can be differentiated."""
+        """As ``apply``, on tensors and recording, so the pass can itself be differentiated."""
         raise NotImplementedError
 
     def release(self) -> None:
@@ -142,7 +142,7 @@ class Node:
     def metadata(self) -> dict[Any, Any]:
         """A dictionary of the user's own, kept as long as the node."""
         try:
-            return self._metadata  # type: ignore[no-any-return]
+            return self._metadata
         except AttributeError:
             self._metadata: dict[Any, Any] = {}
             return self._metadata

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy
-
 from gradlab import arrays
 from gradlab.arrays import Array
 from gradlab.engine import edge_of
@@ -30,7 +28,7 @@ class View:
 
     def __init__(self, viewed: Any, op: Any, options: tuple[Any, ...]) -> None:
         parent = viewed._view
-        self.base = viewed if parent is None else parent.base
+        self.base: Any = viewed if parent is None else parent.base
         self.base_steps: tuple[ViewStep, ...] = () if parent is None else parent.steps
         self.op = op
         self.options = options
@@ -46,7 +44,7 @@ class View:
     @property
     def one_of_many(self) -> bool:
         """Whether the operation returned several views at once, as ``unbind`` does."""
-        return self.op.outputs != 1
+        return bool(self.op.outputs != 1)
 
     def refresh(self, tensor: Any) -> None:
         """Bring the history of ``tensor``, which is this view, up to date with its base's."""
@@ -94,7 +92,7 @@ class AsStridedBackward0(Node):
     __slots__ = ("_chain",)
 
     def __init__(self, base: Any, steps: Sequence[ViewStep]) -> None:
-        chain: list[Edge] = []
+        chain: list[tuple[Node, int]] = []
         tensor = base
         with enable_grad():
             for step in steps:

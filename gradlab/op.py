@@ -174,7 +174,7 @@ def composite(
     """
 
     def declare(function: Callable[..., Any]) -> Any:
-        published = name or function.__name__
+        published = function.__name__ = name or function.__name__
         if public:
             FUNCTIONS[published] = function
         if method:
@@ -389,9 +389,11 @@ class OpNode(Node):
         if not _is_set(self, ours):
             return None  # no gradient that was asked for needs it
         value = self._unpack(ours)
-        return Tensor._wrap(numpy.asarray(value)) if type(value) in arrays.PYTHON_SCALARS and (
-            ours in self.op.tensors
-        ) else value
+        return (
+            Tensor._wrap(numpy.asarray(value))
+            if type(value) in arrays.PYTHON_SCALARS and (ours in self.op.tensors)
+            else value
+        )
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._saved_names()]
@@ -547,9 +549,7 @@ def _plain_signature(declared: Op) -> str:
 
 def _forward_arguments(declared: Op) -> list[str]:
     return [
-        ("a_" if name in declared.tensors else "")
-        + name
-        + ""
+        ("a_" if name in declared.tensors else "") + name + ""
         if declared.signature.parameters[name].kind is not inspect.Parameter.KEYWORD_ONLY
         else f"{name}={'a_' if name in declared.tensors else ''}{name}"
         for name in _names(declared)
@@ -744,9 +744,10 @@ def _exact(declared: Op) -> str:
     same_dtype = f"result.dtype is a_{declared.tensors[0]}.dtype"
     if len(declared.tensors) == 1:
         return same_dtype
-    pair = len(declared.tensors) == 2 and not declared.optional
-    # against a Python number; a complex one may have made the first operand complex
-    return f"counter_{declared.tensors[1]} is UNCHANGING and a_{declared.tensors[0]} is {declared.tensors[0]}._array" if pair else "False"
+    if len(declared.tensors) > 2 or declared.optional:
+        return "False"
+    one, two = declared.tensors  # exact against a Python number that left the tensor's dtype alone
+    return f"counter_{two} is UNCHANGING and a_{one} is {one}._array"
 
 
 def _edges(declared: Op) -> str:
@@ -775,9 +776,10 @@ def _saving(declared: Op, name: str) -> list[str]:
     line = f"node.{name} = ({name}, a_{name}, {counter}, {counter}[0])"
     users = declared.saved_by(name)
     if name in declared.optional and not pair:
-        line = f"node.{name} = ({name}, None, UNCHANGING, 0) if {name} is None else " + line.split(
-            " = "
-        )[1]
+        line = (
+            f"node.{name} = ({name}, None, UNCHANGING, 0) if {name} is None else "
+            + line.split(" = ")[1]
+        )
     if len(declared.tensors) == 1:
         return [line]
     return [f"if {' or '.join(f'needs_{of}' for of in users)}:", "    " + line]

@@ -11,12 +11,13 @@ from __future__ import annotations
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from gradlab import arrays, engine, printing
 from gradlab.arrays import Array
 from gradlab.grad_mode import is_inference_mode_enabled
 from gradlab.graph import Edge, Node, RemovableHandle, register
+from gradlab.inplace import View
 
 new = object.__new__
 
@@ -42,7 +43,7 @@ class Size(tuple[int, ...]):
 
     def __getitem__(self, index: SupportsIndex | slice) -> Any:
         found = tuple.__getitem__(self, index)
-        return Size(found) if isinstance(index, slice) else found
+        return Size(found) if isinstance(found, tuple) else found
 
     def __add__(self, other: tuple[Any, ...]) -> Any:
         return Size(tuple.__add__(self, other))
@@ -80,6 +81,29 @@ class Tensor:
     _grad: Tensor | None
     _edge: Edge | None
     _requires_grad: bool
+    _view: View | None
+
+    if TYPE_CHECKING:  # what operations attach to the class (op.py)
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __add__(self, other: Any) -> Any: ...
+        def __radd__(self, other: Any) -> Any: ...
+        def __sub__(self, other: Any) -> Any: ...
+        def __rsub__(self, other: Any) -> Any: ...
+        def __mul__(self, other: Any) -> Any: ...
+        def __rmul__(self, other: Any) -> Any: ...
+        def __truediv__(self, other: Any) -> Any: ...
+        def __rtruediv__(self, other: Any) -> Any: ...
+        def __pow__(self, other: Any) -> Any: ...
+        def __matmul__(self, other: Any) -> Any: ...
+        def __neg__(self) -> Any: ...
+        def __invert__(self) -> Any: ...
+        def __lt__(self, other: Any) -> Any: ...
+        def __le__(self, other: Any) -> Any: ...
+        def __gt__(self, other: Any) -> Any: ...
+        def __ge__(self, other: Any) -> Any: ...
+        def __getitem__(self, index: Any) -> Any: ...
+        def __setitem__(self, index: Any, value: Any) -> None: ...
 
     # ------------------------------------------------------------------ making
 
@@ -236,7 +260,7 @@ class Tensor:
     @property
     def _base(self) -> Tensor | None:
         """The tensor this one is a view of; None where it has memory of its own."""
-        return None if self._view is None else self._view.base  # type: ignore[no-any-return]
+        return None if self._view is None else self._view.base
 
     def _is_view(self) -> bool:
         return self._view is not None
@@ -436,7 +460,7 @@ class Tensor:
     def __iter__(self) -> Iterator[Any]:
         if self._array.ndim == 0:
             raise TypeError("iteration over a 0-d tensor")
-        return iter(self.unbind(0))  # type: ignore[attr-defined]
+        return iter(self.unbind(0))
 
     def __contains__(self, element: Any) -> bool:
         if isinstance(element, Tensor):
@@ -510,7 +534,7 @@ def _store_grad_in(tensor: Tensor) -> Callable[[Tensor], None]:
         owner = reference()
         if owner is not None:
             known = owner._grad
-            owner._grad = gradient.clone() if known is None else known + gradient  # type: ignore[attr-defined]
+            owner._grad = gradient.clone() if known is None else known + gradient
 
     return store
 
