@@ -272,7 +272,7 @@ def number_text(x: Number) -> str:
     ('1.932', '0', '−1.235e+07', 'nan')
     """
     text = f"{x:.4g}" if isinstance(x, (int, float)) else x
-    return text.replace("-", "−") if "e" not in text else text.replace("-", "−", 1)
+    return "−" + text[1:] if text.startswith("-") else text
 
 
 def numeral(x: Number, *, alone: bool = False) -> str:
@@ -281,7 +281,7 @@ def numeral(x: Number, *, alone: bool = False) -> str:
     mantissa, exponent, power = text.partition("e")
     markup = f"<mn>{mantissa}</mn>"
     if exponent and power[1:].isdigit():
-        ten = f"<msup><mn>10</mn><mn>{int(power.replace('−', '-'))}</mn></msup>"
+        ten = f"<msup><mn>10</mn><mn>{int(power)}</mn></msup>"
         markup = f"<mrow>{markup}<mo>·</mo>{ten}</mrow>"
     compound = exponent or text.startswith("−") or "j" in text
     return parenthesised(markup) if compound and not alone else markup
@@ -293,7 +293,7 @@ def value_markup(value: Value, most: int = 3, *, alone: bool = False) -> str:
         return numeral(value.data[0], alone=alone)
     shown = [f"<mn>{number_text(x)}</mn>" for x in value.data[:most]]
     if value.size > min(most, len(value.data)):
-        shown.append("<mo>…</mo>")
+        shown.append("<mi>…</mi>")
     return f"<mrow><mo>[</mo>{'<mo>,</mo>'.join(shown)}<mo>]</mo></mrow>"
 
 

@@ -7,6 +7,7 @@ notebook's own. A tensor is recognised by its grad_fn, or if it is a leaf by bei
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -44,8 +45,21 @@ def caller_namespace() -> dict[str, Any]:
     frame = first_frame_outside(NOT_THE_USER, sys._getframe(1))
     if frame is not None:
         names |= frame.f_globals
-        names |= frame.f_locals
+        names |= _locals(frame)
     return names
+
+
+def _locals(frame: FrameType) -> dict[str, Any]:
+    """A function's local variables, without leaving a copy of them in its frame.
+
+    Until Python 3.12 the frame keeps the dict that f_locals returns, and with it whatever the
+    variables held, after they are gone.
+    """
+    snapshot = frame.f_locals
+    copied = dict(snapshot)
+    if frame.f_code.co_flags & inspect.CO_OPTIMIZED and type(snapshot) is dict:
+        snapshot.clear()
+    return copied
 
 
 class Names:

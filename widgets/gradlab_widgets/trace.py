@@ -40,8 +40,9 @@ STEP_KINDS = ("seed", "vjp", "accumulate", "free")
 
 Number = int | float | str
 
-# What no HTML, SVG or XML may hold: control characters and halves of surrogate pairs.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# What no HTML, SVG or XML may hold (control characters, halves of surrogate pairs), and private
+# characters, which look like nothing and mark the places in formulas.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\uf8ff\ufffe\uffff]")
 
 
 def clean(text: object, length: int = NAME_LENGTH) -> str:
