@@ -107,6 +107,24 @@ def set_default_dtype(d: dtype) -> None:
     _default = d
 
 
+_PYTHON_TYPES: dict[Any, dtype] = {float: float64, int: int64, bool: bool_, complex: complex128}
+
+
+def as_dtype(value: Any, function: str) -> dtype:
+    """The dtype that an argument names: one of ours, or a Python type of numbers.
+
+    Raises TypeError, which mentions ``function``, where it names none.
+    """
+    if isinstance(value, dtype):
+        return value
+    if isinstance(value, type) and value in _PYTHON_TYPES:
+        return _PYTHON_TYPES[value]
+    raise TypeError(
+        f"{function}(): argument 'dtype' must be torch.dtype, not {type(value).__name__}: "
+        f"pass gradlab.float32 or another of {', '.join(d.name for d in ALL_DTYPES)}"
+    )
+
+
 def dtype_of(array: Array) -> dtype:
     """gradlab's dtype of an array; TypeError for one that tensors can't have."""
     try:
@@ -303,6 +321,18 @@ def cuda_device_count() -> int:
 def device_of(array: Array) -> device:
     """The device an array lives on."""
     return CPU if is_on_cpu(array) else device("cuda", array.device.id)
+
+
+def device_in_full(where: device | str | int) -> device:
+    """A device that is there, with its index: "cuda" is the current GPU.
+
+    Raises RuntimeError for a GPU where there is none.
+    """
+    found = device(where)
+    if found.type == "cpu":
+        return CPU
+    current = cupy().cuda.Device().id
+    return device("cuda", current if found.index is None else found.index)
 
 
 def namespace(where: device | str | int | None) -> ModuleType:
