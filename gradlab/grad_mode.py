@@ -39,12 +39,18 @@ def is_grad_enabled() -> bool:
     ...     is_grad_enabled()
     False
     """
-    return ensure_mode().enabled  # type: ignore[no-any-return]
+    try:
+        return mode.enabled  # type: ignore[no-any-return]
+    except AttributeError:
+        return ensure_mode().enabled  # type: ignore[no-any-return]
 
 
 def is_inference_mode_enabled() -> bool:
     """Whether this thread is inside ``inference_mode``."""
-    return ensure_mode().inference  # type: ignore[no-any-return]
+    try:
+        return mode.inference  # type: ignore[no-any-return]
+    except AttributeError:
+        return ensure_mode().inference  # type: ignore[no-any-return]
 
 
 class _ModeContext:

@@ -29,6 +29,7 @@ for just this operation, and compiles it (as ``dataclasses`` does). A general wr
 
 from __future__ import annotations
 
+import functools
 import inspect
 import linecache
 import re
@@ -276,16 +277,9 @@ class _RawFunctions:
                 raise AttributeError(f"no operation and no array function is named {name!r}")
             found = own
         else:
-            found = _bound_forward(declared.forward, self._library)
+            found = functools.partial(declared.forward, self._library)
         setattr(self, name, found)  # found once per name and library
         return found
-
-
-def _bound_forward(forward: Callable[..., Any], library: Any) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return forward(library, *args, **kwargs)
-
-    return call
 
 
 class _TensorFunctions:

@@ -116,7 +116,9 @@ class Tensor:
         tensor._requires_grad = False
         tensor._grad = None
         tensor._view = None
-        tensor._counter = inference_counter() if is_inference_mode_enabled() else [0]
+        tensor._counter = [0]
+        if is_inference_mode_enabled():
+            tensor._counter = inference_counter()
         return tensor
 
     def _accumulate_grad(self, gradient: Tensor) -> None:
