@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import pytest
 
 
@@ -18,3 +20,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def device(pytestconfig: pytest.Config) -> str:
     """The device under test, as `--device` names it."""
     return str(pytestconfig.getoption("device"))
+
+
+@pytest.fixture(params=["gradlab", "torch"])
+def torch(request: pytest.FixtureRequest) -> ModuleType:
+    """One script, two libraries: gradlab, and PyTorch where it is installed.
+
+    A test that asks for it says what must come out, and PyTorch itself must agree.
+    """
+    module = pytest.importorskip(request.param)
+    assert isinstance(module, ModuleType)
+    return module
