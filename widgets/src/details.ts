@@ -1,0 +1,84 @@
+/** The details of one node: everything the trace knows of it. */
+
+import { h, iconButton } from "./dom";
+import { shapeText } from "./format";
+import { formula } from "./mathml";
+import type { NodeKind, Trace } from "./trace";
+import { valueView } from "./value";
+
+export const KINDS: Record<NodeKind | "module", string> = {
+  leaf: "input",
+  op: "operation",
+  accumulate: "adds to .grad",
+  root: "result",
+  module: "module",
+};
+
+export interface DetailsActions {
+  readonly close: () => void;
+  readonly modules: readonly { path: string; isOpen: boolean }[];
+  readonly toggleModule: (path: string) => void;
+}
+
+export function details(trace: Trace, node: number, actions: DetailsActions): HTMLElement {
+  const { nodes, values, math, sources } = trace;
+  const written = nodes.formula[node]!;
+  const value = nodes.value[node]!;
+  const source = nodes.source[node]!;
+  const close = iconButton("Close details", "M4 4l8 8M12 4l-8 8", "close-details");
+  close.addEventListener("click", actions.close);
+  return h(
+    "section",
+    { class: "gl-details", "data-gl": "details", "data-gl-node": node, "aria-label": "Details" },
+    h("header", { class: "gl-heading" }, ...heading(trace, node), close),
+    written !== null && h("div", { class: "gl-formula" }, formula(math[written]!)),
+    h(
+      "dl",
+      {},
+      ...entry("Operation", nodes.op[node]! && h("code", {}, nodes.op[node]!)),
+      ...entry("Tensor", `${shapeText(nodes.shape[node]!)} ${nodes.dtype[node]}`),
+      ...entry("Value", value !== null && valueView(values, value)),
+      ...nodes.saved[node]!.flatMap(([name, row]) =>
+        entry(`Saved ${name}`, valueView(values, row, "saved", name)),
+      ),
+      ...entry(
+        "Made in",
+        source !== null &&
+          h(
+            "div",
+            {},
+            h("span", {}, `${sources.cell[source]}, line ${sources.line[source]}`),
+            h("pre", {}, sources.text[source]!),
+          ),
+      ),
+      ...entry("Module", actions.modules.length > 0 && moduleList(actions)),
+    ),
+  );
+}
+
+/** Title, the user's name and the kind of a node. */
+export function heading({ nodes }: Trace, node: number): (HTMLElement | false)[] {
+  const kind = nodes.kind[node]!;
+  const name = nodes.name[node]!;
+  return [
+    h("strong", {}, nodes.title[node]! || nodes.op[node]!),
+    name !== "" && name !== nodes.title[node] && h("span", { class: "gl-name" }, name),
+    h("span", { class: `gl-kind gl-${kind}` }, KINDS[kind]),
+  ];
+}
+
+function entry(title: string, content: HTMLElement | string | false): HTMLElement[] {
+  return content ? [h("dt", {}, title), h("dd", {}, content)] : [];
+}
+
+function moduleList({ modules, toggleModule }: DetailsActions): HTMLElement {
+  return h(
+    "div",
+    { class: "gl-modules" },
+    ...modules.map(({ path, isOpen }) => {
+      const button = h("button", { type: "button", class: "gl-button gl-text" }, isOpen ? "fold" : "open");
+      button.addEventListener("click", () => toggleModule(path));
+      return h("div", {}, h("code", {}, path), button);
+    }),
+  );
+}

@@ -1,0 +1,56 @@
+/** Elements made from data. Text only ever becomes text nodes, so no payload can bring markup. */
+
+type Attributes = Record<string, string | number | boolean | null>;
+type Child = Node | string | null | false;
+
+/** An HTML element with attributes (null and false leave one out) and children. */
+export function h<Tag extends keyof HTMLElementTagNameMap>(
+  tag: Tag,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[Tag] {
+  return dressed(document.createElement(tag), attributes, children);
+}
+
+/** The same for SVG. */
+export function s<Tag extends keyof SVGElementTagNameMap>(
+  tag: Tag,
+  attributes: Attributes = {},
+  ...children: Child[]
+): SVGElementTagNameMap[Tag] {
+  return dressed(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+}
+
+/** Sets an attribute where it differs, so that an unchanged picture costs no repaint. */
+export function mark(element: Element, name: string, value: string | null): void {
+  if (element.getAttribute(name) === value) return;
+  if (value === null) element.removeAttribute(name);
+  else element.setAttribute(name, value);
+}
+
+/** Sets text where it differs. */
+export function write(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Whether a key event belongs to the browser or the system. */
+export function hasModifier({ ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
+  return ctrlKey || metaKey || altKey;
+}
+
+/** A push button with an icon drawn from `path` (16×16) and a name for screen readers. */
+export function iconButton(name: string, path: string, handle: string): HTMLButtonElement {
+  return h(
+    "button",
+    { type: "button", class: "gl-button", title: name, "aria-label": name, "data-gl": handle },
+    s("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, s("path", { d: path })),
+  );
+}
+
+function dressed<Made extends Element>(made: Made, attributes: Attributes, children: Child[]): Made {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null && value !== false) made.setAttribute(name, value === true ? "" : `${value}`);
+  }
+  for (const child of children) if (child) made.append(child);
+  return made;
+}

@@ -1,0 +1,117 @@
+/** The graph from far away: thousands of boxes as dots on a canvas, in the colours of the style sheet. */
+
+import type { Camera, Size } from "./camera";
+import { seen } from "./camera";
+import { h, s } from "./dom";
+import { type Layout, parting, PITCH } from "./layout";
+import type { Scene } from "./project";
+import { HEIGHT, type Label } from "./shapes";
+
+interface FarScene {
+  readonly scene: Scene;
+  readonly labels: readonly Label[];
+  readonly plan: Layout;
+  readonly camera: Camera;
+  readonly size: Size;
+  readonly state: (box: number) => string | null;
+  /** The box under the cursor, or -1. */
+  readonly marked: number;
+}
+
+const SMALLEST = 2;
+const LINES = new Set(["gl-line", "gl-flow", "gl-ring"]);
+
+export function farView() {
+  const canvas = h("canvas", { class: "gl-far", "aria-hidden": "true", hidden: true });
+
+  function paint(far: FarScene): void {
+    const { width, height } = far.size;
+    const density = window.devicePixelRatio || 1;
+    canvas.width = width * density;
+    canvas.height = height * density;
+    const pen = canvas.getContext("2d")!;
+    const { x, y, scale } = far.camera;
+    pen.setTransform(density * scale, 0, 0, density * scale, density * x, density * y);
+    const colours = coloursOf(canvas.parentElement!);
+    paintLines(pen, far, colours("gl-line"));
+    paintBoxes(pen, far, colours);
+  }
+
+  return { canvas, paint };
+}
+
+/** Lines are drawn straight from bend to bend: curves cannot be told apart at this distance. */
+function paintLines(pen: CanvasRenderingContext2D, { scene, plan, camera, size }: FarScene, colour: string) {
+  const { top, bottom } = seen(camera, size);
+  const { x, layer } = plan;
+  const isNear = (one: number, other: number) =>
+    layer[other]! * PITCH >= top && layer[one]! * PITCH <= bottom;
+  pen.beginPath();
+  const join = (one: number, other: number) => {
+    if (!isNear(one, other)) return;
+    pen.moveTo(x[one]!, layer[one]! * PITCH);
+    pen.lineTo(x[other]!, layer[other]! * PITCH);
+  };
+  for (let item = plan.count; item < x.length; item++) {
+    const owner = plan.owner[item]!;
+    join(item === plan.trunk[owner] ? owner : item - 1, item);
+  }
+  scene.from.forEach((from, line) => {
+    const to = scene.to[line]!;
+    join(parting(plan, from, to), to);
+  });
+  pen.strokeStyle = colour;
+  pen.lineWidth = 1 / camera.scale;
+  pen.globalAlpha = 0.6;
+  pen.stroke();
+  pen.globalAlpha = 1;
+}
+
+type Colours = (className: string) => string;
+
+function paintBoxes(pen: CanvasRenderingContext2D, far: FarScene, colours: Colours): void {
+  const { labels, plan, camera, size, state, marked } = far;
+  const { left, right, top, bottom } = seen(camera, size);
+  const least = SMALLEST / camera.scale;
+  let now = -1;
+  for (let box = 0; box < plan.count; box++) {
+    const [x, y] = [plan.x[box]!, plan.layer[box]! * PITCH];
+    const width = Math.max(labels[box]!.width, least);
+    if (x + width < left || x - width > right || y + PITCH < top || y - PITCH > bottom) continue;
+    const stage = state(box);
+    if (stage === "now") now = box;
+    pen.fillStyle = colours(`gl-${labels[box]!.kind}`);
+    pen.globalAlpha = stage === "waiting" ? 0.45 : 1;
+    const height = Math.max(HEIGHT, least);
+    pen.fillRect(x - width / 2, y - height / 2, width, height);
+  }
+  pen.globalAlpha = 1;
+  for (const [box, name] of [[now, "gl-flow"], [marked, "gl-ring"]] as const) {
+    if (box < 0) continue;
+    pen.strokeStyle = colours(name);
+    pen.lineWidth = 3 / camera.scale;
+    const reach = Math.max(labels[box]!.width / 2, 7 / camera.scale);
+    pen.beginPath();
+    pen.arc(plan.x[box]!, plan.layer[box]! * PITCH, reach, 0, 2 * Math.PI);
+    pen.stroke();
+  }
+}
+
+/** Asks the style sheet, through elements that are there for a moment only. */
+function coloursOf(place: Element): Colours {
+  const known = new Map<string, string>();
+  return (name) => {
+    const colour = known.get(name) ?? strokeOf(name, place);
+    known.set(name, colour);
+    return colour;
+  };
+}
+
+function strokeOf(name: string, place: Element): string {
+  const sample = s("path", { class: LINES.has(name) ? name : "gl-shape" });
+  const holder = s("svg", {}, s("g", { class: `gl-node ${name}` }, sample));
+  place.append(holder);
+  const { stroke } = getComputedStyle(sample);
+  holder.remove();
+  return stroke;
+}

@@ -1,0 +1,538 @@
+/**
+ * Where everything goes: a layered drawing of a directed acyclic graph, as pure data.
+ *
+ * Four stages, none of which recurses: layers (longest path, then tightened), bends (an edge that
+ * crosses layers passes through one point in each; edges of one source share them, so a weight used
+ * by 10,000 operations costs one trunk and not 50 million points), order (barycentre sweeps), and
+ * coordinates (each row is pulled towards its neighbours, and the exact least-squares answer that
+ * keeps the gaps is found by pooling). Given an earlier layout, its nodes stay where they were and
+ * new ones are fitted in around them, which is what drawing a graph while it grows needs.
+ */
+
+export interface Graph {
+  /** Width of each node; a node's inputs have lower numbers than the node. */
+  readonly widths: ArrayLike<number>;
+  readonly from: ArrayLike<number>;
+  readonly to: ArrayLike<number>;
+  readonly slot: ArrayLike<number>;
+}
+
+/** Items are the nodes, then the bends. */
+export interface Layout {
+  readonly count: number;
+  /** Centre of each item. */
+  readonly x: Float64Array;
+  readonly layer: Int32Array;
+  /** Items of each layer, left to right. */
+  readonly rows: readonly Int32Array[];
+  /** The node an item belongs to: itself, or the source of the edges that bend there. */
+  readonly owner: Int32Array;
+  /** A node's first bend, one layer below it (the others follow), and how many it has. */
+  readonly trunk: Int32Array;
+  readonly bends: Int32Array;
+  readonly left: number;
+  readonly right: number;
+}
+
+/** From one layer's centre line to the next. */
+export const PITCH = 86;
+const GAP = 26;
+const BEND_WIDTH = 10;
+const SWEEPS = 6;
+
+/** Lays `graph` out; nodes that `before` has already placed keep their places. */
+export function layout(graph: Graph, before?: Layout): Layout {
+  const count = graph.widths.length;
+  const inputs = groupBy(graph.to, count);
+  const users = groupBy(graph.from, count);
+  const { layer: nodeLayer, depth } = assignLayers(graph, inputs, users, before);
+  const { trunk, bends, owner, layer } = addBends(graph, nodeLayer);
+  const links = linkLayers(graph, inputs, depth, { trunk, bends, layer, count });
+  const widths = Float64Array.from(owner, (_, item) =>
+    item < count ? graph.widths[item]! : BEND_WIDTH,
+  );
+  const sheet: Sheet = { layer, owner, links, widths, depth, x: new Float64Array(owner.length) };
+  const rows = before ? fitAround(sheet, count, before, trunk) : arrange(sheet, count);
+  return { count, x: sheet.x, layer, rows, owner, trunk, bends, ...extent(sheet) };
+}
+
+/** The bends an edge passes, as how many of its source's; a very long one passes none. */
+export function bendsPassed({ bends, layer }: Layout, from: number, to: number): number {
+  const between = layer[to]! - layer[from]! - 1;
+  return between > bends[from]! ? 0 : between;
+}
+
+/** The item from which an edge goes its own way: the last bend it shares, or its source. */
+export function parting(plan: Layout, from: number, to: number): number {
+  const passed = bendsPassed(plan, from, to);
+  return passed ? plan.trunk[from]! + passed - 1 : from;
+}
+
+/** Rows of equal key: those of `key` are ids[start[key]] up to ids[start[key + 1]]. */
+export interface Groups {
+  readonly start: Int32Array;
+  readonly ids: Int32Array;
+}
+
+export function groupBy(keys: ArrayLike<number>, count: number): Groups {
+  const start = new Int32Array(count + 1);
+  for (let row = 0; row < keys.length; row++) start[keys[row]! + 1]!++;
+  for (let key = 0; key < count; key++) start[key + 1]! += start[key]!;
+  const next = start.slice();
+  const ids = new Int32Array(keys.length);
+  for (let row = 0; row < keys.length; row++) ids[next[keys[row]!]!++] = row;
+  return { start, ids };
+}
+
+// Layers ------------------------------------------------------------------------------------------
+
+/**
+ * Puts each node below its inputs, then pulls it down to its first user where that lengthens no
+ * more edges than it shortens: a weight stands beside the operation that uses it, not at the top.
+ */
+function assignLayers(graph: Graph, inputs: Groups, users: Groups, before?: Layout) {
+  const count = graph.widths.length;
+  const pinned = before?.count ?? 0;
+  const depth = new Int32Array(count);
+  const layer = new Int32Array(count);
+  for (let node = 0; node < count; node++) {
+    for (let at = inputs.start[node]!; at < inputs.start[node + 1]!; at++) {
+      const from = graph.from[inputs.ids[at]!]!;
+      depth[node] = Math.max(depth[node]!, depth[from]! + 1);
+      layer[node] = Math.max(layer[node]!, layer[from]! + 1);
+    }
+    if (node < pinned) layer[node] = before!.layer[node]!;
+  }
+  for (let node = count - 1; node >= pinned; node--) {
+    const [first, end] = [users.start[node]!, users.start[node + 1]!];
+    if (end === first || end - first < inputs.start[node + 1]! - inputs.start[node]!) continue;
+    let below = Infinity;
+    for (let at = first; at < end; at++) {
+      below = Math.min(below, layer[graph.to[users.ids[at]!]!]!);
+    }
+    layer[node] = Math.max(layer[node]!, below - 1);
+  }
+  return { layer, depth };
+}
+
+// Bends -------------------------------------------------------------------------------------------
+
+/** Gives each source one bend per layer its edges cross, unless that would be far too many. */
+function addBends(graph: Graph, nodeLayer: Int32Array) {
+  const count = nodeLayer.length;
+  const bends = trunkLengths(graph, nodeLayer);
+  const trunk = new Int32Array(count).fill(-1);
+  let total = count;
+  for (let node = 0; node < count; node++) {
+    if (!bends[node]) continue;
+    trunk[node] = total;
+    total += bends[node]!;
+  }
+  const owner = new Int32Array(total);
+  const layer = new Int32Array(total);
+  for (let node = 0; node < count; node++) {
+    owner[node] = node;
+    layer[node] = nodeLayer[node]!;
+    for (let step = 0; step < bends[node]!; step++) {
+      owner[trunk[node]! + step] = node;
+      layer[trunk[node]! + step] = nodeLayer[node]! + step + 1;
+    }
+  }
+  return { trunk, bends, owner, layer };
+}
+
+/** Edges too long for the budget get no bends and are drawn as one stroke. */
+function trunkLengths(graph: Graph, layer: Int32Array): Int32Array {
+  const count = layer.length;
+  const budget = 4 * count + 1000;
+  for (let longest = count; ; longest = longest >> 1) {
+    const bends = new Int32Array(count);
+    let total = 0;
+    for (let edge = 0; edge < graph.from.length; edge++) {
+      const from = graph.from[edge]!;
+      const crossed = layer[graph.to[edge]!]! - layer[from]! - 1;
+      if (crossed > longest || crossed <= bends[from]!) continue;
+      total += crossed - bends[from]!;
+      bends[from] = crossed;
+    }
+    if (total <= budget || longest === 0) return bends;
+  }
+}
+
+// Links -------------------------------------------------------------------------------------------
+
+/** Lines between neighbouring layers, looked at from both ends. */
+interface Links {
+  readonly up: Int32Array;
+  readonly down: Int32Array;
+  /** Where on its lower end a line arrives, from -0.5 (left) to 0.5. */
+  readonly port: Float64Array;
+  /** Whether the upper end is among the deepest inputs of the lower: these lines are kept straight. */
+  readonly main: Uint8Array;
+  readonly above: Groups;
+  readonly below: Groups;
+}
+
+interface Bent {
+  trunk: Int32Array;
+  bends: Int32Array;
+  layer: Int32Array;
+  count: number;
+}
+
+function linkLayers(graph: Graph, inputs: Groups, depth: Int32Array, bent: Bent): Links {
+  const { trunk, bends, layer, count } = bent;
+  const up: number[] = [];
+  const down: number[] = [];
+  const port: number[] = [];
+  const main: number[] = [];
+  const mainTrunk = new Uint8Array(count);
+  for (let node = 0; node < count; node++) {
+    const [first, end] = [inputs.start[node]!, inputs.start[node + 1]!];
+    const slots = end - first;
+    for (let at = first; at < end; at++) {
+      const edge = inputs.ids[at]!;
+      const from = graph.from[edge]!;
+      const crossed = layer[node]! - layer[from]! - 1;
+      if (crossed > bends[from]!) continue;
+      const isMain = depth[from] === depth[node]! - 1;
+      if (crossed && isMain) mainTrunk[from] = 1;
+      up.push(crossed ? trunk[from]! + crossed - 1 : from);
+      down.push(node);
+      port.push((graph.slot[edge]! + 1) / (slots + 1) - 0.5);
+      main.push(isMain ? 1 : 0);
+    }
+  }
+  for (let node = 0; node < count; node++) {
+    for (let step = 0; step < bends[node]!; step++) {
+      up.push(step ? trunk[node]! + step - 1 : node);
+      down.push(trunk[node]! + step);
+      port.push(0);
+      main.push(step || mainTrunk[node] ? 1 : 0);
+    }
+  }
+  return {
+    up: Int32Array.from(up),
+    down: Int32Array.from(down),
+    port: Float64Array.from(port),
+    main: Uint8Array.from(main),
+    above: groupBy(down, layer.length),
+    below: groupBy(up, layer.length),
+  };
+}
+
+// Order -------------------------------------------------------------------------------------------
+
+/** Everything known while items are being placed; only `x` changes. */
+interface Sheet {
+  readonly layer: Int32Array;
+  readonly owner: Int32Array;
+  readonly links: Links;
+  readonly widths: Float64Array;
+  readonly depth: Int32Array;
+  readonly x: Float64Array;
+}
+
+function arrange(sheet: Sheet, count: number): Int32Array[] {
+  const rows = untangle(sheet, firstOrder(sheet, count));
+  straighten(sheet, rows);
+  return rows;
+}
+
+/** A walk from the results up through their inputs, slot by slot: a tree comes out uncrossed. */
+function firstOrder({ layer, links }: Sheet, count: number): Int32Array[] {
+  const height = layer.reduce((most, at) => Math.max(most, at + 1), 0);
+  const rows: number[][] = Array.from({ length: height }, () => []);
+  const met = new Uint8Array(layer.length);
+  const { above, below, up } = links;
+  for (let sink = 0; sink < layer.length; sink++) {
+    if (sink < count ? below.start[sink] !== below.start[sink + 1] : met[sink]) continue;
+    const waiting = [sink];
+    while (waiting.length) {
+      const item = waiting.pop()!;
+      if (met[item]) continue;
+      met[item] = 1;
+      rows[layer[item]!]!.push(item);
+      for (let at = above.start[item + 1]! - 1; at >= above.start[item]!; at--) {
+        waiting.push(up[above.ids[at]!]!);
+      }
+    }
+  }
+  return rows.map((row) => Int32Array.from(row));
+}
+
+/** Sweeps up and down, sorting each row by its neighbours' places; the least crossed order wins. */
+function untangle({ layer, links }: Sheet, rows: Int32Array[]): Int32Array[] {
+  const place = new Float64Array(layer.length);
+  const settle = (row: Int32Array) => row.forEach((item, at) => (place[item] = at));
+  rows.forEach(settle);
+  let best = rows.map((row) => row.slice());
+  let fewest = crossings(rows, place, links);
+  for (let sweep = 0; sweep < SWEEPS && fewest > 0; sweep++) {
+    const upwards = sweep % 2 === 0;
+    for (let step = 1; step < rows.length; step++) {
+      const row = rows[upwards ? rows.length - 1 - step : step]!;
+      sortByNeighbours(row, place, links, upwards);
+      settle(row);
+    }
+    const crossed = crossings(rows, place, links);
+    if (crossed < fewest) {
+      fewest = crossed;
+      best = rows.map((row) => row.slice());
+    }
+  }
+  return best;
+}
+
+/** Items without neighbours on that side keep their place in the row. */
+function sortByNeighbours(
+  row: Int32Array,
+  place: Float64Array,
+  links: Links,
+  upwards: boolean,
+): void {
+  const groups = upwards ? links.below : links.above;
+  const others = upwards ? links.down : links.up;
+  const places: number[] = [];
+  const moving: { item: number; centre: number }[] = [];
+  row.forEach((item, at) => {
+    const [first, end] = [groups.start[item]!, groups.start[item + 1]!];
+    if (first === end) return;
+    let sum = 0;
+    for (let link = first; link < end; link++) {
+      const id = groups.ids[link]!;
+      sum += place[others[id]!]! + (upwards ? 0.9 * links.port[id]! : 0);
+    }
+    places.push(at);
+    moving.push({ item, centre: sum / (end - first) });
+  });
+  moving.sort((one, other) => one.centre - other.centre);
+  moving.forEach(({ item }, at) => (row[places[at]!] = item));
+}
+
+/** Counts crossing pairs of lines between neighbouring rows, with a Fenwick tree. */
+function crossings(rows: readonly Int32Array[], place: Float64Array, links: Links): number {
+  let total = 0;
+  for (let at = 0; at + 1 < rows.length; at++) {
+    const width = rows[at + 1]!.length;
+    const tree = new Int32Array(width + 1);
+    let seen = 0;
+    for (const item of rows[at]!) {
+      const ends: number[] = [];
+      for (let link = links.below.start[item]!; link < links.below.start[item + 1]!; link++) {
+        ends.push(place[links.down[links.below.ids[link]!]!]!);
+      }
+      for (const end of ends) {
+        let notRight = 0;
+        for (let slot = end + 1; slot > 0; slot -= slot & -slot) notRight += tree[slot]!;
+        total += seen - notRight;
+      }
+      for (const end of ends) {
+        for (let slot = end + 1; slot <= width; slot += slot & -slot) tree[slot]!++;
+        seen++;
+      }
+    }
+  }
+  return total;
+}
+
+// Coordinates -------------------------------------------------------------------------------------
+
+const UP = -1;
+const DOWN = 1;
+
+function straighten(sheet: Sheet, rows: readonly Int32Array[]): void {
+  for (const row of rows) spread(row, sheet, () => 0, () => 1);
+  const passes = rows.length > 2000 ? 2 : 4;
+  for (let pass = 0; pass < passes; pass++) {
+    pull(sheet, rows, UP);
+    pull(sheet, rows, DOWN);
+  }
+  tuckSideBranches(sheet, rows);
+}
+
+/** Moves every row towards the row before it, the deeper items with more force. */
+function pull(sheet: Sheet, rows: readonly Int32Array[], direction: 1 | -1): void {
+  const { x, owner, depth } = sheet;
+  for (let step = 0; step < rows.length; step++) {
+    const row = rows[direction === DOWN ? step : rows.length - 1 - step]!;
+    const wanted = Array.from(row, (item) => meanOfNeighbours(sheet, item, direction));
+    spread(
+      row,
+      sheet,
+      (at) => wanted[at] ?? x[row[at]!]!,
+      (at) => (wanted[at] === null ? 1e-3 : (1 + depth[owner[row[at]!]!]!) ** 2),
+    );
+  }
+}
+
+/**
+ * Side branches (a weight, a bias) stand by their user without pushing the main line aside: first
+ * each moves to what it leads to, from the bottom up, then back below what leads to it, so that a
+ * branch that had to give way gives way as a whole.
+ */
+function tuckSideBranches(sheet: Sheet, rows: readonly Int32Array[]): void {
+  const isSide = sideBranches(sheet, rows);
+  for (const direction of [UP, DOWN] as const) {
+    for (const row of direction === UP ? [...rows].reverse() : rows) {
+      const wanted = Array.from(row, (item) =>
+        isSide[item] ? meanOfNeighbours(sheet, item, direction) : null,
+      );
+      spread(
+        row,
+        sheet,
+        (at) => wanted[at] ?? sheet.x[row[at]!]!,
+        (at) => (wanted[at] !== null ? 1 : isSide[row[at]!] ? 1e3 : 1e6),
+      );
+    }
+  }
+}
+
+/** Items from which no main line leads to an item that is on the main line itself. */
+function sideBranches({ x, links }: Sheet, rows: readonly Int32Array[]): Uint8Array {
+  const { below, main, down } = links;
+  const isSide = new Uint8Array(x.length);
+  for (const row of [...rows].reverse()) {
+    for (const item of row) {
+      const lines = below.ids.subarray(below.start[item]!, below.start[item + 1]!);
+      const leadsOn = lines.some((line) => main[line] && !isSide[down[line]!]);
+      isSide[item] = lines.length && !leadsOn ? 1 : 0;
+    }
+  }
+  return isSide;
+}
+
+/** Mean place of the neighbours on one side, the main ones if there are any; null if none. */
+function meanOfNeighbours({ x, links }: Sheet, item: number, direction: 1 | -1): number | null {
+  const groups = direction === DOWN ? links.above : links.below;
+  const others = direction === DOWN ? links.up : links.down;
+  let [sum, size, mainSum, mainSize] = [0, 0, 0, 0];
+  for (let at = groups.start[item]!; at < groups.start[item + 1]!; at++) {
+    const id = groups.ids[at]!;
+    const there = x[others[id]!]!;
+    sum += there;
+    size++;
+    if (links.main[id]) {
+      mainSum += there;
+      mainSize++;
+    }
+  }
+  if (mainSize) return mainSum / mainSize;
+  return size ? sum / size : null;
+}
+
+/**
+ * Sets x along a row as near to `wanted` as the gaps allow: weighted least squares under an order,
+ * solved exactly by pooling neighbours that would overlap.
+ */
+function spread(
+  row: Int32Array,
+  { x, widths }: Sheet,
+  wanted: (at: number) => number,
+  weight: (at: number) => number,
+): void {
+  const offset = new Float64Array(row.length);
+  for (let at = 1; at < row.length; at++) {
+    offset[at] = offset[at - 1]! + apart(widths, row[at - 1]!, row[at]!);
+  }
+  const pools: { sum: number; weight: number; size: number }[] = [];
+  for (let at = 0; at < row.length; at++) {
+    const force = weight(at);
+    let pool = { sum: force * (wanted(at) - offset[at]!), weight: force, size: 1 };
+    for (let last = pools.at(-1); last; last = pools.at(-1)) {
+      if (last.sum / last.weight <= pool.sum / pool.weight) break;
+      pools.pop();
+      pool = {
+        sum: last.sum + pool.sum,
+        weight: last.weight + pool.weight,
+        size: last.size + pool.size,
+      };
+    }
+    pools.push(pool);
+  }
+  let at = 0;
+  for (const pool of pools) {
+    for (let member = 0; member < pool.size; member++, at++) {
+      x[row[at]!] = pool.sum / pool.weight + offset[at]!;
+    }
+  }
+}
+
+function apart(widths: Float64Array, one: number, other: number): number {
+  return (widths[one]! + widths[other]!) / 2 + GAP;
+}
+
+// Growing -----------------------------------------------------------------------------------------
+
+/** Copies the old places; each new item takes the free place nearest to where it would like to be. */
+function fitAround(sheet: Sheet, count: number, before: Layout, trunk: Int32Array): Int32Array[] {
+  const { x, layer, owner, widths } = sheet;
+  const height = layer.reduce((most, at) => Math.max(most, at + 1), 0);
+  const rows: number[][] = Array.from({ length: height }, () => []);
+  const fresh: number[][] = Array.from({ length: height }, () => []);
+  for (let item = 0; item < layer.length; item++) {
+    const old = oldPlace(item, owner[item]!, count, before, trunk);
+    if (old === null) fresh[layer[item]!]!.push(item);
+    else {
+      x[item] = old;
+      rows[layer[item]!]!.push(item);
+    }
+  }
+  return rows.map((row, at) => {
+    row.sort((one, other) => x[one]! - x[other]!);
+    for (const item of fresh[at]!) {
+      const wanted = meanOfNeighbours(sheet, item, DOWN) ?? meanOfNeighbours(sheet, item, UP) ?? 0;
+      insert(row, item, wanted, x, widths);
+    }
+    return Int32Array.from(row);
+  });
+}
+
+function oldPlace(
+  item: number,
+  owner: number,
+  count: number,
+  before: Layout,
+  trunk: Int32Array,
+): number | null {
+  if (owner >= before.count) return null;
+  if (item < count) return before.x[item]!;
+  const step = item - trunk[owner]!;
+  return step < before.bends[owner]! ? before.x[before.trunk[owner]! + step]! : null;
+}
+
+/** Looks outwards from the wanted place, to both sides, for the first gap that is wide enough. */
+function insert(
+  row: number[],
+  item: number,
+  wanted: number,
+  x: Float64Array,
+  widths: Float64Array,
+): void {
+  const found = row.findIndex((other) => x[other]! > wanted);
+  const middle = found < 0 ? row.length : found;
+  let best = { at: middle, place: wanted, cost: Infinity };
+  for (let away = 0; away <= row.length; away++) {
+    for (const at of away ? [middle - away, middle + away] : [middle]) {
+      if (at < 0 || at > row.length) continue;
+      const low = at > 0 ? x[row[at - 1]!]! + apart(widths, row[at - 1]!, item) : -Infinity;
+      const high = at < row.length ? x[row[at]!]! - apart(widths, item, row[at]!) : Infinity;
+      if (low > high) continue;
+      const place = Math.min(Math.max(wanted, low), high);
+      const cost = Math.abs(place - wanted);
+      if (cost < best.cost) best = { at, place, cost };
+    }
+    if (best.cost < Infinity) break;
+  }
+  x[item] = best.place;
+  row.splice(best.at, 0, item);
+}
+
+function extent({ x, widths }: Sheet): { left: number; right: number } {
+  let [left, right] = [Infinity, -Infinity];
+  x.forEach((centre, item) => {
+    left = Math.min(left, centre - widths[item]! / 2);
+    right = Math.max(right, centre + widths[item]! / 2);
+  });
+  return x.length ? { left, right } : { left: 0, right: 0 };
+}

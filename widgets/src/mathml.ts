@@ -1,0 +1,56 @@
+/**
+ * Formulas: copies known MathML elements and their text out of markup, and nothing else.
+ *
+ * The markup is parsed into a document that runs and loads nothing; what is not presentation MathML
+ * (a script, an image, an event handler, a link) is left behind there.
+ */
+
+const MATHML = "http://www.w3.org/1998/Math/MathML";
+
+const ELEMENTS = new Set(
+  ("math mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle mpadded mphantom merror mover munder " +
+    "munderover msub msup msubsup mmultiscripts mprescripts mtable mtr mtd").split(" "),
+);
+const ATTRIBUTES = new Set(
+  ("accent accentunder columnalign columnspacing depth display displaystyle fence form height largeop " +
+    "linethickness lspace mathvariant maxsize minsize movablelimits rowspacing rspace scriptlevel " +
+    "separator stretchy symmetric voffset width").split(" "),
+);
+
+/** The formula in `markup` as a fresh element; a formula nobody can read shows its text. */
+export function formula(markup: string): Element {
+  const parsed = new DOMParser().parseFromString(markup, "text/html");
+  const source = parsed.querySelector("math");
+  const made = document.createElementNS(MATHML, "math");
+  if (source) copyInto(made, source);
+  else made.append(parsed.body.textContent ?? "");
+  return made;
+}
+
+/** Walks with a list of its own: markup may be nested deeper than the call stack. */
+function copyInto(made: Element, source: Element): void {
+  const waiting: [Element, Element][] = [[made, source]];
+  for (let pair = waiting.pop(); pair; pair = waiting.pop()) {
+    const [to, from] = pair;
+    for (const { name, value } of from.attributes) {
+      if (ATTRIBUTES.has(name)) to.setAttribute(name, value);
+    }
+    for (const child of from.childNodes) {
+      if (child.nodeType === Node.TEXT_NODE) to.append(child.nodeValue ?? "");
+      else if (isKnown(child)) {
+        const copy = document.createElementNS(MATHML, child.localName);
+        to.append(copy);
+        waiting.push([copy, child]);
+      }
+    }
+  }
+}
+
+function isKnown(node: Node): node is Element {
+  const element = node as Element;
+  return (
+    node.nodeType === Node.ELEMENT_NODE &&
+    element.namespaceURI === MATHML &&
+    ELEMENTS.has(element.localName)
+  );
+}

@@ -1,0 +1,194 @@
+/** One scene as laid out: made once for a set of opened modules, then only asked. */
+
+import type { Box } from "./camera";
+import { glance } from "./format";
+import { groupBy, type Groups, layout, type Layout, PITCH } from "./layout";
+import { gradOf, type NodeState, nodeState, type Timeline } from "./moment";
+import { project, type Scene } from "./project";
+import { HEIGHT, type Label, labelOf } from "./shapes";
+import { type Strokes, strokesOf } from "./strokes";
+import type { Trace } from "./trace";
+
+/** More lines than this at one box are a brush stroke anyway. */
+export const MOST_LINES = 300;
+
+export interface Stage {
+  readonly trace: Trace;
+  readonly times: Timeline;
+  readonly scene: Scene;
+  readonly labels: readonly Label[];
+  readonly plan: Layout;
+  readonly strokes: Strokes;
+  readonly into: Groups;
+  readonly outOf: Groups;
+}
+
+/** Sets the stage; nodes placed by `before` keep their places where every node is a box. */
+export function stageOf(
+  trace: Trace,
+  times: Timeline,
+  opened: ReadonlySet<string>,
+  before?: Layout,
+): Stage {
+  const scene = project(trace, opened);
+  const labels = Array.from(scene.nodeOf, (_, box) =>
+    labelOf(trace, scene, box, allNotes(trace, times, scene, box)),
+  );
+  const widths = labels.map(({ width }) => width);
+  const isWhole = labels.length === trace.nodes.kind.length;
+  const plan = layout({ widths, ...scene }, isWhole ? before : undefined);
+  return {
+    trace,
+    times,
+    scene,
+    labels,
+    plan,
+    strokes: strokesOf(scene, plan, widths),
+    into: groupBy(scene.to, labels.length),
+    outOf: groupBy(scene.from, labels.length),
+  };
+}
+
+// Places ------------------------------------------------------------------------------------------
+
+export function centreOf({ plan }: Stage, box: number): { x: number; y: number } {
+  return { x: plan.x[box]!, y: plan.layer[box]! * PITCH };
+}
+
+export function boxAround(stage: Stage, box: number): Box {
+  const { x, y } = centreOf(stage, box);
+  const [wide, high] = [stage.labels[box]!.width / 2 + 4, HEIGHT / 2 + 4];
+  return { left: x - wide, right: x + wide, top: y - high, bottom: y + high };
+}
+
+/** All of the drawing, with room below the root where the first gradient arrives. */
+export function worldBox({ plan }: Stage, room: number): Box {
+  const bottom = (plan.rows.length - 1) * PITCH + HEIGHT / 2 + room;
+  return { left: plan.left, right: plan.right, top: -HEIGHT / 2, bottom };
+}
+
+/** The box at a point of the world, or null. */
+export function boxAt(stage: Stage, x: number, y: number): number | null {
+  const at = Math.round(y / PITCH);
+  for (const item of itemsBetween(stage.plan, at, x - 200, x + 200)) {
+    if (item >= stage.plan.count) continue;
+    const { left, right, top, bottom } = boxAround(stage, item);
+    if (x >= left && x <= right && y >= top && y <= bottom) return item;
+  }
+  return null;
+}
+
+/** Boxes in a part of the world, and the nodes that have a box or a bend there. */
+export function boxesIn({ plan }: Stage, { left, right, top, bottom }: Box) {
+  const boxes = new Set<number>();
+  const owners = new Set<number>();
+  for (let at = Math.max(0, Math.floor(top / PITCH)); at <= Math.ceil(bottom / PITCH); at++) {
+    for (const item of itemsBetween(plan, at, left - 160, right + 160)) {
+      owners.add(plan.owner[item]!);
+      if (item < plan.count) boxes.add(item);
+    }
+  }
+  return { boxes, owners };
+}
+
+/** The items of a row, which is sorted by x, whose centres lie between two places. */
+function itemsBetween({ rows, x }: Layout, at: number, from: number, to: number): Int32Array {
+  const row = rows[at] ?? new Int32Array(0);
+  const firstFrom = (place: number) => {
+    let [low, high] = [0, row.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (x[row[middle]!]! < place) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  return row.subarray(firstFrom(from), firstFrom(to));
+}
+
+// Lines -------------------------------------------------------------------------------------------
+
+export function linesInto({ into }: Stage, box: number): Int32Array {
+  return into.ids.subarray(into.start[box]!, into.start[box + 1]!);
+}
+
+export function linesOutOf({ outOf }: Stage, box: number): Int32Array {
+  return outOf.ids.subarray(outOf.start[box]!, outOf.start[box + 1]!);
+}
+
+/** The lines worth drawing when only `boxes` are. */
+export function linesAt(stage: Stage, boxes: Iterable<number>): Set<number> {
+  const { layer } = stage.plan;
+  const lines = new Set<number>();
+  for (const box of boxes) {
+    for (const line of linesInto(stage, box).subarray(0, MOST_LINES)) lines.add(line);
+    for (const line of linesOutOf(stage, box).subarray(0, MOST_LINES)) {
+      if (layer[stage.scene.to[line]!] === layer[box]! + 1) lines.add(line);
+    }
+  }
+  return lines;
+}
+
+/** The neighbour along an edge, upwards or downwards, that stands nearest; -1 if there is none. */
+export function neighbour(stage: Stage, box: number, up: boolean): number {
+  const { scene, plan } = stage;
+  const away = (other: number) => Math.abs(plan.x[other]! - plan.x[box]!);
+  const ends = up ? scene.from : scene.to;
+  let best = -1;
+  for (const line of up ? linesInto(stage, box) : linesOutOf(stage, box)) {
+    if (best < 0 || away(ends[line]!) < away(best)) best = ends[line]!;
+  }
+  return best;
+}
+
+/** The box to the left (-1) or right (1) in the same row; -1 if there is none. */
+export function sibling({ plan }: Stage, box: number, way: number): number {
+  const boxes = plan.rows[plan.layer[box]!]!.filter((item) => item < plan.count);
+  return boxes[boxes.indexOf(box) + way] ?? -1;
+}
+
+// Time --------------------------------------------------------------------------------------------
+
+/** A box runs when any of its nodes does; it is done when the node that stands for it is. */
+export function boxState({ trace, times, scene }: Stage, box: number, position: number): NodeState {
+  const now = trace.steps.node[position];
+  if (now !== undefined && scene.boxOf[now] === box) return "now";
+  return nodeState(trace, times, scene.nodeOf[box]!, position);
+}
+
+/** The edge whose gradient a line shows: the one that leaves now, else the first that has left. */
+export function edgeShown({ times, scene }: Stage, line: number, position: number): number | undefined {
+  const { leftAt } = times;
+  const left = scene.edges[line]!.filter((edge) => leftAt[edge]! <= position);
+  return left.find((edge) => leftAt[edge] === position) ?? left[0];
+}
+
+/** `.grad` as the second line of an accumulate node shows it growing; null for other boxes. */
+export function noteOf(
+  trace: Trace,
+  times: Timeline,
+  scene: Scene,
+  box: number,
+  position: number,
+): string | null {
+  const step = stepOf(trace, times, scene, box);
+  if (step < 0) return null;
+  const grad = (at: number) => {
+    const row = gradOf(trace, times, scene.nodeOf[box]!, at);
+    return row === null ? "None" : glance(trace.values, row);
+  };
+  return position === step ? `${grad(step - 1)} → ${grad(step)}` : `.grad ${grad(position)}`;
+}
+
+/** All that an accumulate node's second line will ever say, so that it has the room. */
+function allNotes(trace: Trace, times: Timeline, scene: Scene, box: number): string[] {
+  const step = stepOf(trace, times, scene, box);
+  if (step < 0) return [];
+  return [step - 1, step, step + 1].map((at) => noteOf(trace, times, scene, box, at)!);
+}
+
+function stepOf({ nodes }: Trace, { ranAt }: Timeline, scene: Scene, box: number): number {
+  const node = scene.nodeOf[box]!;
+  const isGrad = !scene.module[box] && nodes.kind[node] === "accumulate";
+  return isGrad && ranAt[node]! < Infinity ? ranAt[node]! : -1;
+}

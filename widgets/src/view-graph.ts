@@ -1,0 +1,141 @@
+/** The `graph` face: the drawing, a node's details beside it, a legend, and the table twin. */
+
+import { details, KINDS } from "./details";
+import { h, hasModifier, s } from "./dom";
+import { type Model, observe, put } from "./model";
+import { createPicture, type Memory, type Picture } from "./picture";
+import { type BoxKind, outline } from "./shapes";
+import { tableTwin, type Twin } from "./table";
+import type { Trace } from "./trace";
+
+export interface Face {
+  readonly element: HTMLElement;
+  readonly picture?: Picture;
+}
+
+/** The parts that the graph and the stepper have in common. */
+export interface Desk {
+  readonly picture: Picture;
+  readonly body: HTMLElement;
+  readonly side: HTMLElement;
+  readonly foot: HTMLElement;
+  readonly show: (position: number) => void;
+}
+
+export function graphFace(model: Model, trace: Trace, signal: AbortSignal, before?: Memory): Face {
+  const desk = makeDesk(model, trace, false, signal, before);
+  const element = h("div", { class: "gl-face", "data-gl-view": "graph" }, desk.body, desk.foot);
+  listenForKeys(element);
+  const show = () => desk.show(-1);
+  observe(model, "selected", signal, show);
+  show();
+  return { element, picture: desk.picture };
+}
+
+export function makeDesk(
+  model: Model,
+  trace: Trace,
+  stepping: boolean,
+  signal: AbortSignal,
+  before?: Memory,
+): Desk {
+  const select = (node: number | null) => put(model, "selected", node);
+  const picture = createPicture(trace, { stepping, select, before }, signal);
+  const main = h("div", { class: "gl-main" }, picture.element);
+  const side = h("div", { class: "gl-side" });
+  const body = h("div", { class: "gl-body" }, main, side);
+  const toggle = h("button", { type: "button", class: "gl-button gl-text", "data-gl": "table-button", "aria-pressed": "false" }, "Table");
+  const foot = h("div", { class: "gl-foot" }, legend(trace, picture), toggle);
+  let position = -1;
+  let twin: Twin | null = null;
+  let shown: HTMLElement | null = null;
+
+  toggle.addEventListener("click", () => {
+    const isTable = toggle.getAttribute("aria-pressed") === "true";
+    toggle.setAttribute("aria-pressed", `${!isTable}`);
+    twin ??= tableTwin(trace, stepping, select);
+    main.replaceChildren(isTable ? picture.element : twin.element);
+    show(position);
+    (isTable ? picture.element : twin.element).focus({ preventScroll: true });
+  });
+
+  /** Makes the details anew only when they are of another node: what is unfolded stays so. */
+  function showDetails(selected: number | null): void {
+    const isSame = shown && Number(shown.getAttribute("data-gl-node")) === selected;
+    if (isSame) return;
+    const hadFocus = shown?.contains(document.activeElement);
+    shown?.remove();
+    shown = selected === null ? null : detailsOf(selected);
+    if (shown) {
+      side.append(shown);
+      shown.scrollIntoView?.({ block: "nearest" });
+    }
+    if (hadFocus) picture.element.focus({ preventScroll: true });
+  }
+
+  function detailsOf(node: number): HTMLElement {
+    return details(trace, node, {
+      close: () => select(null),
+      modules: picture.modulesOf(node),
+      toggleModule: (path) => {
+        picture.toggleModule(path);
+        shown?.remove();
+        shown = null;
+        showDetails(node);
+      },
+    });
+  }
+
+  function show(at: number): void {
+    position = at;
+    const selected = chosenNode(model, trace);
+    showDetails(selected);
+    body.classList.toggle("gl-has-side", stepping || selected !== null);
+    picture.show(at, selected);
+    if (twin?.element.isConnected) twin.show(at, selected);
+  }
+
+  return { picture, body, side, foot, show };
+}
+
+/** `t` changes between drawing and table; escape closes the details. */
+export function listenForKeys(element: HTMLElement): void {
+  element.addEventListener("keydown", (event) => {
+    if (hasModifier(event)) return;
+    const handle = { t: "table-button", Escape: "close-details" }[event.key];
+    const button = handle && element.querySelector<HTMLElement>(`[data-gl="${handle}"]`);
+    if (!button) return;
+    event.preventDefault();
+    button.click();
+  });
+}
+
+/** The model may hold any number; one that is no node selects nothing. */
+function chosenNode(model: Model, { nodes }: Trace): number | null {
+  const selected = model.get("selected");
+  return selected !== null && nodes.kind[selected] !== undefined ? selected : null;
+}
+
+function legend({ nodes }: Trace, { modulesOf }: Picture): HTMLElement {
+  const order: BoxKind[] = ["leaf", "accumulate", "op", "root", "module"];
+  const has = (kind: BoxKind) =>
+    kind === "module"
+      ? nodes.kind.some((_, node) => modulesOf(node).some(({ isOpen }) => !isOpen))
+      : nodes.kind.includes(kind);
+  return h(
+    "ul",
+    { class: "gl-legend", "aria-label": "Shapes" },
+    ...order.filter(has).map((kind) =>
+      h(
+        "li",
+        {},
+        s(
+          "svg",
+          { viewBox: "-17 -11 34 22", "aria-hidden": "true" },
+          s("g", { class: `gl-node gl-${kind}` }, ...outline(kind, 28, 16)),
+        ),
+        KINDS[kind],
+      ),
+    ),
+  );
+}

@@ -1,0 +1,272 @@
+/** The `step` face: the drawing under a control bar, with one step told in symbols, numbers and words. */
+
+import { heading } from "./details";
+import { h, hasModifier, iconButton, mark, write } from "./dom";
+import { count } from "./format";
+import { formula } from "./mathml";
+import { type Model, observe, put } from "./model";
+import { variableName } from "./moment";
+import type { Memory } from "./picture";
+import type { StepKind, Trace } from "./trace";
+import { noneView, valueView } from "./value";
+import { type Face, listenForKeys, makeDesk } from "./view-graph";
+
+/** How long a step stays while playing. */
+const BEAT = 1200;
+/** Of the gradients of one step, as many are shown in full. */
+const MOST_VALUES = 12;
+
+const TITLES: Record<StepKind, string> = {
+  seed: "the pass starts",
+  vjp: "the rule runs",
+  accumulate: ".grad grows",
+  free: "saved values are freed",
+};
+
+export function stepFace(model: Model, trace: Trace, signal: AbortSignal, before?: Memory): Face {
+  const last = trace.steps.kind.length - 1;
+  const desk = makeDesk(model, trace, true, signal, before);
+  const panel = h("section", { "aria-label": "This step" });
+  desk.side.prepend(panel);
+  const words = h("p", { class: "gl-words", "aria-live": "polite", "data-gl": "words" });
+  const time = transport(
+    last,
+    () => clampedPosition(model, last),
+    (position) => put(model, "position", position),
+    signal,
+  );
+  const element = h(
+    "div",
+    { class: "gl-face", "data-gl-view": "step" },
+    time.bar,
+    words,
+    desk.body,
+    desk.foot,
+  );
+  element.addEventListener("keydown", time.onKey);
+  listenForKeys(element);
+
+  const show = () => {
+    const position = clampedPosition(model, last);
+    time.show();
+    write(words, sentence(trace, position));
+    panel.replaceChildren(...stepPanel(trace, position));
+    desk.show(position);
+  };
+  observe(model, "position", signal, show);
+  observe(model, "selected", signal, () => desk.show(clampedPosition(model, last)));
+  show();
+  return { element, picture: desk.picture };
+}
+
+/** The model may hold any number; the trace has steps from 0 to `last`, and -1 is before them. */
+function clampedPosition(model: Model, last: number): number {
+  const position = Math.trunc(Number(model.get("position")));
+  return Number.isNaN(position) ? -1 : Math.min(Math.max(position, -1), last);
+}
+
+function sentence({ steps }: Trace, position: number): string {
+  if (!steps.kind.length) return "This trace holds no backward pass, so there is nothing to step through.";
+  if (position < 0) return "Nothing has run yet. Go forward to start the backward pass.";
+  return steps.words[position]!;
+}
+
+/** The control bar: buttons, slider, keys, and the clock that plays. */
+function transport(
+  last: number,
+  position: () => number,
+  go: (position: number) => void,
+  signal: AbortSignal,
+) {
+  let clock: ReturnType<typeof setTimeout> | undefined;
+  const button = (handle: string, name: string, path: string, act: () => void) => {
+    const made = iconButton(name, path, handle);
+    made.addEventListener("click", act);
+    return made;
+  };
+  const back = () => jump(position() - 1);
+  const forward = () => jump(position() + 1);
+  const toStart = [
+    button("first", "First (Home)", "M4 3v10M13 3L6 8l7 5z", () => jump(-1)),
+    button("back", "Back (←)", "M11 3L4 8l7 5z", back),
+  ];
+  const play = button("play", "Play (space)", "M5 3l8 5l-8 5z", togglePlay);
+  const pause = button("pause", "Pause (space)", "M5 3v10M11 3v10", togglePlay);
+  const toEnd = [
+    button("forward", "Forward (→)", "M5 3l7 5l-7 5z", forward),
+    button("last", "Last (End)", "M12 3v10M3 3l7 5l-7 5z", () => jump(last)),
+  ];
+  for (const one of [play, pause]) one.classList.add("gl-round");
+  const slider = h("input", { type: "range", min: -1, max: last, "aria-label": "Step", "data-gl": "slider" });
+  slider.addEventListener("input", () => jump(Number(slider.value)));
+  const text = h("output", { class: "gl-position", "data-gl": "position" });
+  const bar = h(
+    "div",
+    { class: "gl-bar", role: "toolbar", "aria-label": "Steps" },
+    h("div", { class: "gl-buttons" }, ...toStart, play, pause, ...toEnd),
+    slider,
+    text,
+  );
+  signal.addEventListener("abort", () => clearTimeout(clock));
+  return { bar, show, onKey };
+
+  function show(): void {
+    const at = position();
+    const told = `step ${count(at + 1)} of ${count(last + 1)}`;
+    write(text, told);
+    slider.value = `${at}`;
+    mark(slider, "aria-valuetext", told);
+    if (at >= last) stop();
+    // aria-disabled, not disabled: a button that had the focus keeps it, and the keys with it.
+    for (const one of toStart) mark(one, "aria-disabled", `${at <= -1}`);
+    for (const one of toEnd) mark(one, "aria-disabled", `${at >= last}`);
+    mark(play, "aria-disabled", `${last < 0}`);
+    const isPlaying = clock !== undefined;
+    const hadFocus = (isPlaying ? play : pause).matches(":focus");
+    play.hidden = isPlaying;
+    pause.hidden = !isPlaying;
+    if (hadFocus) (isPlaying ? pause : play).focus();
+  }
+
+  /** Left, right, Home, End move through time wherever the focus is; space plays, except on a button. */
+  function onKey(event: KeyboardEvent): void {
+    if (hasModifier(event) || event.shiftKey) return;
+    const isOnButton = (event.target as Element).closest("button, summary");
+    const acts: Record<string, (() => void) | null> = {
+      ArrowLeft: back,
+      ArrowRight: forward,
+      Home: () => jump(-1),
+      End: () => jump(last),
+      " ": isOnButton ? null : togglePlay,
+    };
+    const act = acts[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  }
+
+  function jump(to: number): void {
+    stop();
+    move(to);
+  }
+
+  function move(to: number): void {
+    go(Math.min(Math.max(to, -1), last));
+    show();
+  }
+
+  function togglePlay(): void {
+    if (clock !== undefined) {
+      stop();
+      show();
+    } else if (last >= 0) tick(position() >= last ? -1 : position());
+  }
+
+  function tick(from: number): void {
+    clock = setTimeout(() => tick(position()), BEAT);
+    move(from + 1);
+  }
+
+  function stop(): void {
+    clearTimeout(clock);
+    clock = undefined;
+  }
+}
+
+// The panel ---------------------------------------------------------------------------------------
+
+function stepPanel(trace: Trace, position: number): (HTMLElement | string)[] {
+  const { steps } = trace;
+  const kind = steps.kind[position];
+  if (kind === undefined) return [hint()];
+  const node = steps.node[position]!;
+  return [
+    h("header", { class: "gl-heading" }, ...heading(trace, node)),
+    h("p", { class: "gl-what" }, `${TITLES[kind]} · `, h("code", {}, trace.nodes.op[node]!)),
+    ...rules(trace, position),
+    ...gradients("Arrives", "incoming", trace, steps.incoming[position]!, outputName),
+    ...(kind === "accumulate"
+      ? growth(trace, position)
+      : gradients("Goes out", "outgoing", trace, steps.outgoing[position]!, (slot) => inputName(trace, node, slot))),
+  ];
+}
+
+function hint(): HTMLElement {
+  const keys = [
+    ["→ ←", "one step on, one step back"],
+    ["Home End", "to the start, to the end"],
+    ["space", "play"],
+    ["↑ ↓", "along the edges of the graph"],
+    ["enter", "details of a node"],
+    ["t", "the graph as a table"],
+  ] as const;
+  return h("dl", { class: "gl-keys" }, ...keys.flatMap(([key, act]) => [h("dt", {}, key), h("dd", {}, act)]));
+}
+
+function rules({ steps, math }: Trace, position: number): HTMLElement[] {
+  const rows = steps.formulas[position]!;
+  if (!rows.length) return [];
+  return [
+    h("h4", {}, "Rule"),
+    ...rows.map((row) => h("div", { class: "gl-formula", "data-gl": "formula" }, formula(math[row]!))),
+  ];
+}
+
+function gradients(
+  title: string,
+  handle: string,
+  { values }: Trace,
+  rows: readonly (number | null)[],
+  nameOf: (at: number, all: number) => string,
+): HTMLElement[] {
+  if (!rows.length) return [];
+  const shown = rows.slice(0, MOST_VALUES).map((row, at) => {
+    const name = nameOf(at, rows.length);
+    return h(
+      "div",
+      { class: "gl-gradient", "data-gl-slot": at },
+      name && h("div", { class: "gl-to" }, name),
+      row === null
+        ? h("span", { class: "gl-dim" }, "no gradient needed")
+        : valueView(values, row, handle, name),
+    );
+  });
+  const rest = rows.length - shown.length;
+  return [
+    h("h4", {}, title),
+    ...shown,
+    ...(rest > 0 ? [h("p", { class: "gl-dim" }, `and ${count(rest)} more`)] : []),
+  ];
+}
+
+function outputName(at: number, all: number): string {
+  return all > 1 ? `at output ${at}` : "";
+}
+
+function inputName(trace: Trace, node: number, slot: number): string {
+  const { nodes, edges } = trace;
+  const edge = edges.to.findIndex((to, row) => to === node && edges.slot[row] === slot);
+  if (edge < 0) return `to slot ${slot}`;
+  const input = edges.from[edge]!;
+  if (nodes.kind[input] === "accumulate") return `to ${variableName(trace, input)}.grad`;
+  const name = nodes.name[input]!;
+  return `to ${nodes.title[input]}${name && name !== nodes.title[input] ? ` (${name})` : ""}`;
+}
+
+/** `.grad` before and after: the numbers the learner has been waiting for. */
+function growth(trace: Trace, position: number): HTMLElement[] {
+  const { steps, values } = trace;
+  const name = variableName(trace, steps.node[position]!);
+  const side = (title: string, handle: string, row: number | null) =>
+    h(
+      "div",
+      { class: "gl-gradient" },
+      h("div", { class: "gl-to" }, title),
+      row === null ? noneView(handle, name) : valueView(values, row, handle, name),
+    );
+  return [
+    h("h4", {}, h("code", {}, `${name}.grad`)),
+    side("before", "grad-before", steps.before[position]!),
+    side("after", "grad-after", steps.after[position]!),
+  ];
+}
