@@ -140,7 +140,7 @@ def dtype_of(array: Array) -> dtype:
 # ---------------------------------------------------------------------------- promotion
 
 
-def _scalar_dtype(value: float | int | bool | complex) -> numpy.dtype[Any]:
+def scalar_dtype(value: float | int | bool | complex) -> numpy.dtype[Any]:
     """The dtype a Python number counts as, when its category wins over the tensors'."""
     kind = type(value)
     if kind is float:
@@ -178,7 +178,7 @@ def result_dtype(operands: Sequence[Any]) -> numpy.dtype[Any]:
     tiers: list[numpy.dtype[Any] | None] = [None, None, None]  # n-d, 0-d, Python numbers
     for operand in operands:
         if type(operand) in PYTHON_SCALARS:
-            tier, found = 2, _scalar_dtype(operand)
+            tier, found = 2, scalar_dtype(operand)
         else:
             tier, found = int(operand.ndim == 0), operand.dtype
         known = tiers[tier]
