@@ -21,8 +21,9 @@ __all__ = ["NOT_THE_USER", "Names", "caller_namespace", "first_frame_outside"]
 NOT_THE_USER = ("gradlab", "gradlab_widgets", "torch")
 _CONTAINER_ITEMS = 100  # longer lists are data, not a handful of named tensors
 
-# IPython's own: the history of inputs and outputs. `_` names a result, but not by the user's will.
-_HISTORY = re.compile(r"_+|_i+|_\d+|_i\d+|_ih|_oh|_dh|In|Out|exit|quit|get_ipython|__.*__")
+# What is not named by the user's will: IPython's history of inputs and outputs (`_` is a result),
+# and the variables that pytest puts into assertions (`@py_assert1`).
+_HISTORY = re.compile(r"_+|_i+|_\d+|_i\d+|_ih|_oh|_dh|In|Out|exit|quit|get_ipython|__.*__|@.*")
 
 
 def first_frame_outside(packages: tuple[str, ...], frame: FrameType | None) -> FrameType | None:

@@ -101,8 +101,8 @@ def figure(f: Callable[[Any], Any], inputs: Any) -> Figure:
 
 
 def _literal(text: str) -> str:
-    """Text for matplotlib in which a dollar is a dollar and starts no formula."""
-    return text.replace("$", r"\$")
+    """Text for matplotlib: short enough for its axes, and no dollar in it starts a formula."""
+    return clean(text, 50).replace("$", r"\$")
 
 
 def _floats(column: list[Any]) -> list[float]:
