@@ -91,6 +91,19 @@ def change_of_a_view_made_under_no_grad(torch: ModuleType) -> None:
 
 @fails(
     RuntimeError,
+    "A view was created in no_grad mode and its base or another view of its base has been modified "
+    "inplace with grad mode enabled.",
+)
+def use_of_a_view_made_under_no_grad_after_its_base_changed(torch: ModuleType) -> None:
+    x = ones(torch, 2) * 1
+    with torch.no_grad():
+        view = x[:1]
+    x.mul_(2)
+    _ = view.grad_fn
+
+
+@fails(
+    RuntimeError,
     "Output 0 of Unbind is a view and is being modified inplace. This view is the output of a "
     "function that returns multiple views. Such functions do not allow the output views to be "
     "modified inplace. You should replace the inplace operation by an out-of-place one.",
