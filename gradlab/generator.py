@@ -191,7 +191,7 @@ class Generator:
         units = self._units(math.prod(shape), dtype)
         if (low, high) != (0, 1):
             low_, high_ = np.array([low, high], units.dtype)
-            units = _multiply_add(units, high_ - low_, low_)
+            units = multiply_add(units, high_ - low_, low_)
         values = units.astype(dtype, copy=False)
         # Rounding may reach the bound that is to stay out.
         values[values == np.array(high, dtype)] = low
@@ -224,7 +224,7 @@ class Generator:
             return _paired(parts, dtype)
         n = math.prod(shape)
         if n < 16:
-            values = _multiply_add(self._few_normals(n), np.float64(std), np.float64(mean))
+            values = multiply_add(self._few_normals(n), np.float64(std), np.float64(mean))
         else:
             values = self._many_normals(n, dtype, mean, std)
         return values.astype(dtype, copy=False).reshape(shape)
@@ -586,7 +586,7 @@ def _exactly(function: Callable[[float], float], x: Float64s) -> Float64s:
     return np.fromiter(map(function, x.ravel().tolist()), np.float64, x.size).reshape(x.shape)
 
 
-def _multiply_add(x: Array, factor: Any, term: Any) -> Array:
+def multiply_add(x: Array, factor: Any, term: Any) -> Array:
     """``x * factor + term`` rounded once, the way a processor's fused instruction does it."""
     if x.dtype == np.float32:
         # float64 holds the product of two float32 numbers exactly.
@@ -622,7 +622,7 @@ def _normals_from_units(units: Array, mean: float, std: float) -> Array:
     blocks = [units[i : i + 2**16].reshape(-1, 2, 8) for i in range(0, len(units), 2**16)]
     polar = _single_polar if single else _double_polar
     normals = np.concatenate([polar(1 - block[:, 0], block[:, 1]) for block in blocks])
-    return _multiply_add(normals.ravel(), units.dtype.type(std), units.dtype.type(mean))
+    return multiply_add(normals.ravel(), units.dtype.type(std), units.dtype.type(mean))
 
 
 def _double_polar(tails: Float64s, turns: Float64s) -> Float64s:
@@ -660,7 +660,7 @@ _COSINE = _singles(2.443315711809948e-5, -1.388731625493765e-3, 4.16666456829882
 def _polynomial(x: Float32s, coefficients: Float32s) -> Float32s:
     value = np.full_like(x, coefficients[0])
     for coefficient in coefficients[1:]:
-        value = _multiply_add(value, x, coefficient)
+        value = multiply_add(value, x, coefficient)
     return value
 
 
@@ -671,8 +671,8 @@ def _cephes_log(x: Float32s) -> Float32s:
     power = (exponent - small).astype(np.float32)
     excess = np.where(small, 2 * fraction, fraction) - 1
     square = excess * excess
-    rest = _multiply_add(_polynomial(excess, _LOG) * excess, square, power * _LN_2[1])
-    return _multiply_add(power, _LN_2[0], excess + (rest - 0.5 * square))
+    rest = multiply_add(_polynomial(excess, _LOG) * excess, square, power * _LN_2[1])
+    return multiply_add(power, _LN_2[0], excess + (rest - 0.5 * square))
 
 
 def _cephes_sine_cosine(angle: Float32s) -> tuple[Float32s, Float32s]:
@@ -680,10 +680,10 @@ def _cephes_sine_cosine(angle: Float32s) -> tuple[Float32s, Float32s]:
     # Eighths of a turn, counted up to an even number: what is left lies within ±π/4 of them.
     eighths = ((angle * _FOUR_OVER_PI).astype(np.int32) + 1) & ~1
     for part in _PI_OVER_4:
-        angle = _multiply_add(eighths.astype(np.float32), -part, angle)
+        angle = multiply_add(eighths.astype(np.float32), -part, angle)
     square = angle * angle
-    even = _multiply_add(_polynomial(square, _COSINE) * square, square, -0.5 * square) + 1
-    odd = _multiply_add(_polynomial(square, _SINE) * square, angle, angle)
+    even = multiply_add(_polynomial(square, _COSINE) * square, square, -0.5 * square) + 1
+    odd = multiply_add(_polynomial(square, _SINE) * square, angle, angle)
     quarters = eighths >> 1
     swapped = (quarters & 1).astype(np.bool_)
     sine = np.where(swapped, even, odd) * _sign(quarters)
