@@ -1,29 +1,1285 @@
-"""Shape: the same elements in another arrangement, mostly without moving them."""
+"""Shape: the same elements in another arrangement, mostly without moving them.
+
+What can be a view of the input's memory is one, as in PyTorch. Gradients undo the arrangement, and
+so are mostly views too.
+"""
 
 from __future__ import annotations
 
+import builtins
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
-from gradlab.op import op
+from gradlab.op import ON_TENSORS, composite, op
+from gradlab.ops.convert import clone, contiguous, contiguous_format
 from gradlab.samples import call, draw
+from gradlab.tensor import Tensor, normal_dim
+
+# ------------------------------------------------------------------ reading sizes and dimensions
+
+
+def read_sizes(given: tuple[Any, ...], keyword: Any = None) -> tuple[int, ...]:
+    """The sizes in ``x.f(2, 3)``, ``x.f((2, 3))`` or ``x.f(shape=(2, 3))``."""
+    if keyword is not None:
+        given = (keyword,)
+    if len(given) == 1 and type(given[0]) is not int:
+        try:
+            given = tuple(given[0])
+        except TypeError:  # one number that isn't quite an int, or a 0-d tensor
+            pass
+    return tuple([n if type(n) is int else operator.index(n) for n in given])
+
+
+def normal_dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """The dimensions ``dim`` stands for, counted from the front; None and () stand for all."""
+    if type(dim) is int:
+        return (normal_dim(dim, ndim),)
+    if dim is None:
+        return tuple(range(ndim))
+    if not isinstance(dim, Sequence):
+        return (normal_dim(operator.index(dim), ndim),)
+    dims = tuple([normal_dim(operator.index(d), ndim) for d in dim])
+    for d in dims:
+        if dims.count(d) > 1:
+            raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
+    return dims or tuple(range(ndim))
+
+
+def array_of(tensor: Any, function: str, argument: str = "input") -> Array:
+    """The array of what must be a tensor; TypeError where it is none."""
+    try:
+        return tensor._array
+    except AttributeError:
+        raise TypeError(
+            f"{function}(): argument '{argument}' (position 1) must be Tensor, "
+            f"not {type(tensor).__name__}. Make one with gradlab.tensor(...)."
+        ) from None
+
+
+# ------------------------------------------------------------------ pieces of formulas
+
+
+def put_back(xp: Any, g: Any, shape: tuple[int, ...], dims: Sequence[int], keepdim: bool) -> Any:
+    """The gradient of a reduction over ``dims`` with these dimensions back, of size 1."""
+    if keepdim or not shape:
+        return g
+    for d in sorted(dims):
+        g = xp.unsqueeze(g, d)
+    return g
+
+
+def stretch_back(
+    xp: Any, g: Any, shape: tuple[int, ...], dims: Sequence[int], keepdim: bool
+) -> Any:
+    """The gradient of a reduction over ``dims`` at every element of the input's ``shape``."""
+    return xp.expand(put_back(xp, g, shape, dims, keepdim), shape)
+
+
+def sum_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
+    """Add up what broadcasting stretched, so that ``g`` has ``shape``."""
+    found = g.shape
+    lead = len(found) - len(shape)
+    stretched = [i + lead for i, n in enumerate(shape) if n == 1 and found[i + lead] != 1]
+    if lead or stretched:
+        g = xp.sum_dim(g, (*range(lead), *stretched), True)
+    return xp.view(g, tuple(shape)) if lead else g
+
+
+# ------------------------------------------------------------------ sizes
+
+
+@op(
+    latex=r"input",
+    grad=dict(input=(lambda g, input_shape: g.reshape(input_shape), r"g")),
+    view=True,
+    public=False,
+    method=False,
+    samples=(call(draw(2, 3), (3, 2)), call(draw(4), (2, -1)), call(draw(), (1, 1))),
+)
+def view(xp: Namespace, input: Array, shape: tuple[int, ...]) -> Array:
+    """The same memory with other sizes."""
+    array = _reshaped(input, shape)
+    if not (input.flags.c_contiguous or xp.may_share_memory(input, array) or not array.size):
+        raise RuntimeError(
+            "view size is not compatible with input tensor's size and stride (at least one "
+            "dimension spans across two contiguous subspaces). Use .reshape(...) instead. "
+            f"(sizes {list(input.shape)}, strides "
+            f"{[s // input.itemsize for s in input.strides]}, asked for {list(shape)})"
+        )
+    return array
+
+
+@op(
+    latex=r"input",
+    grad=dict(input=(lambda g, input_shape: g.reshape(input_shape), r"g")),
+    view=True,
+    public=False,
+    method=False,
+    samples=(call(draw(2, 3), (3, 2)),),
+)
+def reshape_alias(xp: Namespace, input: Array, shape: tuple[int, ...]) -> Array:
+    """As ``view``, for a tensor whose elements don't lie in order."""
+    return input.reshape(shape)
+
+
+@op(
+    latex=r"input",
+    grad=dict(input=(lambda g, input_shape: g.reshape(input_shape), r"g")),
+    public=False,
+    method=False,
+    samples=(call(draw(2, 3), (3, 2)),),
+)
+def unsafe_view(xp: Namespace, input: Array, shape: tuple[int, ...]) -> Array:
+    """As ``view``, of a tensor that nobody else holds: not counted as a view."""
+    return _reshaped(input, shape)
+
+
+def _reshaped(array: Array, shape: tuple[int, ...]) -> Array:
+    try:
+        return array.reshape(shape)
+    except ValueError:
+        raise _bad_sizes(shape, array.size) from None
+
+
+def _bad_sizes(shape: tuple[int, ...], numel: int) -> RuntimeError:
+    unknown = builtins.sum(n == -1 for n in shape)
+    if builtins.any(n < -1 for n in shape):
+        bad = next(n for n in shape if n < -1)
+        return RuntimeError(f"invalid shape dimension {bad} at index {shape.index(bad)} of shape "
+                            f"{list(shape)}")
+    if unknown > 1:
+        return RuntimeError(f"only one dimension can be inferred, and {list(shape)} has {unknown}")
+    if unknown and not numel and 0 in shape:
+        return RuntimeError(
+            f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified "
+            "dimension size -1 can be any value and is ambiguous"
+        )
+    return RuntimeError(f"shape '{list(shape)}' is invalid for input of size {numel}")
+
+
+def _check_sizes(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
+    """``shape``; NumPy takes any negative number for "what is left", PyTorch only -1."""
+    if builtins.min(shape, default=0) < -1:
+        raise _bad_sizes(shape, numel)
+    return shape
+
+
+@composite("view", public=False)
+def _view(input: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tensor:
+    """The same memory with other sizes, of which one may be -1: what is left.
+
+    Raises RuntimeError where the number of elements differs, or where they don't lie in memory
+    so that a view is possible (``reshape`` copies then).
+
+    >>> import gradlab as gl
+    >>> gl.tensor([1.0, 2.0, 3.0, 4.0]).view(2, -1)
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+    if dtype is not None or (len(shape) == 1 and isinstance(shape[0], arrays.dtype)):
+        raise RuntimeError(
+            "view(dtype) is not supported: gradlab does not reinterpret memory. "
+            "Convert the numbers with .to(dtype)."
+        )
+    return view(input, _check_sizes(read_sizes(shape, size), input._array.size))  # type: ignore[no-any-return]
+
+
+@composite()
+def view_as(input: Tensor, other: Tensor) -> Tensor:
+    """``input`` viewed with the sizes of ``other``."""
+    return view(input, other._array.shape)  # type: ignore[no-any-return]
+
+
+@composite()
+def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
+    """The same elements with other sizes, of which one may be -1: what is left.
+
+    A view where that is possible, else a copy. Raises RuntimeError where the number of elements
+    differs.
+
+    >>> import gradlab as gl
+    >>> gl.reshape(gl.tensor([[1, 2], [3, 4]]), (-1,))
+    tensor([1, 2, 3, 4])
+    """
+    array = array_of(input, "reshape")
+    to = _check_sizes(read_sizes(sizes, shape), array.size)
+    if array.flags.c_contiguous:
+        return view(input, to)  # type: ignore[no-any-return]
+    result = _reshaped(array, to)
+    if arrays.array_module(array).may_share_memory(array, result):
+        return reshape_alias(input, to)  # type: ignore[no-any-return]
+    return unsafe_view(clone(input, memory_format=contiguous_format), to)  # type: ignore[no-any-return]
+
+
+@composite(public=False)
+def reshape_as(input: Tensor, other: Tensor) -> Tensor:
+    """``input`` with the sizes of ``other``."""
+    return reshape(input, other._array.shape)
+
+
+@composite()
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """The dimensions from ``start_dim`` to ``end_dim`` as one; a view where that is possible.
+
+    >>> import gradlab as gl
+    >>> gl.zeros(2, 3, 4).flatten(1).shape
+    torch.Size([2, 12])
+    """
+    shape = array_of(input, "flatten").shape
+    start, end = normal_dim(start_dim, len(shape)), normal_dim(end_dim, len(shape))
+    if start > end:
+        raise RuntimeError(
+            "flatten() has invalid args: start_dim cannot come after end_dim "
+            f"(here {start_dim} and {end_dim} of {len(shape)} dimensions)"
+        )
+    if not shape:
+        return reshape(input, (1,))
+    if start == end:
+        return input
+    return reshape(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
+
+
+@composite()
+def ravel(input: Tensor) -> Tensor:
+    """All elements in one dimension; a view where that is possible."""
+    return view(contiguous(input), (-1,))  # type: ignore[no-any-return]
+
+
+@composite()
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """One dimension as several, of ``sizes``; one of them may be -1.
+
+    >>> import gradlab as gl
+    >>> gl.zeros(2, 12).unflatten(1, (3, -1)).shape
+    torch.Size([2, 3, 4])
+    """
+    shape = array_of(input, "unflatten").shape
+    dim = normal_dim(dim, len(shape))
+    into = read_sizes((tuple(sizes),))
+    known = math.prod(n for n in into if n != -1)
+    if known and -1 in into:
+        into = tuple(shape[dim] // known if n == -1 else n for n in into)
+    if math.prod(into) != shape[dim]:
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} "
+            f"({shape[dim]}) in the input tensor"
+        )
+    return view(input, (*shape[:dim], *into, *shape[dim + 1 :]))  # type: ignore[no-any-return]
+
+
+# ------------------------------------------------------------------ dimensions of size 1
+
+
+@op(
+    latex=r"input",
+    grad=dict(input=(lambda g, xp, dim: xp.squeeze_dim(g, dim), r"g")),
+    view=True,
+    samples=(call(draw(2, 3), 1), call(draw(2), -1), call(draw(), 0)),
+)
+def unsqueeze(xp: Namespace, input: Array, dim: int) -> Array:
+    """A view with one more dimension, of size 1, at place ``dim``.
+
+    >>> import gradlab as gl
+    >>> gl.unsqueeze(gl.tensor([1, 2]), 1)
+    tensor([[1],
+            [2]])
+    """
+    shape = input.shape
+    dim = normal_dim(dim, len(shape) + 1)
+    return input.reshape((*shape[:dim], 1, *shape[dim:]))
+
+
+@op(
+    latex=r"input",
+    grad=dict(input=(
+        lambda g, xp, input_shape: _unsqueezed(xp, g, input_shape, range(len(input_shape))), r"g",
+    )),
+    node="SqueezeBackward0",
+    view=True,
+    public=False,
+    method=False,
+    samples=(call(draw(2, 1, 3, 1)), call(draw(1)), call(draw(2))),
+)  # fmt: skip
+def squeeze_all(xp: Namespace, input: Array) -> Array:
+    """Without all dimensions of size 1."""
+    return input.reshape([n for n in input.shape if n != 1])
+
+
+@op(
+    latex=r"input",
+    grad=dict(
+        input=(lambda g, xp, input_shape, dim: _unsqueezed(xp, g, input_shape, (dim,)), r"g")
+    ),
+    node="SqueezeBackward1",
+    view=True,
+    public=False,
+    method=False,
+    samples=(call(draw(2, 1), 1), call(draw(2, 1), 0), call(draw(1, 3), -2)),
+)
+def squeeze_dim(xp: Namespace, input: Array, dim: int) -> Array:
+    """Without the dimension ``dim`` if its size is 1."""
+    return _without(input, (normal_dim(dim, input.ndim),))
+
+
+@op(
+    latex=r"input",
+    grad=dict(input=(lambda g, xp, input_shape, dim: _unsqueezed(xp, g, input_shape, dim), r"g")),
+    node="SqueezeBackward2",
+    view=True,
+    public=False,
+    method=False,
+    samples=(call(draw(2, 1, 1), (0, 2)), call(draw(1, 1), (0, -1))),
+)
+def squeeze_dims(xp: Namespace, input: Array, dim: tuple[int, ...]) -> Array:
+    """Without those of the dimensions ``dim`` whose size is 1."""
+    return _without(input, [normal_dim(d, input.ndim) for d in dim])
+
+
+@op(
+    latex=r"input",
+    grad=dict(
+        input=(lambda g, xp, input_shape, dim: _unsqueezed(xp, g, input_shape, (dim,)), r"g")
+    ),
+    node="SqueezeBackward4",
+    public=False,
+    method=False,
+    samples=(call(draw(1, 3), 0),),
+)
+def squeeze_own(xp: Namespace, input: Array, dim: int) -> Array:
+    """As ``squeeze_dim``, of a tensor that nobody else holds: not counted as a view."""
+    return _without(input, (dim,))
+
+
+def _without(array: Array, dims: Sequence[int]) -> Array:
+    return array.reshape([n for d, n in enumerate(array.shape) if n != 1 or d not in dims])
+
+
+def _unsqueezed(xp: Any, g: Any, shape: tuple[int, ...], dims: Sequence[int]) -> Any:
+    if not shape:
+        return g
+    for d in sorted(d % len(shape) for d in dims):
+        if shape[d] == 1:
+            g = xp.unsqueeze(g, d)
+    return g
+
+
+@composite()
+def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
+    """A view without dimensions of size 1: all of them, or those named that are.
+
+    >>> import gradlab as gl
+    >>> gl.zeros(1, 2, 1).squeeze().shape, gl.zeros(1, 2, 1).squeeze(0).shape
+    (torch.Size([2]), torch.Size([2, 1]))
+    """
+    if dim is None:
+        return squeeze_all(input)  # type: ignore[no-any-return]
+    if isinstance(dim, Sequence):
+        return squeeze_dims(input, tuple(dim))  # type: ignore[no-any-return]
+    return squeeze_dim(input, dim)  # type: ignore[no-any-return]
+
+
+# ------------------------------------------------------------------ order of dimensions
+
+
+@op(
+    latex=r"input^{\mathsf T}",
+    grad=dict(
+        input=(lambda g, xp, dim0, dim1: xp.transpose(g, dim0, dim1), r"g^{\mathsf T}")
+    ),
+    view=True,
+    samples=(call(draw(2, 3), 0, 1), call(draw(2, 3, 4), -1, 0), call(draw(3), 0, 0)),
+)
+def transpose(xp: Namespace, input: Array, dim0: int, dim1: int) -> Array:
+    """A view in which two dimensions have changed places.
+
+    Raises IndexError for a dimension that isn't there.
+
+    >>> import gradlab as gl
+    >>> gl.transpose(gl.tensor([[1, 2, 3]]), 0, 1)
+    tensor([[1],
+            [2],
+            [3]])
+    """
+    if not input.ndim:
+        return input.reshape((1,) * (normal_dim(dim0, 0) + normal_dim(dim1, 0)))
+    return input.swapaxes(dim0, dim1)
+
+
+@op(
+    latex=r"input^{\mathsf T}",
+    grad=dict(input=(lambda g, xp: xp.t(g), r"g^{\mathsf T}")),
+    view=True,
+    samples=(call(draw(2, 3)), call(draw(3)), call(draw())),
+)
+def t(xp: Namespace, input: Array) -> Array:
+    """The transpose of a matrix, as a view; a vector or a number as it is.
+
+    Raises RuntimeError for a tensor of more than two dimensions.
+
+    >>> import gradlab as gl
+    >>> gl.zeros(2, 3).t().shape
+    torch.Size([3, 2])
+    """
+    if input.ndim > 2:
+        raise RuntimeError(
+            f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D. Say which two "
+            "dimensions change places with transpose(dim0, dim1)."
+        )
+    return input.T
+
+
+@op(
+    latex=r"\mathrm{permute}(input)",
+    grad=dict(input=(
+        lambda g, xp, dims: xp.permute(g, _inverse(dims)), r"\mathrm{permute}^{-1}(g)",
+    )),
+    view=True,
+    public=False,
+    method=False,
+    samples=(call(draw(2, 3, 4), (2, 0, 1)), call(draw(2, 3), (-1, 0)), call(draw(), ())),
+)  # fmt: skip
+def permute(xp: Namespace, input: Array, dims: tuple[int, ...]) -> Array:
+    """A view with the dimensions in another order."""
+    return input.transpose(dims)
+
+
+def _inverse(dims: tuple[int, ...]) -> tuple[int, ...]:
+    order = [d % len(dims) for d in dims]
+    return tuple(sorted(range(len(dims)), key=order.__getitem__))
+
+
+@composite("permute")
+def _permute(input: Tensor, *order: Any, dims: Any = None) -> Tensor:
+    """A view with the dimensions in another order: the new first is the old ``dims[0]``, ….
+
+    Raises RuntimeError where a dimension is missing or named twice.
+
+    >>> import gradlab as gl
+    >>> gl.zeros(2, 3, 4).permute(2, 0, 1).shape
+    torch.Size([4, 2, 3])
+    """
+    ndim = array_of(input, "permute").ndim
+    wanted = read_sizes(order, dims)
+    if len(wanted) != ndim:
+        raise RuntimeError(
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the "
+            "length of the desired ordering of dimensions i.e. "
+            f"input.dim() = {ndim} is not equal to len(dims) = {len(wanted)}"
+        )
+    normal = tuple(normal_dim(d, ndim) for d in wanted)
+    if len(set(normal)) < ndim:
+        raise RuntimeError(f"permute(): duplicate dims are not allowed. Got {list(wanted)}.")
+    return permute(input, normal)  # type: ignore[no-any-return]
+
+
+@composite()
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """A view with the dimensions ``source`` moved to the places ``destination``.
+
+    >>> import gradlab as gl
+    >>> gl.zeros(2, 3, 4).movedim(0, -1).shape
+    torch.Size([3, 4, 2])
+    """
+    ndim = array_of(input, "movedim").ndim
+    if ndim == 0:
+        normal_dims(source, 0), normal_dims(destination, 0)
+        return alias(input)  # type: ignore[no-any-return]
+    of, to = normal_dims(source, ndim), normal_dims(destination, ndim)
+    if len(of) != len(to):
+        raise RuntimeError(
+            "movedim: Invalid source or destination dims: source "
+            f"({list(of)} dims) should contain the same number of dims as destination "
+            f"({list(to)} dims)"
+        )
+    order = [d for d in range(ndim) if d not in of]
+    for place, d in sorted(zip(to, of, strict=True)):
+        order.insert(place, d)
+    return permute(input, tuple(order))  # type: ignore[no-any-return]
+
+
+moveaxis = composite("moveaxis")(movedim)
+swapaxes = composite("swapaxes")(transpose)
+swapdims = composite("swapdims")(transpose)
+
+
+def _capital_t(input: Tensor) -> Tensor:
+    """The dimensions in reverse order, as a view."""
+    return permute(input, tuple(range(input.ndim - 1, -1, -1)))  # type: ignore[no-any-return]
+
+
+def _matrix_t(input: Tensor) -> Tensor:
+    """The last two dimensions exchanged, as a view."""
+    if input.ndim < 2:
+        raise RuntimeError(
+            "tensor.mT is only supported on matrices or batches of matrices. Got "
+            f"{input.ndim}-D tensor."
+        )
+    return transpose(input, -2, -1)  # type: ignore[no-any-return]
+
+
+Tensor.T = property(_capital_t)  # type: ignore[attr-defined]
+Tensor.mT = property(_matrix_t)  # type: ignore[attr-defined]
+
+
+@op(
+    latex=r"input",
+    grad=dict(input=(lambda g: g, r"g")),
+    view=True,
+    public=False,
+    method=False,
+    samples=(call(draw(2, 3)),),
+)
+def alias(xp: Namespace, input: Array) -> Array:
+    """A view of the whole."""
+    return input[...]
+
+
+# ------------------------------------------------------------------ stretching and repeating
 
 
 @op(
     latex=r"\mathrm{expand}(input)",
-    grad=dict(input=(lambda g, xp, input_shape: xp.sum_to_size(g, input_shape), r"\sum g")),
+    grad=dict(
+        input=(lambda g, xp, input_shape: sum_to(xp, g, input_shape), r"\textstyle\sum g")
+    ),
     view=True,
-    samples=(call(draw(3, 1), (2, 3, 4)), call(draw(), (2,))),
+    public=False,
+    method=False,
+    samples=(
+        call(draw(3, 1), (2, 3, 4)),
+        call(draw(), (2,)),
+        call(draw(2), (2,)),
+        call(draw(1), (0,)),
+    ),
 )
 def expand(xp: Namespace, input: Array, shape: tuple[int, ...]) -> Array:
-    """x"""
-    return arrays.expand(xp, input, shape)
+    """A view stretched to ``shape``; what is not stretched stays writable."""
+    lead = len(shape) - input.ndim
+    if lead >= 0 and input.shape == shape[lead:] and math.prod(shape[:lead]) == 1:
+        return input.reshape(shape)
+    try:
+        return arrays.expand(xp, input, shape)
+    except ValueError:
+        raise _cannot_expand(input, shape) from None
+
+
+def _cannot_expand(array: Array, shape: tuple[int, ...]) -> RuntimeError:
+    own = list(array.shape)
+    if len(own) > len(shape):
+        kind = arrays.dtype_of(array).type_name
+        return RuntimeError(
+            f"expand(torch.{kind}Tensor{{{own}}}, size={list(shape)}): the number of sizes provided "
+            f"({len(shape)}) must be greater or equal to the number of dimensions in the tensor "
+            f"({len(own)})"
+        )
+    lead = len(shape) - len(own)
+    bad = next(
+        d for d in range(len(shape) - 1, -1, -1) if d >= lead and own[d - lead] not in (1, shape[d])
+    )
+    return RuntimeError(
+        f"The expanded size of the tensor ({shape[bad]}) must match the existing size "
+        f"({own[bad - lead]}) at non-singleton dimension {bad}.  Target sizes: {list(shape)}.  "
+        f"Tensor sizes: {own}"
+    )
+
+
+@composite("expand", public=False)
+def _expand(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
+    """A view with dimensions of size 1 stretched, and new ones in front; -1 keeps a size.
+
+    Every place along a stretched dimension is the same memory: ``clone()`` before writing to it.
+    Raises RuntimeError where a size that isn't 1 would have to change.
+
+    >>> import gradlab as gl
+    >>> gl.tensor([[1], [2]]).expand(-1, 3)
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
+    shape = read_sizes(sizes, size)
+    if -1 in shape:
+        shape = _kept_sizes(shape, input._array.shape)
+    return expand(input, shape)  # type: ignore[no-any-return]
+
+
+def _kept_sizes(shape: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]:
+    """``shape`` with the tensor's ``own`` sizes for -1."""
+    lead = len(shape) - len(own)
+    if -1 in shape[: builtins.max(lead, 0)]:
+        raise RuntimeError(
+            "expand: the expanded size of the tensor (-1) isn't allowed in a leading, "
+            f"non-existing dimension {shape.index(-1)}"
+        )
+    return tuple(own[d - lead] if n == -1 and d >= lead else n for d, n in enumerate(shape))
+
+
+@composite(public=False)
+def expand_as(input: Tensor, other: Tensor) -> Tensor:
+    """``input`` stretched to the shape of ``other``, as a view."""
+    return expand(input, other._array.shape)  # type: ignore[no-any-return]
+
+
+@composite()
+def broadcast_to(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
+    """``input`` stretched to a shape, as a view; see ``expand``."""
+    array_of(input, "broadcast_to")
+    return _expand(input, *sizes, size=size)  # type: ignore[no-any-return]
+
+
+@composite(public=False)
+def sum_to_size(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
+    """Undo ``expand``: add up the elements that came from the same one.
+
+    Raises RuntimeError where the sizes could not be expanded to those of ``input``.
+
+    >>> import gradlab as gl
+    >>> gl.ones(2, 3).sum_to_size(3)
+    tensor([2., 2., 2.])
+    """
+    shape = read_sizes(sizes, size)
+    if not arrays.is_expandable(shape, input._array.shape):
+        raise RuntimeError(
+            f"size {{{list(shape)}}} is not expandable to size {{{list(input.shape)}}}."
+        )
+    return sum_to(ON_TENSORS, input, shape)  # type: ignore[no-any-return]
 
 
 @op(
-    latex=r"\sum input",
-    grad=dict(input=(lambda g, xp, input_shape: xp.expand(g, input_shape), r"g")),
-    samples=(call(draw(2, 3), (1, 3)),),
+    latex=r"\mathrm{repeat}(input)",
+    grad=dict(
+        input=(
+            lambda g, xp, input_shape, repeats: _sum_of_repeats(xp, g, input_shape, repeats),
+            r"\textstyle\sum g",
+        )
+    ),
+    public=False,
+    method=False,
+    samples=(call(draw(2, 3), (2, 1, 3)), call(draw(), (2,)), call(draw(2), (0,))),
 )
-def sum_to_size(xp: Namespace, input: Array, shape: tuple[int, ...]) -> Array:
-    """x"""
-    return arrays.sum_to(xp, input, tuple(shape))
+def repeat(xp: Namespace, input: Array, repeats: tuple[int, ...]) -> Array:
+    """Copies of the tensor side by side."""
+    if len(repeats) < input.ndim:
+        raise RuntimeError(
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
+            f"tensor (here {len(repeats)} and {input.ndim})"
+        )
+    if builtins.min(repeats, default=0) < 0:
+        raise RuntimeError(f"Trying to create tensor with negative dimension: {list(repeats)}")
+    return xp.tile(input, repeats)
+
+
+def _sum_of_repeats(xp: Any, g: Any, shape: tuple[int, ...], repeats: tuple[int, ...]) -> Any:
+    full = (1,) * (len(repeats) - len(shape)) + tuple(shape)
+    apart = [n for pair in zip(repeats, full, strict=True) for n in pair]
+    if not apart:
+        return g
+    summed = xp.sum_dim(xp.view(g, tuple(apart)), tuple(range(0, len(apart), 2)), False)
+    return xp.view(summed, tuple(shape))
+
+
+@composite("repeat", public=False)
+def _repeat(input: Tensor, *times: Any, repeats: Any = None) -> Tensor:
+    """Copies of the tensor side by side, so many along each dimension.
+
+    >>> import gradlab as gl
+    >>> gl.tensor([1, 2]).repeat(2, 2)
+    tensor([[1, 2, 1, 2],
+            [1, 2, 1, 2]])
+    """
+    return repeat(input, read_sizes(times, repeats))  # type: ignore[no-any-return]
+
+
+@composite()
+def tile(input: Tensor, *times: Any, dims: Any = None) -> Tensor:
+    """As ``repeat``, with 1 for dimensions that ``dims`` leaves out in front."""
+    counts = read_sizes(times, dims)
+    missing = array_of(input, "tile").ndim - len(counts)
+    return repeat(input, (1,) * missing + counts)  # type: ignore[no-any-return]
+
+
+# ------------------------------------------------------------------ joining
+
+
+@op(
+    latex=r"\mathrm{cat}(tensors)",
+    grad=dict(
+        tensors=(
+            lambda g, xp, tensors_shape, dim: _cut(xp, g, tensors_shape, dim),
+            r"\mathrm{split}(g)",
+        )
+    ),
+    method=False,
+    samples=(
+        call([draw(2, 3), draw(1, 3)]),
+        call([draw(2, 3), draw(2, 1), draw(2, 0)], 1),
+        call([draw(2)], -1),
+    ),
+)
+def cat(xp: Namespace, tensors: list[Array], dim: int = 0) -> Array:
+    """Tensors one after the other along a dimension; their other sizes must be equal.
+
+    dtypes promote. Raises RuntimeError for sizes that don't match.
+
+    >>> import gradlab as gl
+    >>> gl.cat([gl.tensor([1, 2]), gl.tensor([3])])
+    tensor([1, 2, 3])
+    """
+    parts = [a for a in tensors if a.shape != (0,)] or tensors[:1]
+    try:
+        return xp.concatenate(parts, dim)
+    except ValueError:
+        raise _cannot_cat(parts, dim) from None
+
+
+def _cut(xp: Any, g: Any, shapes: list[tuple[int, ...]], dim: int) -> Any:
+    """The parts of ``g`` that belong to the tensors that were joined."""
+    sizes = tuple(0 if shape == (0,) else shape[dim] for shape in shapes)
+    parts = xp.split_with_sizes(g, sizes, dim)
+    return [
+        xp.view(part, (0,)) if shape == (0,) else part
+        for part, shape in zip(parts, shapes, strict=True)
+    ]
+
+
+def _cannot_cat(parts: list[Array], dim: int) -> Exception:
+    first = parts[0]
+    if first.ndim == 0:
+        return RuntimeError(
+            "zero-dimensional tensor (at position 0) cannot be concatenated. Use stack()."
+        )
+    dim = normal_dim(dim, first.ndim)
+    for number, part in enumerate(parts):
+        if part.ndim != first.ndim:
+            return RuntimeError(
+                "Tensors must have same number of dimensions: got "
+                f"{first.ndim} and {part.ndim} (sizes {list(first.shape)} and {list(part.shape)})"
+            )
+        for d in range(first.ndim):
+            if d != dim and part.shape[d] != first.shape[d]:
+                return RuntimeError(
+                    f"Sizes of tensors must match except in dimension {dim}. Expected size "
+                    f"{first.shape[d]} but got size {part.shape[d]} for tensor number {number} in "
+                    "the list."
+                )
+    return RuntimeError(f"cat(): cannot join {[list(part.shape) for part in parts]}")
+
+
+@composite("cat", method=False)
+def _cat(tensors: Any, dim: int = 0, *, axis: int | None = None) -> Tensor:
+    """Docstring taken from ``cat``."""
+    if not isinstance(tensors, (list, tuple)):
+        raise TypeError(
+            "cat(): argument 'tensors' (position 1) must be tuple of Tensors, not "
+            f"{type(tensors).__name__}"
+        )
+    if not tensors:
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
+    return cat(tensors, dim if axis is None else axis)  # type: ignore[no-any-return]
+
+
+_cat.__doc__ = cat.__doc__
+_cat.__name__ = "cat"
+concat = composite("concat", method=False)(_cat)
+concatenate = composite("concatenate", method=False)(_cat)
+
+
+@op(
+    latex=r"\mathrm{stack}(tensors)",
+    grad=dict(tensors=(lambda g, xp, dim: xp.unbind(g, dim), r"\mathrm{unbind}(g)")),
+    method=False,
+    samples=(
+        call([draw(2, 3), draw(2, 3)]),
+        call([draw(2), draw(2), draw(2)], -1),
+        call([draw(), draw()]),
+    ),
+)
+def stack(xp: Namespace, tensors: list[Array], dim: int = 0) -> Array:
+    """Tensors of one shape side by side along a new dimension.
+
+    dtypes promote. Raises RuntimeError where the shapes differ.
+
+    >>> import gradlab as gl
+    >>> gl.stack([gl.tensor([1, 2]), gl.tensor([3, 4])], dim=1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    first = tensors[0].shape
+    for number, array in enumerate(tensors):
+        if array.shape != first:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and "
+                f"{list(array.shape)} at entry {number}"
+            )
+    return xp.stack(tensors, dim)
+
+
+@composite(method=False)
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors one below the other; vectors become rows.
+
+    >>> import gradlab as gl
+    >>> gl.vstack([gl.tensor([1, 2]), gl.tensor([3, 4])])
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    return _cat([atleast_2d(tensor) for tensor in tensors])  # type: ignore[no-any-return]
+
+
+row_stack = composite("row_stack", method=False)(vstack)
+
+
+@composite(method=False)
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors side by side: along dimension 1, vectors along dimension 0.
+
+    >>> import gradlab as gl
+    >>> gl.hstack([gl.tensor([1, 2]), gl.tensor([3])])
+    tensor([1, 2, 3])
+    """
+    parts = [atleast_1d(tensor) for tensor in tensors]
+    return _cat(parts, 0 if parts and parts[0].ndim == 1 else 1)  # type: ignore[no-any-return]
+
+
+@composite(method=False)
+def dstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors one behind the other, along dimension 2."""
+    return _cat([atleast_3d(tensor) for tensor in tensors], 2)  # type: ignore[no-any-return]
+
+
+@composite(method=False)
+def column_stack(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors side by side; vectors become columns."""
+    columns = [x if x.ndim > 1 else reshape(x, (x.numel(), 1)) for x in tensors]
+    return hstack(columns)
+
+
+@composite(method=False)
+def atleast_1d(input: Tensor) -> Tensor:
+    """``input``, a number as a vector."""
+    return reshape(input, (1,)) if array_of(input, "atleast_1d").ndim == 0 else input
+
+
+@composite(method=False)
+def atleast_2d(input: Tensor) -> Tensor:
+    """``input``, a vector as a matrix of one row."""
+    array = array_of(input, "atleast_2d")
+    if array.ndim == 0:
+        return reshape(input, (1, 1))
+    return unsqueeze(input, 0) if array.ndim == 1 else input
+
+
+@composite(method=False)
+def atleast_3d(input: Tensor) -> Tensor:
+    """``input``, with dimensions of size 1 so that there are three."""
+    array = array_of(input, "atleast_3d")
+    if array.ndim == 0:
+        return reshape(input, (1, 1, 1))
+    if array.ndim == 1:
+        return unsqueeze(unsqueeze(input, 0), -1)  # type: ignore[no-any-return]
+    return unsqueeze(input, -1) if array.ndim == 2 else input
+
+
+# ------------------------------------------------------------------ taking apart
+
+
+def _at(dim: int, where: Any) -> tuple[Any, ...]:
+    """The NumPy index that takes ``where`` along ``dim`` and everything else whole."""
+    return (*(builtins.slice(None),) * dim, where, Ellipsis)
+
+
+@op(
+    latex=r"input_{index}",
+    grad=dict(
+        input=(
+            lambda g, xp, input_shape, dim, index: xp.select_backward(g, input_shape, dim, index),
+            r"g \text{ at } index,\ 0 \text{ elsewhere}",
+        )
+    ),
+    view=True,
+    samples=(call(draw(2, 3), 1, 0), call(draw(2, 3), -1, -1), call(draw(3), 0, 2)),
+)
+def select(xp: Namespace, input: Array, dim: int, index: int) -> Array:
+    """A view of what is at place ``index`` along ``dim``, without that dimension.
+
+    Raises IndexError where there is no such dimension or place.
+
+    >>> import gradlab as gl
+    >>> gl.select(gl.tensor([[1, 2], [3, 4]]), 1, 0)
+    tensor([1, 3])
+    """
+    if not input.ndim:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    dim = normal_dim(dim, input.ndim)
+    try:
+        return input[_at(dim, index)]
+    except IndexError:
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(input.shape)} at "
+            f"dimension {dim}"
+        ) from None
+
+
+@op(
+    latex=r"input \text{ at } index,\ 0 \text{ elsewhere}",
+    grad=dict(input=(lambda g, xp, dim, index: xp.select(g, dim, index), r"g_{index}")),
+    public=False,
+    method=False,
+    samples=(call(draw(2), (2, 3), 1, 0), call(draw(), (3,), -1, -1)),
+)
+def select_backward(
+    xp: Namespace, input: Array, shape: tuple[int, ...], dim: int, index: int
+) -> Array:
+    """Zeros of ``shape`` with ``input`` at place ``index`` along ``dim``."""
+    result = xp.zeros(shape, input.dtype)
+    result[_at(dim % len(shape), index)] = input
+    return result
+
+
+@op(
+    latex=r"input_{start:end:step}",
+    grad=dict(
+        input=(
+            lambda g, xp, input_shape, dim, start, end, step: xp.slice_backward(
+                g, input_shape, dim, start, end, step
+            ),
+            r"g \text{ at } start{:}end{:}step,\ 0 \text{ elsewhere}",
+        )
+    ),
+    view=True,
+    public=False,
+    method=False,
+    samples=(call(draw(4, 3), 0, 1, 3, 1), call(draw(2, 5), -1, 0, 5, 2), call(draw(3), 0, 2, 1)),
+)
+def slice(
+    xp: Namespace, input: Array, dim: int, start: int, end: int, step: int = 1
+) -> Array:
+    """A view of a range along ``dim``."""
+    return input[_at(dim % input.ndim, builtins.slice(start, end, step))]
+
+
+@op(
+    latex=r"input \text{ at } start{:}end{:}step,\ 0 \text{ elsewhere}",
+    grad=dict(
+        input=(
+            lambda g, xp, dim, start, end, step: xp.slice(g, dim, start, end, step),
+            r"g_{start:end:step}",
+        )
+    ),
+    public=False,
+    method=False,
+    samples=(call(draw(2, 3), (4, 3), 0, 1, 3, 1), call(draw(2, 3), (2, 5), -1, 0, 5, 2)),
+)
+def slice_backward(
+    xp: Namespace, input: Array, shape: tuple[int, ...], dim: int, start: int, end: int, step: int
+) -> Array:
+    """Zeros of ``shape`` with ``input`` in a range along ``dim``."""
+    result = xp.zeros(shape, input.dtype)
+    result[_at(dim % len(shape), builtins.slice(start, end, step))] = input
+    return result
+
+
+@composite()
+def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """A view of ``length`` places along ``dim``, from ``start`` on.
+
+    >>> import gradlab as gl
+    >>> gl.narrow(gl.arange(5), 0, 1, 3)
+    tensor([1, 2, 3])
+    """
+    shape = array_of(input, "narrow").shape
+    if not shape:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    size = shape[normal_dim(dim, len(shape))]
+    first = operator.index(start)
+    if length < 0:
+        raise RuntimeError(f"narrow(): length must be non-negative. Got {length}.")
+    if not -size <= first <= size:
+        raise IndexError(
+            f"start out of range (expected to be in range of [{-size}, {size}], but got {first})"
+        )
+    first += size if first < 0 else 0
+    if first + length > size:
+        raise RuntimeError(f"start ({first}) + length ({length}) exceeds dimension size ({size}).")
+    return slice(input, dim, first, first + length)  # type: ignore[no-any-return]
+
+
+@op(
+    latex=r"\mathrm{split}(input)",
+    grad=dict(input=(lambda gs, xp, dim: xp.cat(gs, dim), r"\mathrm{cat}(g)")),
+    outputs=None,
+    view=True,
+    public=False,
+    method=False,
+    samples=(call(draw(5, 2), 2, 0), call(draw(2, 3), 3, -1)),
+)
+def split(xp: Namespace, input: Array, split_size: int, dim: int) -> tuple[Array, ...]:
+    """Views of ``split_size`` places along ``dim`` each; the last may be shorter."""
+    dim %= input.ndim
+    starts = range(0, input.shape[dim], split_size) if input.shape[dim] else (0,)
+    return tuple(input[_at(dim, builtins.slice(i, i + split_size))] for i in starts)
+
+
+@op(
+    latex=r"\mathrm{split}(input)",
+    grad=dict(input=(lambda gs, xp, dim: xp.cat(gs, dim), r"\mathrm{cat}(g)")),
+    outputs=None,
+    view=True,
+    public=False,
+    method=False,
+    samples=(call(draw(5, 2), (2, 0, 3), 0), call(draw(2, 3), (1, 2), -1)),
+)
+def split_with_sizes(
+    xp: Namespace, input: Array, split_sizes: tuple[int, ...], dim: int
+) -> tuple[Array, ...]:
+    """Views of so many places along ``dim``, one after the other."""
+    dim %= input.ndim
+    ends = [0]
+    for size in split_sizes:
+        ends.append(ends[-1] + size)
+    ranges = zip(ends, ends[1:], strict=False)
+    return tuple(input[_at(dim, builtins.slice(*ends))] for ends in ranges)
+
+
+@composite("split")
+def _split(
+    input: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None
+) -> tuple[Tensor, ...]:
+    """Views of parts along ``dim``: of one size each (the last may be shorter), or of these sizes.
+
+    >>> import gradlab as gl
+    >>> gl.split(gl.arange(5), 2)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    >>> gl.arange(5).split([1, 4])
+    (tensor([0]), tensor([1, 2, 3, 4]))
+    """
+    shape = array_of(input, "split").shape
+    parts = split_size_or_sections if split_size is None else split_size
+    if not shape:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
+    dim = normal_dim(dim, len(shape))
+    if isinstance(parts, Sequence):
+        sizes = read_sizes((tuple(parts),))
+        if builtins.min(sizes, default=0) < 0:
+            raise RuntimeError(
+                "split_with_sizes expects split_sizes have only non-negative entries, but got "
+                f"split_sizes={list(sizes)}"
+            )
+        if builtins.sum(sizes) != shape[dim]:
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes to sum exactly to {shape[dim]} (input "
+                f"tensor's size at dimension {dim}), but got split_sizes={list(sizes)}"
+            )
+        return split_with_sizes(input, sizes, dim)  # type: ignore[no-any-return]
+    size = operator.index(parts)
+    if size < 0:
+        raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+    if size == 0 and shape[dim]:
+        raise RuntimeError(
+            "split_size can only be 0 if dimension size is 0, but got dimension size of "
+            f"{shape[dim]}"
+        )
+    return split(input, size, dim)  # type: ignore[no-any-return]
+
+
+@composite()
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """Views of at most ``chunks`` parts of equal size along ``dim``; the last may be shorter.
+
+    >>> import gradlab as gl
+    >>> gl.chunk(gl.arange(5), 3)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    """
+    shape = array_of(input, "chunk").shape
+    if not shape:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    dim = normal_dim(dim, len(shape))
+    if not shape[dim]:
+        return split_with_sizes(input, (0,) * chunks, dim)  # type: ignore[no-any-return]
+    return split(input, -(-shape[dim] // chunks), dim)  # type: ignore[no-any-return]
+
+
+@op(
+    latex=r"\mathrm{unbind}(input)",
+    grad=dict(input=(lambda gs, xp, dim: xp.stack(gs, dim), r"\mathrm{stack}(g)")),
+    outputs=None,
+    view=True,
+    samples=(call(draw(3, 2)), call(draw(2, 3), -1), call(draw(2))),
+)
+def unbind(xp: Namespace, input: Array, dim: int = 0) -> tuple[Array, ...]:
+    """Views of what is at each place along ``dim``, as a tuple.
+
+    >>> import gradlab as gl
+    >>> gl.unbind(gl.tensor([[1, 2], [3, 4]]))
+    (tensor([1, 2]), tensor([3, 4]))
+    """
+    if not input.ndim:
+        raise IndexError(
+            "Dimension specified as 0 but tensor has no dimensions"
+            if dim == 0
+            else f"Dimension specified as {dim} but tensor has no dimensions"
+        )
+    dim = normal_dim(dim, input.ndim)
+    return tuple(input[_at(dim, i)] for i in range(input.shape[dim]))
+
+
+# ------------------------------------------------------------------ flips, triangles, diagonals
+
+
+@op(
+    latex=r"\mathrm{flip}(input)",
+    grad=dict(input=(lambda g, xp, dims: xp.flip(g, dims), r"\mathrm{flip}(g)")),
+    public=False,
+    method=False,
+    samples=(call(draw(2, 3), (0,)), call(draw(2, 3), (0, -1)), call(draw(), ())),
+)
+def flip(xp: Namespace, input: Array, dims: tuple[int, ...]) -> Array:
+    """A copy in reverse order along some dimensions."""
+    return xp.flip(input, dims).copy()
+
+
+@composite("flip")
+def _flip(input: Tensor, *along: Any, dims: Any = None) -> Tensor:
+    """A copy in reverse order along the dimensions ``dims``.
+
+    >>> import gradlab as gl
+    >>> gl.flip(gl.tensor([1, 2, 3]), [0])
+    tensor([3, 2, 1])
+    """
+    ndim = array_of(input, "flip").ndim
+    wanted = read_sizes(along, dims)
+    return flip(input, normal_dims(wanted, ndim) if wanted else ())  # type: ignore[no-any-return]
+
+
+@composite(method=True)
+def fliplr(input: Tensor) -> Tensor:
+    """A matrix with its columns in reverse order."""
+    return _flip(input, 1)  # type: ignore[no-any-return]
+
+
+@composite(method=True)
+def flipud(input: Tensor) -> Tensor:
+    """A tensor in reverse order along its first dimension."""
+    return _flip(input, 0)  # type: ignore[no-any-return]
+
+
+@op(
+    latex=r"\mathrm{tril}(input)",
+    grad=dict(input=(lambda g, xp, diagonal: xp.tril(g, diagonal), r"\mathrm{tril}(g)")),
+    inplace=True,
+    samples=(call(draw(3, 3)), call(draw(2, 3, 4), 1), call(draw(3, 2), -1)),
+)
+def tril(xp: Namespace, input: Array, diagonal: int = 0) -> Array:
+    """Matrices with zeros above a diagonal (0: the main one).
+
+    >>> import gradlab as gl
+    >>> gl.tril(gl.ones(2, 2))
+    tensor([[1., 0.],
+            [1., 1.]])
+    """
+    _check_matrix("tril", input)
+    return xp.tril(input, diagonal)
+
+
+@op(
+    latex=r"\mathrm{triu}(input)",
+    grad=dict(input=(lambda g, xp, diagonal: xp.triu(g, diagonal), r"\mathrm{triu}(g)")),
+    inplace=True,
+    samples=(call(draw(3, 3)), call(draw(2, 3, 4), 1), call(draw(3, 2), -1)),
+)
+def triu(xp: Namespace, input: Array, diagonal: int = 0) -> Array:
+    """Matrices with zeros below a diagonal (0: the main one).
+
+    >>> import gradlab as gl
+    >>> gl.triu(gl.ones(2, 2))
+    tensor([[1., 1.],
+            [0., 1.]])
+    """
+    _check_matrix("triu", input)
+    return xp.triu(input, diagonal)
+
+
+def _check_matrix(name: str, array: Array) -> None:
+    if array.ndim < 2:
+        raise RuntimeError(
+            f"{name}: input tensor must have at least 2 dimensions (this one has {array.ndim})"
+        )
+
+
+@op(
+    latex=r"\mathrm{diagonal}(input)",
+    grad=dict(
+        input=(
+            lambda g, xp, input_shape, offset, dim1, dim2: xp.diagonal_backward(
+                g, input_shape, offset, dim1, dim2
+            ),
+            r"\mathrm{diag}(g)",
+        )
+    ),
+    view=True,
+    samples=(call(draw(3, 3)), call(draw(2, 3, 4), 1, 0, -1), call(draw(3, 2), -1)),
+)
+def diagonal(
+    xp: Namespace, input: Array, offset: int = 0, dim1: int = 0, dim2: int = 1
+) -> Array:
+    """A view of the diagonal of two dimensions, as the last dimension.
+
+    >>> import gradlab as gl
+    >>> gl.tensor([[1, 2], [3, 4]]).diagonal()
+    tensor([1, 4])
+    """
+    if normal_dim(dim1, input.ndim) == normal_dim(dim2, input.ndim):
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    result = input.diagonal(offset, dim1, dim2)
+    if arrays.is_on_cpu(result) and input.flags.writeable:
+        result.flags.writeable = True  # NumPy's is a view like any other, but locked
+    return result
+
+
+@op(
+    latex=r"\mathrm{diag}(input)",
+    grad=dict(
+        input=(
+            lambda g, xp, offset, dim1, dim2: xp.diagonal(g, offset, dim1, dim2),
+            r"\mathrm{diagonal}(g)",
+        )
+    ),
+    public=False,
+    method=False,
+    samples=(call(draw(3), (3, 3), 0, 0, 1), call(draw(2, 3), (4, 2, 3), -1, 0, -1)),
+)
+def diagonal_backward(
+    xp: Namespace, input: Array, shape: tuple[int, ...], offset: int, dim1: int, dim2: int
+) -> Array:
+    """Zeros of ``shape`` with ``input`` on a diagonal."""
+    result = xp.zeros(shape, input.dtype)
+    diagonal_of = result.diagonal(offset, dim1, dim2)
+    if arrays.is_on_cpu(result):
+        diagonal_of.flags.writeable = True
+    diagonal_of[...] = input
+    return result
+
+
+@composite()
+def diag(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The diagonal of a matrix, as a copy; or the matrix with a vector on its diagonal.
+
+    >>> import gradlab as gl
+    >>> gl.diag(gl.tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
+    shape = array_of(input, "diag").shape
+    if len(shape) == 1:
+        size = shape[0] + builtins.abs(diagonal)
+        return diagonal_backward(input, (size, size), diagonal, 0, 1)  # type: ignore[no-any-return]
+    if len(shape) == 2:
+        return clone(_diagonal(input, diagonal))  # type: ignore[no-any-return]
+    raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {len(shape)}D")
+
+
+_diagonal = diagonal
