@@ -120,10 +120,10 @@ def _run(
                 kind.accumulate(node, gradients[0])
         else:
             leaving = kind.apply(node, gradients) if recording else node.apply(*gradients)
-            if hooks is not None and hooks.post:
-                leaving = kind.after(hooks, leaving, gradients)
-            if not retain_graph:
-                node.release()
+        if hooks is not None and hooks.post:
+            leaving = kind.after(hooks, kind.fitted(node, leaving), gradients)
+        if not retain_graph:
+            node.release()
         for edge, gradient in zip(node.next_functions, leaving):  # noqa: B905 (0.19 µs a node)
             following, output = edge
             if following is None or gradient is None:
@@ -234,6 +234,15 @@ class _Gradients:
     ) -> Any:
         """Undo broadcasting and promotion: the gradient of a tensor has its shape and dtype."""
         raise NotImplementedError
+
+    def fitted(self, node: Node, leaving: Sequence[Any]) -> list[Any]:
+        """A node's results as its hooks see them: each in the shape and dtype of its input."""
+        return [
+            gradient
+            if edge[0] is None or gradient is None
+            else self.fit(gradient, edge[0].outputs[edge[1]], node, edge)
+            for edge, gradient in zip(node.next_functions, leaving, strict=True)
+        ]
 
     def add(self, known: list[Any], node: Node, output: int, gradient: Any) -> None:
         """Add a gradient to what is known to have arrived at an output of ``node``."""
