@@ -239,7 +239,7 @@ def test_the_still_picture_has_alt_text_and_a_table(out: Any) -> None:
     assert page.images[0]["alt"] == "Graph of 6 nodes that computes out."
     assert {"img", "table", "th", "td"} <= page.tags
     texts = [e.text for e in page.svg().iter("{http://www.w3.org/2000/svg}text")]
-    assert {"sin", "×", "+", "sum"} <= set(texts)
+    assert {"sin", "×", "+", "sum  →  out"} <= set(texts)
 
 
 def test_the_still_picture_of_a_pass_marks_its_step_and_tells_all(stepper: gw.GradWidget) -> None:
