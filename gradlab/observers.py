@@ -6,14 +6,18 @@ mode or the live drawing. An observer is any object with the two methods of ``Ob
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 
 class Observer(Protocol):
     """What an observer answers to."""
 
-    def on_node(self, node: Any, output: Any) -> None:
-        """A forward operation has just recorded ``node`` and is about to return ``output``."""
+    def on_node(self, node: Any, inputs: Sequence[Any], output: Any) -> None:
+        """A forward operation has just recorded ``node`` and is about to return ``output``.
+
+        ``inputs`` are what it was given for its tensors: tensors, Python numbers, or None.
+        """
 
     def on_step(self, step: Any) -> None:
         """A backward pass has just run ``step.node``."""
@@ -35,7 +39,7 @@ def remove(observer: Observer) -> None:
     active = tuple(known for known in active if known is not observer)
 
 
-def node_recorded(node: Any, output: Any) -> None:
+def node_recorded(node: Any, inputs: Sequence[Any], output: Any) -> None:
     """Tell everyone that ``node`` was recorded."""
     for observer in active:
-        observer.on_node(node, output)
+        observer.on_node(node, inputs, output)

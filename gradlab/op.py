@@ -652,6 +652,12 @@ def _option_tuple(declared: Op) -> str:
     return "".join(f"{name}, " for name in declared.options)
 
 
+def _inputs(declared: Op) -> str:
+    """What the operation was given for its tensors: tensors, Python numbers or None."""
+    names = ", ".join(declared.tensors)
+    return names if declared.sequence else f"({names},)"
+
+
 def _one_output(declared: Op) -> list[str]:
     lines = [
         "if type(result) is not ndarray and xp is numpy:",
@@ -671,7 +677,7 @@ def _one_output(declared: Op) -> list[str]:
             "    tensor._edge = (node, 0)",
             "    tensor._requires_grad = True",
             "    if observers.active:",
-            "        observers.node_recorded(node, tensor)",
+            f"        observers.node_recorded(node, {_inputs(declared)}, tensor)",
             "else:",
             *("    " + line for line in plain),
         ]
@@ -701,7 +707,7 @@ def _many_outputs(declared: Op) -> list[str]:
         *(["    tensor._view.output = output"] if declared.view else []),
         "    tensors.append(tensor)",
         "if node is not None and observers.active:",
-        "    observers.node_recorded(node, tensors[0])",
+        f"    observers.node_recorded(node, {_inputs(declared)}, tensors[0])",
         "return tuple(tensors)",
     ]
     return ["    " + line for line in lines]

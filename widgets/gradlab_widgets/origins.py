@@ -156,8 +156,8 @@ class _WatchGradlab:
         self._observers = importlib.import_module("gradlab.observers")
         self._observers.add(self)
 
-    def on_node(self, node: Any, output: Any) -> None:
-        note(node, output)
+    def on_node(self, node: Any, inputs: Sequence[Any], output: Any) -> None:
+        note(node, output, inputs)
 
     def on_step(self, step: Any) -> None:
         """A backward pass makes no nodes of interest."""
