@@ -57,15 +57,14 @@ def run(
     roots: Sequence[Any],
     grads: Sequence[Any],
     *,
-    retain_graph: bool = False,
+    retain_graph: bool | None = None,
     create_graph: bool = False,
     accumulate: bool = True,
 ) -> Iterator[Step]:
     """Run the backward pass from ``roots``, pausing after each node.
 
-    ``grads`` holds the gradient of each root, a tensor of the root's shape. With ``create_graph``
-    the pass works on tensors and is recorded itself. ``accumulate=False`` leaves every ``.grad``
-    alone.
+    ``grads`` holds the gradient of each root, a tensor of the root's shape. ``retain_graph`` and
+    ``create_graph`` as in ``backward``. ``accumulate=False`` leaves every ``.grad`` alone.
 
     >>> import gradlab as gl
     >>> x = gl.tensor(2.0, requires_grad=True)
@@ -76,7 +75,8 @@ def run(
     AccumulateGrad ()
     """
     kind = _kind(roots, create_graph)
-    for node, arrived, leaving in _run(kind, roots, grads, retain_graph, accumulate):
+    keep = create_graph if retain_graph is None else retain_graph
+    for node, arrived, leaving in _run(kind, roots, grads, keep, accumulate, watched=True):
         yield Step(node, arrived, leaving, kind.wrap)
 
 
@@ -88,8 +88,12 @@ def _run(
     accumulate: bool = True,
     needed: set[Node] | None = None,
     captured: dict[Edge, Any] | None = None,
+    watched: bool = False,
 ) -> Iterator[tuple[Node, Sequence[Any], Sequence[Any]]]:
     """The loop. ``needed`` limits it to these nodes; ``captured`` receives gradients at its keys.
+
+    ``watched``: somebody looks at each step, so gradients are shown in the shapes of the inputs,
+    and none is taken over to be added to.
 
     What happens once per edge is written out here: as calls it took 1.1 µs more for each edge.
     """
@@ -102,7 +106,13 @@ def _run(
             arrived[node] = _none_for_each_output(node)
         kind.add(arrived[node], node, output, gradient)
     recording, own = kind.recording, kind.own
-    for node in _schedule(arrived):
+    watched = watched or bool(observers.active)
+    takes_over = not (recording or watched)
+    schedule = _schedule(arrived)
+    if needed is not None and captured is not None:
+        visited = needed.union(node for node, _ in captured)
+        schedule = [node for node in schedule if node in visited]
+    for node in schedule:
         gradients = arrived.pop(node, None) or _none_for_each_output(node)
         hooks = node.hooks
         if hooks is not None:
@@ -112,14 +122,20 @@ def _run(
             _capture(node, gradients, captured, kind.wrap)
         if needed is not None and node not in needed:
             continue
+        if hooks is not None and hooks.pre:
+            gradients = kind.before_node(hooks, gradients)
         leaving: Sequence[Any]
         exact = node.exact and hooks is None
         if type(node) is AccumulateGrad:
             leaving = ()
+            if watched:
+                own.discard(node)  # .grad becomes a copy: what was shown must not change with it
             if accumulate and gradients[0] is not None:
                 kind.accumulate(node, gradients[0])
         else:
             leaving = kind.apply(node, gradients) if recording else node.apply(*gradients)
+        if watched:
+            leaving = kind.fitted(node, leaving)
         if hooks is not None and hooks.post:
             leaving = kind.after(hooks, kind.fitted(node, leaving), gradients)
         if not retain_graph:
@@ -144,7 +160,7 @@ def _run(
                 arrived[following] = [gradient]
                 if (
                     type(following) is AccumulateGrad
-                    and not recording
+                    and takes_over
                     and hooks is None
                     and gradient.base is None
                     and gradient is not gradients[0]
@@ -155,6 +171,10 @@ def _run(
             for observer in observers.active:
                 observer.on_step(step)
         yield node, gradients, leaving
+
+
+_drain = deque[Any](maxlen=0).extend
+"""Runs an iterator to its end and keeps nothing."""
 
 
 def edge_of(tensor: Any) -> Edge:
@@ -186,6 +206,7 @@ def _schedule(starts: Iterable[Node]) -> list[Node]:
             if type(following) is AccumulateGrad:
                 after = node.order + 0.5
                 if when.get(following, -inf) < after:
+                    when.pop(following, None)  # leaves that run after one node: in its own order
                     when[following] = after
             elif following not in when:
                 when[following] = following.order
@@ -253,17 +274,23 @@ class _Gradients:
         raise NotImplementedError
 
     def before(self, hooks: Hooks, gradients: list[Any]) -> list[Any]:
-        """Run the hooks that see gradients arrive; what they return takes the gradients' place."""
+        """Run the tensors' own hooks; what they return takes the gradients' place."""
         tensors = [self.wrap(g) for g in gradients]
         with _GradMode(self.recording):
             for output, hook in list(hooks.on_output.values()):
                 if tensors[output] is not None:
-                    tensors[output] = _replaced(tensors[output], hook(tensors[output]))
+                    tensors[output] = _replaced(tensors[output], hook, hook(tensors[output]))
             for output, retain in hooks.retained.items():
                 if tensors[output] is not None:
                     retain(tensors[output])
+        return [None if t is None else self.take(t) for t in tensors]
+
+    def before_node(self, hooks: Hooks, gradients: list[Any]) -> list[Any]:
+        """Run the hooks that a node calls before it runs; likewise."""
+        tensors = [self.wrap(g) for g in gradients]
+        with _GradMode(self.recording):
             for prehook in list(hooks.pre.values()):
-                tensors = _replaced_all(tensors, prehook(tuple(tensors)), "grad_outputs")
+                tensors = _replaced_all(tensors, prehook, prehook(tuple(tensors)))
         return [None if t is None else self.take(t) for t in tensors]
 
     def after(self, hooks: Hooks, leaving: Sequence[Any], gradients: Sequence[Any]) -> list[Any]:
@@ -272,7 +299,7 @@ class _Gradients:
         arrived = tuple(self.wrap(g) for g in gradients)
         with _GradMode(self.recording):
             for hook in list(hooks.post.values()):
-                tensors = _replaced_all(tensors, hook(tuple(tensors), arrived), "grad_inputs")
+                tensors = _replaced_all(tensors, hook, hook(tuple(tensors), arrived))
         return [None if t is None else self.take(t) for t in tensors]
 
 
@@ -380,7 +407,7 @@ class _GradMode:
         mode.enabled = self._before
 
 
-def _replaced(tensor: Any, result: Any) -> Any:
+def _replaced(tensor: Any, hook: Any, result: Any) -> Any:
     """What a tensor's hook leaves: its result, or the tensor where it returned None."""
     if result is None:
         return tensor
@@ -388,25 +415,33 @@ def _replaced(tensor: Any, result: Any) -> Any:
         raise TypeError(f"expected Variable, but hook returned '{type(result).__name__}'")
     if result.shape != tensor.shape:
         raise RuntimeError(
-            f"hook has changed the size of value: from {list(tensor.shape)} to {list(result.shape)}"
+            f"hook {_hook_name(hook)} has changed the size of value: "
+            f"from {list(tensor.shape)} to {list(result.shape)}"
         )
     return result
 
 
-def _replaced_all(tensors: list[Any], result: Any, what: str) -> list[Any]:
+def _replaced_all(tensors: list[Any], hook: Any, results: Any) -> list[Any]:
     """What a node's hook leaves: the tuple it returned, or the tensors where it returned None."""
-    if result is None:
+    if results is None:
         return tensors
-    results = list(result) if isinstance(result, tuple) else [result]
+    if hasattr(results, "_array"):
+        results = (results,)
+    if not isinstance(results, tuple):
+        raise TypeError(f"expected tuple, but hook returned '{type(results).__name__}'")
     if len(results) != len(tensors):
         raise RuntimeError(
-            f"hook has returned an incorrect number of values (got {len(results)}, but expected "
-            f"{len(tensors)}): one for each of {what}"
+            f"hook {_hook_name(hook)} has returned an incorrect number of values "
+            f"(got {len(results)}, but expected {len(tensors)})"
         )
     return [
-        r if t is None or r is None else _replaced(t, r)
-        for t, r in zip(tensors, results, strict=True)
+        result if tensor is None or result is None else _replaced(tensor, hook, result)
+        for tensor, result in zip(tensors, results, strict=True)
     ]
+
+
+def _hook_name(hook: Any) -> str:
+    return repr(getattr(hook, "__name__", type(hook).__name__))
 
 
 def _check_expandable(
@@ -455,7 +490,7 @@ def backward(
         return
     chosen = _as_tuple(inputs)
     if not chosen:
-        raise RuntimeError("`inputs` argument to `backward` cannot be empty.")
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     for tensor, gradient in zip(
         chosen, _gradients(roots, grads, chosen, keep, create_graph), strict=True
     ):
@@ -492,7 +527,7 @@ def grad(
             "but got: allow_unused=False."
         )
     if not chosen:
-        raise ValueError("grad requires non-empty inputs.")
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     if not roots:
         return tuple(
             tensor.new_zeros(tensor.shape) if materialize_grads else None for tensor in chosen
@@ -506,11 +541,12 @@ def grad(
     grads = _start(roots, _as_tuple(grad_outputs, len(roots)))
     keep = create_graph if retain_graph is None else retain_graph
     found = _gradients(roots, grads, chosen, keep, create_graph)
-    if None in [None if g is None else 0 for g in found] and not allow_unused:
-        raise RuntimeError(
-            "One of the differentiated Tensors appears to not have been used in the graph. "
-            "Set allow_unused=True if this is the desired behavior."
-        )
+    for index, gradient in enumerate(found):
+        if gradient is None and not allow_unused:
+            raise RuntimeError(
+                f"The differentiated Tensor at index {index} appears to not have been used in the "
+                "graph. Set allow_unused=True if this is the desired behavior."
+            )
     if materialize_grads:
         found = [
             t.new_zeros(t.shape) if g is None else g for t, g in zip(chosen, found, strict=True)
@@ -518,8 +554,7 @@ def grad(
     return tuple(found)
 
 
-def _drain(steps: Iterator[Any]) -> None:
-    deque(steps, maxlen=0)
+_drain = deque[Any](maxlen=0).extend  # runs an iterator to its end, keeping nothing
 
 
 def _gradients(
