@@ -222,17 +222,6 @@ def promote_to_float(operands: Sequence[Any]) -> list[Array]:
     return arrays
 
 
-def scalar_operand(value: float | int | bool | complex, array: Array) -> Any:
-    """A Python number as the second operand of ``array``, without changing array's dtype.
-
-    A 0-d array takes NumPy 0.31 µs where a Python number takes 0.60 µs (25 floats). CuPy takes
-    the number itself, which costs no transfer.
-    """
-    if type(array) is ndarray:
-        return numpy.array(value, array.dtype)
-    return value
-
-
 # ---------------------------------------------------------------------------- devices
 
 
@@ -416,7 +405,7 @@ def ones_like(array: Array) -> Array:
     For a 0-d NumPy array, where every backward() begins, by the faster of two ways: 0.16 µs, not
     0.98 µs.
     """
-    if is_on_cpu(array) and array.ndim == 0:
+    if type(array) is ndarray and array.ndim == 0:
         return numpy.array(1, array.dtype)
     return array_module(array).ones_like(array)
 
