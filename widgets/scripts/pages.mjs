@@ -30,6 +30,7 @@ async function examples(folder) {
     fan: ["step", make.fanTrace(5_000)],
     recurrent: ["step", make.recurrentTrace(10_000)],
     random: ["step", make.randomTrace(10_000)],
+    large: ["step", make.randomTrace(1_900)],
     middle: ["step", make.randomTrace(400)],
     nasty: ["step", make.nastyTrace()],
     empty: ["graph", make.emptyTrace()],

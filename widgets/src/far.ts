@@ -23,21 +23,37 @@ const LINES = new Set(["gl-line", "gl-flow", "gl-ring"]);
 
 export function farView() {
   const canvas = h("canvas", { class: "gl-far", "aria-hidden": "true", hidden: true });
+  const lines = h("canvas");
+  let linesOf: readonly unknown[] = [];
 
+  /** A step changes boxes only, so the lines are painted anew only for another view or colour. */
   function paint(far: FarScene): void {
-    const { width, height } = far.size;
-    const density = window.devicePixelRatio || 1;
-    canvas.width = width * density;
-    canvas.height = height * density;
-    const pen = canvas.getContext("2d")!;
-    const { x, y, scale } = far.camera;
-    pen.setTransform(density * scale, 0, 0, density * scale, density * x, density * y);
     const colours = coloursOf(canvas.parentElement!);
-    paintLines(pen, far, colours("gl-line"));
+    const wanted = [far.plan, far.camera, far.size, colours("gl-line")];
+    if (wanted.some((part, at) => part !== linesOf[at])) {
+      linesOf = wanted;
+      paintLines(penFor(lines, far), far, colours("gl-line"));
+    }
+    const pen = penFor(canvas, far);
+    pen.save();
+    pen.resetTransform();
+    pen.drawImage(lines, 0, 0);
+    pen.restore();
     paintBoxes(pen, far, colours);
   }
 
   return { canvas, paint };
+}
+
+/** Empties a canvas and sets it up to be drawn on in units of the world. */
+function penFor(canvas: HTMLCanvasElement, { camera, size }: FarScene): CanvasRenderingContext2D {
+  const density = window.devicePixelRatio || 1;
+  canvas.width = size.width * density;
+  canvas.height = size.height * density;
+  const pen = canvas.getContext("2d")!;
+  const scale = density * camera.scale;
+  pen.setTransform(scale, 0, 0, scale, density * camera.x, density * camera.y);
+  return pen;
 }
 
 /** Lines are drawn straight from bend to bend: curves cannot be told apart at this distance. */

@@ -4,16 +4,22 @@ import type { Element, Trace } from "./trace";
 
 type Values = Trace["values"];
 
-/** An element with at most four significant digits; a whole number keeps its `.0` if it is a float. */
-export function short(element: Element, dtype = "float32"): string {
+/** An element with few significant digits; a whole number keeps its `.0` if it is a float. */
+export function short(element: Element, dtype = "float32", significant = 4): string {
   if (typeof element === "string") return element;
   if (!isFloating(dtype)) return String(element);
   const size = Math.abs(element);
   if (size !== 0 && (size >= 1e5 || size < 1e-3)) {
     return element.toExponential(2).replace(/\.?0+e/, "e");
   }
-  const digits = String(Number(element.toPrecision(4)));
+  const rounded = size < 1000 ? element.toPrecision(significant) : element.toFixed(1);
+  const digits = String(Number(rounded));
   return digits.includes(".") ? digits : `${Object.is(element, -0) ? "-" : ""}${digits}.0`;
+}
+
+/** Whether an element is NaN or infinite, or, being complex, has such a part. */
+export function isOdd(element: Element): boolean {
+  return typeof element === "string" && /nan|inf/.test(element);
 }
 
 /** Whether elements of this dtype are written with a decimal point. */
@@ -21,7 +27,7 @@ export function isFloating(dtype: string): boolean {
   return /float|double|half|complex/.test(dtype);
 }
 
-/** A value in a few characters, for an edge's label: `2.5`, `25 × 2.0`, `1.08, 0.51, …`. */
+/** A value in a few characters, for an edge's label: `2.5`, `25 × 2.0`, `1.08, 0.514, …`. */
 export function glance(values: Values, row: number): string {
   const data = values.data[row]!;
   const dtype = values.dtype[row]!;
@@ -29,7 +35,7 @@ export function glance(values: Values, row: number): string {
   if (size === 0) return "no elements";
   if (size === 1) return short(data[0] ?? "?", dtype);
   if (isConstant(values, row)) return `${count(size)} × ${short(data[0]!, dtype)}`;
-  const few = data.slice(0, 2).map((element) => short(element, dtype));
+  const few = data.slice(0, 2).map((element) => short(element, dtype, 3));
   return few.join(", ") + (size > few.length ? ", …" : "");
 }
 

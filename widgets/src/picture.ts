@@ -64,9 +64,9 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
   let cursor: number | null = null;
   let frame = 0;
 
+  // The camera moves the element as a whole: moving a group inside would lay every text out again.
   const [lineLayer, flowLayer, nodeLayer, labelLayer] = [s("g"), s("g"), s("g"), s("g")];
-  const world = s("g", {}, lineLayer, flowLayer, nodeLayer, labelLayer);
-  const near = s("svg", { class: "gl-near", "aria-hidden": "true" }, world);
+  const world = s("svg", { class: "gl-near", "aria-hidden": "true" }, lineLayer, flowLayer, nodeLayer, labelLayer);
   const far = farView();
   const tip = h("div", { class: "gl-tip", hidden: true });
   const spoken = h("div", { class: "gl-hidden", "aria-live": "polite" });
@@ -81,7 +81,7 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
       "data-gl": "graph",
     },
     far.canvas,
-    near,
+    world,
     tip,
     spoken,
     h(
@@ -209,7 +209,7 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
     const inView = isWhole ? null : stages.boxesIn(stage, seen(camera, size));
     const isFar = inView !== null && inView.boxes.size > CROWD;
     far.canvas.hidden = !isFar;
-    near.style.display = isFar ? "none" : "";
+    world.style.display = isFar ? "none" : "";
     const marked = cursor === null ? -1 : boxOf(cursor);
     if (isFar) return far.paint({ ...stage, camera, size, state, marked });
     world.style.transform = `translate(${camera.x}px, ${camera.y}px) scale(${camera.scale})`;

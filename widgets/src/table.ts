@@ -63,7 +63,7 @@ function tableRow(trace: Trace, node: number, timed: number): HTMLTableRowElemen
   const source = nodes.source[node]!;
   const cells = [
     KINDS[nodes.kind[node]!],
-    [nodes.title[node], nodes.name[node], nodes.op[node]].filter(Boolean).join(" · "),
+    [...new Set([nodes.title[node], nodes.name[node], nodes.op[node]])].filter(Boolean).join(" · "),
     inputsOf(trace)[node]!.join(", "),
     shapeText(nodes.shape[node]!),
     nodes.dtype[node]!,

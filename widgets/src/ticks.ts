@@ -36,7 +36,7 @@ export function axis(numbers: Iterable<number>, wanted: number, padding = 0): Ax
 function roundStep(rough: number): number {
   const power = 10 ** Math.floor(Math.log10(rough));
   const share = rough / power;
-  return (share <= 1 ? 1 : share <= 2 ? 2 : share <= 5 ? 5 : 10) * power;
+  return (share < 1.5 ? 1 : share < 3 ? 2 : share < 7 ? 5 : 10) * power;
 }
 
 function tickText(at: number, step: number, digits: number): string {

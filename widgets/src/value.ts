@@ -1,7 +1,7 @@
 /** A tensor's value for reading: its kind, a small chart, the numbers themselves, and statistics. */
 
 import { h, s } from "./dom";
-import { count, glance, isConstant, shapeText, short } from "./format";
+import { count, glance, isConstant, isOdd, shapeText, short } from "./format";
 import type { Element as Cell, Trace } from "./trace";
 
 type Values = Trace["values"];
@@ -25,7 +25,7 @@ export function valueView(values: Values, row: number, handle = "value", name = 
       h("span", { class: "gl-dim" }, `${shapeText(values.shape[row]!)} ${dtype}`),
       ...oddities(values, row),
     ),
-    size > 1 && data.length > 1 && bars(data, values, row),
+    data.length > 1 && data.some(isReal) && bars(data, values, row),
     size > 1 && numbers(values, row),
     size > 1 && statistics(values, row),
   );
@@ -58,7 +58,7 @@ function oddities(values: Values, row: number): HTMLElement[] {
 }
 
 function number(cell: Cell, dtype: string, index: string, extra = ""): HTMLElement {
-  const odd = typeof cell === "string" ? " gl-odd" : "";
+  const odd = isOdd(cell) ? " gl-odd" : "";
   return h(
     "span",
     {
@@ -97,9 +97,13 @@ function statistics(values: Values, row: number): HTMLElement {
   return h("div", { class: "gl-stats" }, ...known);
 }
 
+function isReal(cell: Cell): cell is number {
+  return typeof cell === "number";
+}
+
 /** One bar per element of the preview, from zero; what is not finite is a dashed line. */
 function bars(data: readonly Cell[], values: Values, row: number): SVGElement {
-  const finite = data.filter((cell): cell is number => typeof cell === "number");
+  const finite = data.filter(isReal);
   const high = Math.max(0, ...finite);
   const low = Math.min(0, ...finite);
   const scale = (BAR.height - 2) / (high - low || 1);

@@ -1,0 +1,100 @@
+"""Measures, in headless Chromium, how soon large graphs appear and how fast a step repaints.
+
+    node scripts/pages.mjs FOLDER && python scripts/measure.py FOLDER
+
+A trace of 10,000 nodes must appear within 1 s of its arrival, and a step must be painted within
+50 ms. "Painted" is the first task after the frame that shows the change, so the wait for that frame
+(16.7 ms at 60 Hz) is part of every figure. Writes benchmarks/results/browser.json.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+RESULTS = Path(__file__).parents[2] / "benchmarks/results/browser.json"
+BUNDLE = Path(__file__).parents[1] / "gradlab_widgets/static/widget.js"
+GRAPHS = ("sin-step", "network", "chain", "fan", "recurrent", "random", "large")
+REPEATS = 5
+STEPS = 60
+
+# Mounts a fresh copy of the payload and waits until it is painted.
+APPEAR = """async () => {
+  document.getElementById("here").replaceChildren();
+  const payload = structuredClone(gradlab.payload);
+  const start = performance.now();
+  gradlab.mount(document.getElementById("here"), { view: "step", payload });
+  await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  const shown = document.querySelectorAll('[data-gl="node"]').length;
+  if (!shown) throw new Error("nothing was drawn");
+  return performance.now() - start;
+}"""
+
+# Presses a button many times; each time is from the click to the end of the frame.
+STEP = """async ([button, times]) => {
+  const found = [];
+  for (let turn = 0; turn < times; turn++) {
+    const before = document.querySelector('[data-gl="position"]').textContent;
+    const start = performance.now();
+    document.querySelector(`[data-gl="${button}"]`).click();
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    found.push(performance.now() - start);
+    if (document.querySelector('[data-gl="position"]').textContent === before) {
+      throw new Error("the step did not change");
+    }
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  return found;
+}"""
+
+
+def figures(times: list[float]) -> dict[str, float]:
+    return {"median_ms": round(statistics.median(times), 1), "worst_ms": round(max(times), 1)}
+
+
+def measure(page: Page, address: str) -> dict[str, Any]:
+    """Appears `REPEATS` times, then steps: seen near (to be read) and whole (from afar)."""
+    page.goto(f"{address}#hold")
+    page.wait_for_function("window.gradlab")
+    appear = [page.evaluate(APPEAR) for _ in range(REPEATS)]
+    steps = page.evaluate("gradlab.payload.steps.kind.length")
+    turns = min(STEPS, steps)
+    found = {
+        "nodes": page.evaluate("gradlab.payload.nodes.kind.length"),
+        "edges": page.evaluate("gradlab.payload.edges.to.length"),
+        "appear": figures(appear),
+        "step_forward": figures(page.evaluate(STEP, ["forward", turns])),
+        "step_back": figures(page.evaluate(STEP, ["back", turns])),
+    }
+    page.locator('[data-gl="fit"]').click()
+    page.wait_for_timeout(400)
+    found["step_whole_graph_in_view"] = figures(page.evaluate(STEP, ["forward", turns]))
+    return found
+
+
+def main(folder: Path) -> None:
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        graphs = {name: measure(page, (folder / f"{name}.html").as_uri()) for name in GRAPHS}
+        report = {
+            "browser": f"Chromium {browser.version}, headless, software rendering",
+            "machine": platform.machine(),
+            "bundle_bytes": BUNDLE.stat().st_size,
+            "limits": {"appear_ms": 1000, "step_ms": 50, "bundle_bytes": 60_000},
+            "graphs": graphs,
+        }
+        browser.close()
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps(report, indent=2) + "\n")
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
