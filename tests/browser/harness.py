@@ -34,10 +34,10 @@ class Watched:
 def watched_page(browser: Browser) -> Iterator[Watched]:
     """Open an empty page with cookies of its own, and listen to it from its first word."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(30_000)
     watched = Watched(context.new_page())
     watched.page.on("pageerror", lambda error: watched.complaints.append(str(error)))
-    watched.page.on("console", watched.heard)
+    watched.page.on("console", lambda said: watched.heard(said))
     yield watched
     context.close()
 
@@ -51,8 +51,9 @@ class Lab:
     folder: Path
 
     def url(self, notebook: str | None = None) -> str:
-        path = f"lab/tree/{notebook}" if notebook else ""
-        return f"{self.address}{path}?token={self.token}"
+        """Where the browser goes: the server's first page, or one notebook and no other tab."""
+        path = f"lab/tree/{notebook}?reset&" if notebook else "?"
+        return f"{self.address}{path}token={self.token}"
 
 
 @contextmanager
