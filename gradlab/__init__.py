@@ -12,7 +12,10 @@ tensor([2., 4.])
 
 from __future__ import annotations
 
+import warnings
+
 from gradlab import autograd, op, ops, printing
+from gradlab.arrays import bool_ as bool
 from gradlab.arrays import (
     complex64,
     complex128,
@@ -29,7 +32,7 @@ from gradlab.arrays import (
     set_default_dtype,
     uint8,
 )
-from gradlab.arrays import bool_ as bool
+from gradlab.generator import Generator, default_generator, initial_seed, manual_seed, seed
 from gradlab.grad_mode import (
     enable_grad,
     inference_mode,
@@ -38,6 +41,7 @@ from gradlab.grad_mode import (
     no_grad,
     set_grad_enabled,
 )
+from gradlab.ops.convert import contiguous_format, memory_format, preserve_format
 from gradlab.printing import set_printoptions
 from gradlab.tensor import Size, Tensor
 
@@ -51,5 +55,9 @@ int = int32
 long = int64
 
 globals().update(op.FUNCTIONS)
+
+# log(0) is -inf and 0/0 is nan, silently, as in PyTorch: NumPy's warnings about them are not for
+# the user. A filter costs nothing per operation; numpy.errstate around each would cost 0.9 µs.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"gradlab\.")
 
 __version__ = "0.1.0"

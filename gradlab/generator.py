@@ -596,7 +596,7 @@ def multiply_add(x: Array, factor: Any, term: Any) -> Array:
         return exact.astype(np.float32)
     product = x * factor
     total: Array = product + term
-    if term == 0:
+    if np.ndim(term) == 0 and term == 0:
         return total
     with np.errstate(over="ignore", invalid="ignore"):
         x_high, x_low = _halves(x)

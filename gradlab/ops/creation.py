@@ -1,0 +1,1013 @@
+"""Creation: tensors from Python's and NumPy's data, from a rule, or from chance."""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+import warnings
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy
+
+from gradlab import arrays, generator
+from gradlab.arrays import PYTHON_SCALARS, Array, Namespace
+from gradlab.generator import Generator, default_generator, multiply_add
+from gradlab.inplace import assign
+from gradlab.op import composite, op
+from gradlab.samples import call, draw
+from gradlab.tensor import Size, Tensor
+
+# ------------------------------------------------------------------ from data
+
+
+@composite(method=False)
+def tensor(
+    data: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """A tensor that holds a copy of ``data``: a number, nested sequences of them, or an array.
+
+    Without ``dtype``: floats get the default dtype, whole numbers int64, bools bool; an array
+    keeps its own. ``pin_memory`` is taken without effect. Raises ValueError for rows of different
+    lengths, TypeError for what are no numbers, RuntimeError for a number that ``dtype`` cannot
+    hold.
+
+    >>> import gradlab as gl
+    >>> gl.tensor([[1, 2], [3, 4]])
+    tensor([[1, 2],
+            [3, 4]])
+    >>> gl.tensor([1.0, 2.0], requires_grad=True)
+    tensor([1., 2.], requires_grad=True)
+    """
+    if isinstance(data, Tensor):
+        warnings.warn(
+            "To copy construct from a tensor, it is recommended to use "
+            "sourceTensor.detach().clone() or sourceTensor.detach().clone().requires_grad_(True), "
+            "rather than torch.tensor(sourceTensor).",
+            UserWarning,
+            stacklevel=2,
+        )
+    array = _array_of(data, dtype and arrays.as_dtype(dtype, "tensor"), copy=True)
+    return _finished(array, device, requires_grad)
+
+
+@composite(method=False)
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
+    """``data`` as a tensor, copied only where it must be: a tensor or array keeps its memory.
+
+    Arguments and errors as of ``tensor``.
+
+    >>> import gradlab as gl
+    >>> gl.as_tensor([1, 2])
+    tensor([1, 2])
+    """
+    wanted = dtype and arrays.as_dtype(dtype, "as_tensor")
+    if isinstance(data, Tensor):
+        return data.to(device, wanted)
+    return _finished(_array_of(data, wanted, copy=False), device, False)
+
+
+@composite(method=False)
+def from_numpy(ndarray: Any) -> Tensor:
+    """A tensor on the memory of a NumPy array: what changes in one changes in the other.
+
+    Raises TypeError for anything else and for dtypes that tensors can't have.
+
+    >>> import gradlab as gl, numpy
+    >>> gl.from_numpy(numpy.array([1.0, 2.0]))
+    tensor([1., 2.], dtype=torch.float64)
+    """
+    if not isinstance(ndarray, numpy.ndarray):
+        raise TypeError(
+            f"expected np.ndarray (got {type(ndarray).__name__}); gradlab.tensor takes lists"
+        )
+    arrays.dtype_of(ndarray)
+    if not ndarray.flags.writeable:
+        warnings.warn(
+            "The given NumPy array is not writable, and PyTorch does not support non-writable "
+            "tensors. A change in place of this tensor raises an error; copy the array first "
+            "(array.copy()) to avoid that.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return Tensor._wrap(ndarray)
+
+
+def _finished(array: Array, device: Any, requires_grad: bool) -> Tensor:
+    """A new leaf on ``array``, on the device asked for."""
+    if device is not None:
+        array = arrays.move(array, device)
+    made = Tensor._wrap(array)
+    if requires_grad:
+        if array.dtype not in arrays.DIFFERENTIABLE:
+            raise RuntimeError(
+                "Only Tensors of floating point and complex dtype can require gradients, not "
+                f"{made.dtype}: write 1.0 for 1, or pass dtype=gradlab.float32"
+            )
+        made._requires_grad = True
+    return made
+
+
+def _array_of(data: Any, dtype: arrays.dtype | None, copy: bool) -> Array:
+    """``data`` as an array of ``dtype``; on its own memory where ``copy`` is False."""
+    if type(data) in PYTHON_SCALARS:
+        return _packed([data], dtype).reshape(())
+    if isinstance(data, Tensor):
+        array = data._array
+    elif hasattr(data, "__array__"):
+        array = numpy.asarray(data)
+        arrays.dtype_of(array)
+    else:
+        shape, flat = _flattened(data)
+        return _packed(flat, dtype).reshape(shape)
+    return array.astype(
+        array.dtype if dtype is None else dtype.numpy, "C" if copy else "K", copy=copy
+    )
+
+
+def _flattened(data: Any) -> tuple[list[int], list[Any]]:
+    """The shape of nested sequences, and what they hold in one list."""
+    shape: list[int] = []
+    flat = [data]
+    while flat and _is_sequence(flat[0]):
+        if isinstance(flat[0], numpy.ndarray):
+            warnings.warn(
+                "Creating a tensor from a list of numpy.ndarrays is extremely slow. Please "
+                "consider converting the list to a single numpy.ndarray with numpy.array() before "
+                "converting to a tensor.",
+                UserWarning,
+                stacklevel=4,
+            )
+        length = len(flat[0])
+        for row in flat:
+            if not _is_sequence(row):
+                raise TypeError(
+                    f"not a sequence: {row!r} at dim {len(shape)}, where its neighbour has "
+                    f"{length} elements"
+                )
+            if len(row) != length:
+                raise ValueError(
+                    f"expected sequence of length {length} at dim {len(shape)} (got {len(row)})"
+                )
+        shape.append(length)
+        flat = list(chain.from_iterable(flat))
+    return shape, flat
+
+
+def _is_sequence(value: Any) -> bool:
+    if isinstance(value, numpy.ndarray):
+        return value.ndim > 0
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+
+
+def _packed(flat: list[Any], dtype: arrays.dtype | None) -> Array:
+    """A one-dimensional array of these numbers, by default of the dtype they meet in."""
+    found = (dtype or _inferred(flat)).numpy
+    numbers = [_number(one) for one in flat]
+    try:
+        return numpy.array(numbers, found)
+    except (OverflowError, ValueError):  # an integer out of range; nan or inf as an integer
+        return numpy.array([_fitting(number, found) for number in numbers], found)
+
+
+def _inferred(flat: list[Any]) -> arrays.dtype:
+    """The dtype that these numbers meet in; the default for none at all."""
+    if not flat:
+        return arrays.get_default_dtype()
+    kinds = {type(one) for one in flat}
+    found = [arrays.scalar_dtype(kind(0)) for kind in kinds & PYTHON_SCALARS]
+    if not kinds <= PYTHON_SCALARS:
+        found += [_dtype_of_one(one) for one in flat if type(one) not in PYTHON_SCALARS]
+    return arrays.BY_NUMPY[functools.reduce(arrays.promote_types, found)]
+
+
+def _dtype_of_one(one: Any) -> numpy.dtype[Any]:
+    if isinstance(one, (str, bytes)):
+        raise TypeError(
+            f"new(): invalid data type '{type(one).__name__}' ({one!r}): a tensor holds numbers"
+        )
+    if isinstance(one, (Tensor, numpy.generic, numpy.ndarray)):
+        return arrays.dtype_of(one._array if isinstance(one, Tensor) else one).numpy
+    raise RuntimeError(
+        f"Could not infer dtype of {type(one).__name__}: a tensor is made from a number, nested "
+        "lists or tuples of numbers, or an array"
+    )
+
+
+def _number(one: Any) -> Any:
+    """An element as a Python number."""
+    if isinstance(one, Tensor) and one.numel() != 1:
+        raise ValueError(
+            "only one element tensors can be converted to Python scalars, not one of shape "
+            f"{list(one.shape)}: put several tensors together with gradlab.stack"
+        )
+    return one.item() if isinstance(one, (Tensor, numpy.generic, numpy.ndarray)) else one
+
+
+def _fitting(number: Any, dtype: numpy.dtype[Any]) -> Any:
+    """A number that an integer dtype can hold; a negative one may wrap in an unsigned dtype."""
+    if dtype == arrays.INT64 and type(number) is int and not -(2**63) <= number < 2**63:
+        raise ValueError(f"Overflow when unpacking long long: {number} does not fit in 64 bits")
+    limits = numpy.iinfo(dtype)
+    low = -limits.max if dtype.kind == "u" and type(number) is int else limits.min
+    if not low <= number <= limits.max:
+        raise RuntimeError(
+            f"value cannot be converted to type {dtype.name} without overflow: {number} is not "
+            f"in [{limits.min}, {limits.max}]"
+        )
+    return arrays.wrap_integer(int(number), dtype)
+
+
+# ------------------------------------------------------------------ of one value
+
+
+@op(latex=r"0", public=False, method=False, samples=(call(draw(2, 3)), call(draw())))
+def zeros_like(xp: Namespace, input: Array) -> Array:
+    """Zeros, as constants, in formulas."""
+    return xp.zeros_like(input)
+
+
+@composite(method=False)
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros of a shape, given as ``zeros(2, 3)`` or ``zeros((2, 3))``.
+
+    Raises RuntimeError for negative sizes, TypeError for what are no sizes.
+
+    >>> import gradlab as gl
+    >>> gl.zeros(2, 3)
+    tensor([[0., 0., 0.],
+            [0., 0., 0.]])
+    """
+    return _made("zeros", size, dtype, device, requires_grad)
+
+
+@composite(method=False)
+def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones of a shape; arguments and errors as of ``zeros``.
+
+    >>> import gradlab as gl
+    >>> gl.ones(2)
+    tensor([1., 1.])
+    """
+    return _made("ones", size, dtype, device, requires_grad)
+
+
+@composite(method=False)
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor whose elements are whatever lay in memory; arguments and errors as of ``zeros``.
+
+    >>> import gradlab as gl
+    >>> gl.empty(2, 3).shape
+    torch.Size([2, 3])
+    """
+    return _made("empty", size, dtype, device, requires_grad)
+
+
+def _made(function: str, size: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    maker = getattr(arrays.namespace(device), function)
+    array = maker(_shape(function, size), _dtype(function, dtype).numpy)
+    return _finished(array, device, requires_grad)
+
+
+def _dtype(function: str, dtype: Any) -> arrays.dtype:
+    """The dtype asked for, or the default."""
+    return arrays.get_default_dtype() if dtype is None else arrays.as_dtype(dtype, function)
+
+
+def _shape(function: str, size: tuple[Any, ...]) -> tuple[int, ...]:
+    """A shape from what stands between the parentheses of ``zeros(2, 3)`` or ``zeros((2, 3))``."""
+    if not size:
+        raise TypeError(f'{function}() missing 1 required positional arguments: "size"')
+    sizes = size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
+    try:
+        shape = tuple(operator.index(n) for n in sizes)
+    except TypeError:
+        raise TypeError(
+            f"{function}(): argument 'size' (position 1) must be tuple of ints, not "
+            f"{', '.join(type(n).__name__ for n in sizes)}"
+        ) from None
+    negative = next((n for n in shape if n < 0), None)
+    if negative is not None:
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {negative}: {list(shape)}"
+        )
+    return shape
+
+
+@composite(method=False)
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor of shape ``size``, a tuple, with ``fill_value`` everywhere.
+
+    Without ``dtype`` the value decides: a float gives the default dtype, an int int64.
+
+    >>> import gradlab as gl
+    >>> gl.full((2,), 1.5)
+    tensor([1.5000, 1.5000])
+    """
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(
+            f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}"
+        )
+    value = _array_of(fill_value, dtype and arrays.as_dtype(dtype, "full"), copy=False)
+    array = arrays.namespace(device).full(_shape("full", (size,)), value, value.dtype)
+    return _finished(array, device, requires_grad)
+
+
+def _publish_new(function: str) -> None:
+    def new(
+        input: Tensor,
+        *size: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+    ) -> Tensor:
+        own = input.device if device is None else device
+        return _made(function, size, input.dtype if dtype is None else dtype, own, requires_grad)
+
+    new.__doc__ = f"As ``gradlab.{function}``, by default of this tensor's dtype and device."
+    composite(f"new_{function}", public=False)(new)
+
+
+for _function in ("zeros", "ones", "empty"):
+    _publish_new(_function)
+
+
+@composite(public=False)
+def new_full(
+    input: Tensor,
+    size: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """As ``gradlab.full``, by default of this tensor's dtype and device."""
+    return full(  # type: ignore[no-any-return]
+        size,
+        fill_value,
+        dtype=input.dtype if dtype is None else dtype,
+        device=input.device if device is None else device,
+        requires_grad=requires_grad,
+    )
+
+
+@composite(public=False)
+def new_tensor(
+    input: Tensor,
+    data: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """As ``gradlab.tensor``, by default of this tensor's dtype and device."""
+    return tensor(  # type: ignore[no-any-return]
+        data,
+        dtype=input.dtype if dtype is None else dtype,
+        device=input.device if device is None else device,
+        requires_grad=requires_grad,
+    )
+
+
+def _like(
+    function: str, input: Any, dtype: Any, device: Any, requires_grad: bool, *value: Any
+) -> Tensor:
+    """Made by NumPy's function of that name: of the shape and memory layout of ``input``."""
+    if not isinstance(input, Tensor):
+        raise TypeError(
+            f"{function}(): argument 'input' (position 1) must be Tensor, not "
+            f"{type(input).__name__}. Make one with gradlab.tensor(...)."
+        )
+    wanted = input.dtype if dtype is None else arrays.as_dtype(dtype, function)
+    array = getattr(arrays.array_module(input._array), function)(
+        input._array, *value, dtype=wanted.numpy
+    )
+    return _finished(array, device, requires_grad)
+
+
+def _publish_like(function: str, what: str) -> None:
+    def like(
+        input: Tensor,
+        *,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        memory_format: Any = None,
+    ) -> Tensor:
+        return _like(function, input, dtype, device, requires_grad)
+
+    like.__doc__ = f"{what} of the shape, dtype and device of ``input``, unless given otherwise."
+    composite(function, method=False)(like)
+
+
+_publish_like("zeros_like", "Zeros")
+_publish_like("ones_like", "Ones")
+_publish_like("empty_like", "Whatever lay in memory, in a tensor")
+
+
+@composite(method=False)
+def full_like(
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """``fill_value`` everywhere in a tensor of the shape, dtype and device of ``input``.
+
+    >>> import gradlab as gl
+    >>> gl.full_like(gl.ones(2), 3)
+    tensor([3., 3.])
+    """
+    value = _scalar("full_like", "fill_value", fill_value)
+    return _like("full_like", input, dtype, device, requires_grad, value)
+
+
+# ------------------------------------------------------------------ by a rule
+
+
+@composite(method=False)
+def arange(
+    start: Any = None,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Numbers from ``start`` (0 if left out) up to but not including ``end``, ``step`` apart.
+
+    int64 where all three are whole numbers, else of the default dtype. Floats are PyTorch's to
+    the bit on x86 for up to 32768 of them; of more, PyTorch's own last bits depend on how many
+    threads it has. Raises RuntimeError for a step of 0 or one that leads away from ``end``.
+
+    >>> import gradlab as gl
+    >>> gl.arange(3)
+    tensor([0, 1, 2])
+    >>> gl.arange(1, 2.5, 0.5)
+    tensor([1.0000, 1.5000, 2.0000])
+    """
+    if end is None:
+        start, end = 0, start
+    start, end, step = (_scalar("arange", "end", bound) for bound in (start, end, step))
+    if dtype is None:
+        whole = {type(start), type(end), type(step)} <= {int, bool}
+        found = arrays.int64 if whole else arrays.get_default_dtype()
+    else:
+        found = arrays.as_dtype(dtype, "arange")
+    if found is arrays.bool_:
+        raise NotImplementedError("\"arange_cpu\" not implemented for 'Bool'")
+    if not math.isfinite(start) or not math.isfinite(end):
+        raise RuntimeError(f"unsupported range: {start} -> {end}")
+    if not found.is_floating_point:
+        start, end, step = int(start), int(end), int(step)
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if (end - start) * step < 0:
+        raise RuntimeError(
+            "upper bound and lower bound inconsistent with step sign: "
+            f"arange({start}, {end}, {step}) would never arrive"
+        )
+    return _finished(_stepped(start, end, step, found.numpy), device, requires_grad)
+
+
+def _stepped(start: Any, end: Any, step: Any, dtype: numpy.dtype[Any]) -> Array:
+    """The numbers of ``arange``.
+
+    PyTorch computes them in blocks of two vector registers: the first of each register in one
+    rounding, the others by adding to it, and what doesn't fill a block one by one.
+    """
+    if dtype.kind in "iu":
+        return numpy.arange(start, end, step).astype(dtype)
+    n = math.ceil((end - start) / step)
+    lanes = 32 // dtype.itemsize
+    i = numpy.arange(n, dtype=numpy.float64)
+    blocks = n - n % (2 * lanes)
+    lane = i[:blocks] % lanes
+    firsts = (
+        multiply_add(i[:blocks] - lane, float(step), float(start))
+        .astype(dtype)
+        .astype(numpy.float64)
+    )
+    rest = multiply_add(i[blocks:], float(step), float(start))
+    return numpy.concatenate([multiply_add(lane, float(step), firsts), rest]).astype(dtype)
+
+
+def _scalar(function: str, name: str, value: Any) -> Any:
+    """A number given as one or as a tensor of one element."""
+    if isinstance(value, (Tensor, numpy.generic)):
+        return value.item()
+    if type(value) not in PYTHON_SCALARS:
+        raise TypeError(
+            f"{function}(): argument '{name}' must be Number, not {type(value).__name__}"
+        )
+    return value
+
+
+@composite(method=False)
+def linspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """``steps`` numbers from ``start`` to ``end``, both included, evenly spaced.
+
+    Of the default dtype unless ``dtype`` says otherwise. Computed from both ends to the middle,
+    as in PyTorch and, on processors with a fused multiply-add, to the bit. Raises RuntimeError
+    for negative ``steps``.
+
+    >>> import gradlab as gl
+    >>> gl.linspace(0, 1, 5)
+    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+    """
+    found, start, end, steps = _span("linspace", start, end, steps, dtype)
+    return _finished(_spaced(start, end, steps, found.numpy), device, requires_grad)
+
+
+@composite(method=False)
+def logspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """``base`` to the power of ``steps`` evenly spaced numbers from ``start`` to ``end``.
+
+    float64 is PyTorch's to a last bit here and there, as is float32 in most places. Errors as of
+    ``linspace``.
+
+    >>> import gradlab as gl
+    >>> gl.logspace(0, 2, 3)
+    tensor([  1.,  10., 100.])
+    """
+    found, start, end, steps = _span("logspace", start, end, steps, dtype)
+    wide = numpy.complex128 if found.is_complex else numpy.float64
+    exponents = _spaced(start, end, steps, numpy.dtype(wide))
+    return _finished((base**exponents).astype(found.numpy), device, requires_grad)
+
+
+def _span(
+    function: str, start: Any, end: Any, steps: Any, dtype: Any
+) -> tuple[arrays.dtype, Any, Any, int]:
+    """Checked arguments of ``linspace``, and the dtype of its result."""
+    start, end = _scalar(function, "start", start), _scalar(function, "end", end)
+    if not hasattr(steps, "__index__"):
+        raise TypeError(
+            f"{function}() received an invalid combination of arguments - got "
+            f"({type(start).__name__}, {type(end).__name__}, {type(steps).__name__}): steps must "
+            "be an int"
+        )
+    if steps < 0:
+        raise RuntimeError(f"number of steps must be non-negative, got {steps}")
+    complex_ends = complex in (type(start), type(end))
+    default = arrays.BY_NUMPY[arrays.scalar_dtype(0j if complex_ends else 0.0)]
+    found = default if dtype is None else arrays.as_dtype(dtype, function)
+    if found is arrays.bool_:
+        raise NotImplementedError(f"\"{function}_cpu\" not implemented for 'Bool'")
+    return found, start, end, operator.index(steps)
+
+
+def _spaced(start: Any, end: Any, steps: int, dtype: numpy.dtype[Any]) -> Array:
+    """Evenly spaced numbers, the first half counted from ``start``, the second from ``end``."""
+    if steps == 1:
+        return numpy.array([start]).astype(dtype)
+    working = numpy.dtype(numpy.float64) if dtype.kind in "iu" else dtype
+    first, last = numpy.array([start, end]).astype(dtype).astype(working)
+    step = working.type((last - first) / working.type(steps - 1))
+    up = numpy.arange(steps // 2, dtype=working)
+    down = numpy.arange(steps - steps // 2 - 1, -1, -1, dtype=working)
+    if working in (numpy.float32, numpy.float64):
+        halves = multiply_add(up, step, first), multiply_add(down, -step, last)
+    else:
+        halves = first + step * up, last - step * down
+    return numpy.concatenate(halves).astype(dtype)
+
+
+@composite(method=False)
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """An ``n`` by ``m`` matrix (square if ``m`` is left out) with ones on its diagonal.
+
+    Raises RuntimeError for negative sizes.
+
+    >>> import gradlab as gl
+    >>> gl.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    for name, size in (("n", n), ("m", m)):
+        if size is not None and size < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {size}")
+    array = arrays.namespace(device).eye(n, m, dtype=_dtype("eye", dtype).numpy)
+    return _finished(array, device, requires_grad)
+
+
+# ------------------------------------------------------------------ by chance
+
+
+@composite(method=False)
+def rand(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Numbers spread evenly over [0, 1): PyTorch's own for the same seed.
+
+    The shape is given as ``rand(2, 3)`` or ``rand((2, 3))``. ``generator`` is drawn from instead
+    of the default one. Raises NotImplementedError for dtypes that are not floating-point.
+
+    >>> import gradlab as gl
+    >>> _ = gl.manual_seed(0)
+    >>> gl.rand(3)
+    tensor([0.4963, 0.7682, 0.0885])
+    """
+    drawn = _source(generator).uniform(_shape("rand", size), _dtype("rand", dtype).numpy)
+    return _finished(drawn, device, requires_grad)
+
+
+@composite(method=False)
+def randn(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Normally distributed numbers of mean 0 and variance 1: PyTorch's own for the same seed.
+
+    Arguments and errors as of ``rand``.
+
+    >>> import gradlab as gl
+    >>> _ = gl.manual_seed(0)
+    >>> gl.randn(3)
+    tensor([ 1.5410, -0.2934, -2.1788])
+    """
+    drawn = _source(generator).normal(_shape("randn", size), _dtype("randn", dtype).numpy)
+    return _finished(drawn, device, requires_grad)
+
+
+def _source(given: Generator | None) -> Generator:
+    return default_generator if given is None else given
+
+
+@composite(method=False)
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Whole numbers from ``low`` (0 if left out) up to but not including ``high``.
+
+    ``randint(high, size)`` or ``randint(low, high, size)``; int64 unless ``dtype`` says otherwise.
+    Raises RuntimeError for an empty range.
+
+    >>> import gradlab as gl
+    >>> _ = gl.manual_seed(0)
+    >>> gl.randint(10, (3,))
+    tensor([4, 9, 3])
+    """
+    if isinstance(high, (tuple, list)):
+        low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(
+            f"randint(): argument 'size' (position 2) must be tuple of ints, not "
+            f"{type(size).__name__}: write randint({high}, ({size},))"
+        )
+    wanted = arrays.int64 if dtype is None else arrays.as_dtype(dtype, "randint")
+    drawn = _source(generator).integers(low, high, _shape("randint", (size,)), wanted.numpy)
+    return _finished(drawn, device, requires_grad)
+
+
+@composite(method=False)
+def randperm(
+    n: int,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """The numbers 0 to ``n - 1`` in random order; int64 unless ``dtype`` says otherwise.
+
+    >>> import gradlab as gl
+    >>> _ = gl.manual_seed(0)
+    >>> gl.randperm(4)
+    tensor([0, 1, 3, 2])
+    """
+    if not isinstance(n, int):
+        raise TypeError(
+            f"randperm(): argument 'n' (position 1) must be int, not {type(n).__name__}"
+        )
+    wanted = arrays.int64 if dtype is None else arrays.as_dtype(dtype, "randperm")
+    drawn = _source(generator).permutation(n, wanted.numpy)
+    return _finished(drawn, device, requires_grad)
+
+
+def _publish_random_like(function: str, what: str, draw: Callable[..., Tensor]) -> None:
+    def like(
+        input: Tensor,
+        *,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        memory_format: Any = None,
+    ) -> Tensor:
+        return draw(
+            input.shape,
+            dtype=input.dtype if dtype is None else dtype,
+            device=input.device if device is None else device,
+            requires_grad=requires_grad,
+        )
+
+    like.__doc__ = f"As ``gradlab.{what}``, of the shape, dtype and device of ``input``."
+    composite(function, method=False)(like)
+
+
+_publish_random_like("rand_like", "rand", rand)
+_publish_random_like("randn_like", "randn", randn)
+
+
+@composite(method=False)
+def randint_like(input: Tensor, low: int, high: int | None = None, **options: Any) -> Tensor:
+    """As ``gradlab.randint``, of the shape, dtype and device of ``input``."""
+    low, high = (0, low) if high is None else (low, high)
+    own = {"dtype": input.dtype, "device": input.device}
+    return randint(low, high, input.shape, **{**own, **options})  # type: ignore[no-any-return]
+
+
+@composite("normal", method=False)
+def _normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Normally distributed numbers of a ``mean`` and ``std``, each a number or one per element.
+
+    With two numbers ``size`` says how many. No gradient goes through. Raises RuntimeError for a
+    negative ``std``.
+
+    >>> import gradlab as gl
+    >>> _ = gl.manual_seed(0)
+    >>> gl.normal(10.0, 0.5, (3,))
+    tensor([10.7705,  9.8533,  8.9106])
+    """
+    source = _source(generator)
+    if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
+        if size is None:
+            raise TypeError(
+                "normal() received an invalid combination of arguments - got "
+                f"({type(mean).__name__}, {type(std).__name__}): two numbers need a size"
+            )
+        shape = _shape("normal", (size,))
+        drawn = source.normal(shape, _dtype("normal", dtype).numpy, mean, std)
+        return _finished(drawn, device, requires_grad)
+    a_mean, a_std = (x._array if isinstance(x, Tensor) else x for x in (mean, std))
+    if isinstance(std, Tensor) and (a_std < 0).any():
+        raise RuntimeError(f"normal expects all elements of std >= 0.0, but found {a_std.min()}")
+    like = a_mean if isinstance(mean, Tensor) else a_std
+    shape = numpy.broadcast_shapes(numpy.shape(a_mean), numpy.shape(a_std))
+    if isinstance(std, Tensor):
+        drawn = source.normal(shape, like.dtype) * a_std
+    else:
+        drawn = source.normal(shape, like.dtype, 0.0, std)
+    return Tensor._wrap((drawn + a_mean).astype(like.dtype, copy=False))
+
+
+@composite()
+def multinomial(
+    input: Tensor,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Positions in ``input``, a vector or a matrix of rows, drawn in proportion to its elements.
+
+    int64, ``num_samples`` of them (per row), the same one twice only with ``replacement``. Raises
+    RuntimeError for negative weights and where there are too few.
+
+    >>> import gradlab as gl
+    >>> gl.multinomial(gl.tensor([0.0, 1.0, 0.0]), 1)
+    tensor([1])
+    """
+    weights = arrays.move(input._array, "cpu")
+    drawn = _source(generator).multinomial(weights, num_samples, replacement)
+    return _finished(drawn, input.device, False)
+
+
+_NO_GRADIENT = dict(input=(lambda g, xp: xp.zeros_like(g), r"0"))
+
+
+@op(latex=r"\mathrm{Bernoulli}(input)", grad=_NO_GRADIENT)
+def bernoulli(
+    xp: Namespace, input: Array, p: float | None = None, *, generator: Generator | None = None
+) -> Array:
+    """1 with the probability that each element is (or ``p``), else 0. The gradient is 0.
+
+    Raises RuntimeError for a probability outside [0, 1].
+
+    >>> import gradlab as gl
+    >>> gl.bernoulli(gl.tensor([0.0, 1.0]))
+    tensor([0., 1.])
+    """
+    chances = arrays.move(input, "cpu") if p is None else p
+    return xp.asarray(_source(generator).bernoulli(chances, input.shape, input.dtype))
+
+
+# Filling a tensor in place with random numbers: what it held has no influence any more.
+
+
+@op(
+    latex=r"\mathrm{Bernoulli}(p)",
+    grad=_NO_GRADIENT,
+    node="BernoulliBackward2",
+    public=False,
+    method=False,
+)
+def bernoulli_fill(
+    xp: Namespace, input: Array, p: Any, *, generator: Generator | None = None
+) -> Array:
+    """1 with probability ``p``, a number or an array, else 0."""
+    return xp.asarray(_source(generator).bernoulli(p, input.shape, input.dtype))
+
+
+@composite("bernoulli_", public=False)
+def _bernoulli_(input: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Any:
+    """Put 1 with probability ``p``, a number or a tensor of one per element, and 0 elsewhere."""
+    chances = arrays.move(p._array, "cpu") if isinstance(p, Tensor) else p
+    return assign(input, bernoulli_fill(input, chances, generator=generator), direct=True)
+
+
+@op(
+    latex=r"\mathcal{U}(from, to)",
+    grad=_NO_GRADIENT,
+    public=False,
+    method=False,
+    inplace=True,
+)
+def uniform(
+    xp: Namespace,
+    input: Array,
+    from_: float = 0.0,
+    to: float = 1.0,
+    *,
+    generator: Generator | None = None,
+) -> Array:
+    """Numbers spread evenly over [from_, to)."""
+    return xp.asarray(_source(generator).uniform(input.shape, input.dtype, from_, to))
+
+
+@op(
+    latex=r"\mathcal{N}(mean, std)",
+    grad=_NO_GRADIENT,
+    public=False,
+    method=False,
+    inplace=True,
+)
+def normal(
+    xp: Namespace,
+    input: Array,
+    mean: float = 0.0,
+    std: float = 1.0,
+    *,
+    generator: Generator | None = None,
+) -> Array:
+    """Normally distributed numbers."""
+    return xp.asarray(_source(generator).normal(input.shape, input.dtype, mean, std))
+
+
+@op(
+    latex=r"\mathrm{Exponential}(lambd)",
+    grad=_NO_GRADIENT,
+    public=False,
+    method=False,
+    inplace=True,
+)
+def exponential(
+    xp: Namespace, input: Array, lambd: float = 1.0, *, generator: Generator | None = None
+) -> Array:
+    """Exponentially distributed numbers of mean 1 / lambd."""
+    return xp.asarray(_source(generator).exponential(input.shape, input.dtype, lambd))
+
+
+@op(latex=r"\mathcal{U}\{low, high\}", grad=_NO_GRADIENT, public=False, method=False)
+def random(
+    xp: Namespace,
+    input: Array,
+    low: int | None,
+    high: int | None,
+    *,
+    generator: Generator | None = None,
+) -> Array:
+    """Whole numbers from ``low`` up to but not including ``high``."""
+    return xp.asarray(_source(generator).integers(low, high, input.shape, input.dtype))
+
+
+@composite("random_", public=False)
+def _random_(input: Tensor, *bounds: int | None, generator: Generator | None = None) -> Any:
+    """Put whole numbers: ``random_()``, ``random_(to)`` or ``random_(from, to)``, ``to`` excluded.
+
+    Without bounds, from 0 to the largest that the dtype holds exactly.
+    """
+    low, high = {0: (None, None), 1: (0, *bounds)}.get(len(bounds), bounds)
+    return assign(input, random(input, low, high, generator=generator), direct=True)
+
+
+@composite(method=False)
+def get_rng_state() -> Tensor:
+    """Where the default generator's stream of random numbers is: bytes for ``set_rng_state``."""
+    return Tensor._wrap(generator.get_rng_state())
+
+
+@composite(method=False)
+def set_rng_state(new_state: Any) -> None:
+    """Take the default generator back to where ``get_rng_state`` was called.
+
+    >>> import gradlab as gl
+    >>> state = gl.get_rng_state()
+    >>> before = gl.rand(2)
+    >>> gl.set_rng_state(state)
+    >>> gl.rand(2).tolist() == before.tolist()
+    True
+    """
+    generator.set_rng_state(new_state.numpy() if isinstance(new_state, Tensor) else new_state)
+
+
+# ------------------------------------------------------------------ by a class, as of old
+
+
+def _new_tensor(cls: Any, *args: Any, device: Any = None) -> Any:
+    """``Tensor(2, 3)`` is a tensor of that shape, not filled; ``Tensor([2, 3])`` holds these."""
+    return cls._from(_legacy(arrays.get_default_dtype(), args, device))
+
+
+def _legacy(dtype: arrays.dtype, args: tuple[Any, ...], device: Any) -> Tensor:
+    if len(args) != 1 or isinstance(args[0], (int, Size)):
+        return empty(*args or (0,), dtype=dtype, device=device)  # type: ignore[no-any-return]
+    (data,) = args
+    if isinstance(data, Tensor):
+        return data.detach()
+    if type(data) in PYTHON_SCALARS:
+        raise TypeError(
+            f"new(): data must be a sequence (got {type(data).__name__}); gradlab.tensor({data}) "
+            "takes a number"
+        )
+    return _finished(_array_of(data, dtype, copy=True), device, False)
+
+
+def _publish_legacy(dtype: arrays.dtype) -> None:
+    def make(*args: Any, device: Any = None) -> Tensor:
+        return _legacy(dtype, args, device)
+
+    name = f"{dtype.type_name}Tensor"
+    make.__doc__ = f"A {dtype.name} tensor of a shape, not filled, or with the content of a list."
+    composite(name, method=False)(make)
+
+
+Tensor.__new__ = staticmethod(_new_tensor)  # type: ignore[method-assign]
+for _legacy_dtype in arrays.ALL_DTYPES:
+    _publish_legacy(_legacy_dtype)
