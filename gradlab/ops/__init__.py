@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from gradlab.ops import pointwise, reduce, shape
+from gradlab.ops import compare, convert, creation, pointwise, reduce, shape
