@@ -136,6 +136,8 @@ class no_grad(_ModeContext):
 class enable_grad(_ModeContext):
     """Switch recording back on inside ``no_grad``, as a ``with`` block or a decorator.
 
+    Inside ``inference_mode`` nothing is recorded all the same.
+
     >>> with no_grad(), enable_grad():
     ...     is_grad_enabled()
     True
@@ -145,7 +147,7 @@ class enable_grad(_ModeContext):
         return _as_decorator(cls, function)
 
     def _set(self) -> None:
-        mode.enabled = True
+        mode.enabled = not mode.inference
 
 
 class set_grad_enabled(_ModeContext):
@@ -172,7 +174,7 @@ class set_grad_enabled(_ModeContext):
         return context
 
     def __enter__(self) -> None:
-        mode.enabled = self._flag
+        _swap(self._flag)
 
 
 class inference_mode(_ModeContext):
@@ -204,7 +206,8 @@ class inference_mode(_ModeContext):
 
 
 def _swap(enabled: bool) -> tuple[bool, bool]:
+    """Set grad mode, which inference mode keeps off, and return the modes before."""
     ensure_mode()
     previous = (mode.enabled, mode.inference)
-    mode.enabled = enabled
+    mode.enabled = enabled and not mode.inference
     return previous

@@ -52,9 +52,31 @@ class View:
         if not base._requires_grad:
             return
         tensor._requires_grad = True
-        if self.recorded and tensor._counter[0] != self.version:
-            tensor._edge = (AsStridedBackward0(base, self.steps), 0)
+        if tensor._counter[0] == self.version:
+            return
+        if self.recorded and not self.one_of_many:
+            _give_history(tensor, AsStridedBackward0(base, self.steps))
             self.version = tensor._counter[0]
+        elif is_grad_enabled():
+            self.check_may_change("its base or another view of its base has been")
+
+    def check_may_change(self, changed: str) -> None:
+        """Raise PyTorch's error where history could not follow a change; ``changed``: what is."""
+        if not self.recorded:
+            raise RuntimeError(
+                f"A view was created in no_grad mode and {changed} modified inplace with grad "
+                "mode enabled. Given that this use case is ambiguous and error-prone, it is "
+                "forbidden. You can clarify your code by moving both the view and the inplace "
+                "either both inside the no_grad block (if you don't want the inplace to be "
+                "tracked) or both outside (if you want the inplace to be tracked)."
+            )
+        if self.one_of_many:
+            raise RuntimeError(
+                f"Output {self.output} of {self.op.name.capitalize()} is a view and {changed} "
+                "modified inplace. This view is the output of a function that returns multiple "
+                "views. Such functions do not allow the output views to be modified inplace. You "
+                "should replace the inplace operation by an out-of-place one."
+            )
 
 
 def view_of(viewed: Any, op: Any, options: tuple[Any, ...]) -> View | None:
@@ -199,21 +221,7 @@ def _check_view_writable(target: Any, view: View) -> None:
             "a view of a leaf Variable that requires grad is being used in an in-place operation. "
             "Wrap the change in `with torch.no_grad():`, or work on a clone()."
         )
-    if not view.recorded:
-        raise RuntimeError(
-            "A view was created in no_grad mode and is being modified inplace with grad mode "
-            "enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You "
-            "can clarify your code by moving both the view and the inplace either both inside the "
-            "no_grad block (if you don't want the inplace to be tracked) or both outside (if you "
-            "want the inplace to be tracked)."
-        )
-    if view.one_of_many:
-        raise RuntimeError(
-            f"Output {view.output} of {view.op.name.capitalize()} is a view and is being modified "
-            "inplace. This view is the output of a function that returns multiple views. Such "
-            "functions do not allow the output views to be modified inplace. You should replace "
-            "the inplace operation by an out-of-place one."
-        )
+    view.check_may_change("is being")
 
 
 def write(target: Any, array: Array) -> None:
@@ -259,13 +267,21 @@ def assign(target: Any, result: Any, *, direct: bool) -> Any:
     node.exact = False
     _rebind_saved_result(node, target)
     if view is None:
-        target._edge = result._edge
-        target._requires_grad = True
-        return target
-    base = view.base
-    base._edge = (CopySlices(base, before, view.steps, node), 0)
-    base._requires_grad = True
+        _give_history(target, node)
+    else:
+        _give_history(view.base, CopySlices(view.base, before, view.steps, node))
     return target
+
+
+def _give_history(tensor: Any, node: Node) -> None:
+    """Let ``tensor`` be the result of ``node``; what retains its gradient goes along."""
+    before = tensor._edge
+    tensor._edge = (node, 0)
+    tensor._requires_grad = True
+    if before is not None and before[0].hooks is not None:
+        retain = before[0].hooks.retained.pop(before[1], None)
+        if retain is not None:
+            node.own_hooks().retained[0] = retain
 
 
 def _keep_saved_original(node: Any, target: Any) -> None:

@@ -214,6 +214,9 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, flag: bool) -> None:
+        self._set_requires_grad(flag, "floating point and complex dtype")
+
+    def _set_requires_grad(self, flag: bool, allowed: str) -> None:
         if self.grad_fn is not None and not flag:
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf variables. If you want to use a "
@@ -222,8 +225,13 @@ class Tensor:
             )
         if flag and self._array.dtype not in arrays.DIFFERENTIABLE:
             raise RuntimeError(
-                "only Tensors of floating point dtype can require gradients "
+                f"only Tensors of {allowed} can require gradients "
                 f"(this one is {self.dtype}; convert it first, with .float() for example)"
+            )
+        if flag and self.is_inference() and not is_inference_mode_enabled():
+            raise RuntimeError(
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not "
+                "allowed. clone() it to get a normal tensor."
             )
         self._requires_grad = bool(flag) or self.grad_fn is not None
 
@@ -234,7 +242,7 @@ class Tensor:
         >>> gl.ones(2).requires_grad_()
         tensor([1., 1.], requires_grad=True)
         """
-        self.requires_grad = requires_grad
+        self._set_requires_grad(requires_grad, "floating point dtype")
         return self
 
     @property
@@ -257,6 +265,8 @@ class Tensor:
     @property
     def _version(self) -> int:
         """How often this tensor's memory was changed in place."""
+        if self.is_inference():
+            raise RuntimeError("Inference tensors do not track version counter.")
         return self._counter[0]
 
     @property
@@ -298,20 +308,21 @@ class Tensor:
     def _check_grad(self, gradient: Any) -> None:
         if not isinstance(gradient, Tensor):
             raise TypeError(
-                f"assigned grad expected to be a Tensor or None but got grad of type "
-                f"{type(gradient).__name__!r}"
+                "assigned grad expected to be a Tensor or None but got grad of type "
+                f"{type(gradient).__name__}"
             )
         if gradient is self:
             raise RuntimeError("can't assign Variable as its own grad")
         if gradient.dtype is not self.dtype:
             raise RuntimeError(
-                "assigned grad has data of a different type: "
-                f"{gradient.dtype} instead of {self.dtype}"
+                f"attempting to assign a gradient with dtype '{gradient.dtype}' to a tensor of "
+                f"dtype '{self.dtype}'. Convert the gradient with .to({self.dtype})."
             )
         if gradient.shape != self.shape:
             raise RuntimeError(
-                "assigned grad has data of a different size: "
-                f"{list(gradient.shape)} instead of {list(self.shape)}"
+                f"attempting to assign a gradient of size '{list(gradient.shape)}' to a tensor of "
+                f"size '{list(self.shape)}'. Please ensure that the gradient and the tensor are "
+                "the same size"
             )
 
     def backward(

@@ -31,12 +31,8 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "mul": operator.mul,
     "div": operator.truediv,
     "pow": operator.pow,
-    "floordiv": operator.floordiv,
-    "mod": operator.mod,
     "eq": operator.eq,
     "lt": operator.lt,
-    "and": operator.and_,
-    "shift": operator.lshift,
 }
 INPLACE: dict[str, Callable[[Any, Any], Any]] = {
     "add": operator.iadd,

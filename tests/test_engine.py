@@ -566,6 +566,17 @@ def test_retain_grad_follows_the_tensor_through_a_change_in_place(torch: ModuleT
     assert (y.grad.tolist(), x.grad.tolist()) == ([1.0], [6.0])
 
 
+def test_retain_grad_of_a_base_and_of_a_view_follow_a_change_in_place(torch: ModuleType) -> None:
+    x = torch.ones(2, requires_grad=True)
+    base = x * 3
+    view = base[:1]
+    base.retain_grad()
+    view.retain_grad()
+    view.mul_(2)
+    (base * torch.tensor([10.0, 100.0])).sum().backward()
+    assert (base.grad.tolist(), x.grad.tolist()) == ([10.0, 100.0], [60.0, 300.0])
+
+
 # ------------------------------------------------------------------ hooks on nodes
 
 
