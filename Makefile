@@ -42,7 +42,7 @@ $(VENV)/.test: $(VENV)/.lab requirements/test.txt
 
 test: check front-end-test
 	$(BIN)/python tools/chromium.py
-	$(BIN)/python -m pytest -n $(WORKERS) -ra
+	$(BIN)/python -m pytest -n $(WORKERS) -ra --durations=10
 
 check: $(VENV)/.test
 	$(BIN)/ruff check
