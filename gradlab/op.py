@@ -18,9 +18,10 @@ the same in LaTeX, in which the parameters' names stand for themselves.
 
 The *names of a formula's parameters* say what the node must save: ``g`` is the gradient that
 arrives, ``out`` the result, ``xp`` the functions to compute with, any other the tensor or option
-of that name; ``input_shape`` saves only the shape of ``input``. A formula uses operators and
-``xp.`` functions only, so the one text serves twice: at first order ``xp`` computes on raw arrays,
-under ``create_graph=True`` it is gradlab itself, and the result can be differentiated again.
+of that name; ``input_shape`` saves only the shape of ``input``, ``input_strides`` how it lies in
+memory. A formula uses operators and ``xp.`` functions only, so the one text serves twice: at first
+order ``xp`` computes on raw arrays, under ``create_graph=True`` it is gradlab itself, and the
+result can be differentiated again.
 
 From the block, ``op`` writes the Python source of the function and of the node's ``apply``, made
 for just this operation, and compiles it (as ``dataclasses`` does). A general wrapper with
@@ -239,8 +240,8 @@ def _gradient(formula: Callable[..., Any], latex: str) -> Gradient:
 
 
 def _check(declared: Op) -> None:
-    shapes = {f"{name}_shape" for name in declared.tensors}
-    known = {"g", "gs", "xp", "out", *declared.tensors, *declared.options, *shapes}
+    facts = {f"{name}_{fact}" for name in declared.tensors for fact in ("shape", "strides")}
+    known = {"g", "gs", "xp", "out", *declared.tensors, *declared.options, *facts}
     for of, rule in declared.gradients.items():
         if of not in declared.tensors:
             raise ValueError(f"{declared.name}: gradient of {of!r}, which is no tensor of it")
@@ -369,7 +370,7 @@ class OpNode(Node):
     def _saved_names(self) -> dict[str, str]:
         """PyTorch's names of what is saved, and ours."""
         names = (*self.op.saved_tensors, *self.op.saved_plain)
-        return {"_saved_" + _PYTORCH_NAMES.get(name, name): name for name in names}
+        return {"_saved_" + _pytorch_name(name): name for name in names}
 
     def __getattr__(self, name: str) -> Any:
         if name == "_metadata" or not name.startswith("_saved_"):
@@ -393,7 +394,10 @@ class OpNode(Node):
         return [*super().__dir__(), *self._saved_names()]
 
 
-_PYTORCH_NAMES = {"input": "self", "out": "result", "input_shape": "self_sym_sizes"}
+def _pytorch_name(name: str) -> str:
+    name = {"input": "self", "out": "result"}.get(name, name)
+    name = re.sub("^input_", "self_", name)
+    return re.sub("_shape$", "_sym_sizes", re.sub("_strides$", "_sym_strides", name))
 
 
 def _is_set(node: OpNode, slot: str) -> bool:
@@ -730,8 +734,8 @@ def _recording(declared: Op) -> list[str]:
         if name in declared.options:
             lines.append(f"node.{name} = {name}")
         else:
-            of = name.removesuffix("_shape")
-            value = f"[array.shape for array in a_{of}]" if declared.sequence else f"a_{of}.shape"
+            of, _, fact = name.rpartition("_")
+            value = f"[a.{fact} for a in a_{of}]" if declared.sequence else f"a_{of}.{fact}"
             lines.append(f"node.{name} = {value}")
     if "out" in declared.saved_tensors:
         lines.append("node.out = (None, result, tensor._counter, 0)")

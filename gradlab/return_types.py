@@ -13,7 +13,7 @@ def _pair(name: str) -> type[tuple[Any, ...]]:
         fields = ",\n".join(f"{field}={getattr(self, field)!r}" for field in self._fields)
         return f"torch.return_types.{name}(\n{fields})"
 
-    made = namedtuple(name, ("values", "indices"))  # noqa: PYI024 (named at run time)
+    made = namedtuple(name, ("values", "indices"))
     made.__repr__ = text  # type: ignore[method-assign]
     made.__module__ = __name__
     return made

@@ -2,4 +2,15 @@
 
 from __future__ import annotations
 
-from gradlab.ops import compare, convert, creation, pointwise, reduce, shape
+from gradlab.ops import (
+    activation,
+    compare,
+    convert,
+    creation,
+    index,
+    linalg,
+    loss,
+    pointwise,
+    reduce,
+    shape,
+)

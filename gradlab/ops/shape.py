@@ -7,6 +7,8 @@ so are mostly views too.
 from __future__ import annotations
 
 import builtins
+import contextlib
+import itertools
 import math
 import operator
 from collections.abc import Sequence
@@ -27,10 +29,8 @@ def read_sizes(given: tuple[Any, ...], keyword: Any = None) -> tuple[int, ...]:
     if keyword is not None:
         given = (keyword,)
     if len(given) == 1 and type(given[0]) is not int:
-        try:
+        with contextlib.suppress(TypeError):  # a number that isn't quite an int, a 0-d tensor
             given = tuple(given[0])
-        except TypeError:  # one number that isn't quite an int, or a 0-d tensor
-            pass
     return tuple([n if type(n) is int else operator.index(n) for n in given])
 
 
@@ -149,8 +149,9 @@ def _bad_sizes(shape: tuple[int, ...], numel: int) -> RuntimeError:
     unknown = builtins.sum(n == -1 for n in shape)
     if builtins.any(n < -1 for n in shape):
         bad = next(n for n in shape if n < -1)
-        return RuntimeError(f"invalid shape dimension {bad} at index {shape.index(bad)} of shape "
-                            f"{list(shape)}")
+        return RuntimeError(
+            f"invalid shape dimension {bad} at index {shape.index(bad)} of shape {list(shape)}"
+        )
     if unknown > 1:
         return RuntimeError(f"only one dimension can be inferred, and {list(shape)} has {unknown}")
     if unknown and not numel and 0 in shape:
@@ -387,9 +388,7 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
 
 @op(
     latex=r"input^{\mathsf T}",
-    grad=dict(
-        input=(lambda g, xp, dim0, dim1: xp.transpose(g, dim0, dim1), r"g^{\mathsf T}")
-    ),
+    grad=dict(input=(lambda g, xp, dim0, dim1: xp.transpose(g, dim0, dim1), r"g^{\mathsf T}")),
     view=True,
     samples=(call(draw(2, 3), 0, 1), call(draw(2, 3, 4), -1, 0), call(draw(3), 0, 0)),
 )
@@ -543,9 +542,7 @@ def alias(xp: Namespace, input: Array) -> Array:
 
 @op(
     latex=r"\mathrm{expand}(input)",
-    grad=dict(
-        input=(lambda g, xp, input_shape: sum_to(xp, g, input_shape), r"\textstyle\sum g")
-    ),
+    grad=dict(input=(lambda g, xp, input_shape: sum_to(xp, g, input_shape), r"\textstyle\sum g")),
     view=True,
     public=False,
     method=False,
@@ -564,17 +561,17 @@ def expand(xp: Namespace, input: Array, shape: tuple[int, ...]) -> Array:
     try:
         return arrays.expand(xp, input, shape)
     except ValueError:
-        raise _cannot_expand(input, shape) from None
+        raise cannot_expand(input, shape) from None
 
 
-def _cannot_expand(array: Array, shape: tuple[int, ...]) -> RuntimeError:
+def cannot_expand(array: Array, shape: tuple[int, ...]) -> RuntimeError:
     own = list(array.shape)
     if len(own) > len(shape):
         kind = arrays.dtype_of(array).type_name
         return RuntimeError(
-            f"expand(torch.{kind}Tensor{{{own}}}, size={list(shape)}): the number of sizes provided "
-            f"({len(shape)}) must be greater or equal to the number of dimensions in the tensor "
-            f"({len(own)})"
+            f"expand(torch.{kind}Tensor{{{own}}}, size={list(shape)}): the number of sizes "
+            f"provided ({len(shape)}) must be greater or equal to the number of dimensions in the "
+            f"tensor ({len(own)})"
         )
     lead = len(shape) - len(own)
     bad = next(
@@ -953,9 +950,7 @@ def select_backward(
     method=False,
     samples=(call(draw(4, 3), 0, 1, 3, 1), call(draw(2, 5), -1, 0, 5, 2), call(draw(3), 0, 2, 1)),
 )
-def slice(
-    xp: Namespace, input: Array, dim: int, start: int, end: int, step: int = 1
-) -> Array:
+def slice(xp: Namespace, input: Array, dim: int, start: int, end: int, step: int = 1) -> Array:
     """A view of a range along ``dim``."""
     return input[_at(dim % input.ndim, builtins.slice(start, end, step))]
 
@@ -1039,8 +1034,8 @@ def split_with_sizes(
     ends = [0]
     for size in split_sizes:
         ends.append(ends[-1] + size)
-    ranges = zip(ends, ends[1:], strict=False)
-    return tuple(input[_at(dim, builtins.slice(*ends))] for ends in ranges)
+    ranges = itertools.pairwise(ends)
+    return tuple(input[_at(dim, builtins.slice(*between))] for between in ranges)
 
 
 @composite("split")
@@ -1223,9 +1218,7 @@ def _check_matrix(name: str, array: Array) -> None:
     view=True,
     samples=(call(draw(3, 3)), call(draw(2, 3, 4), 1, 0, -1), call(draw(3, 2), -1)),
 )
-def diagonal(
-    xp: Namespace, input: Array, offset: int = 0, dim1: int = 0, dim2: int = 1
-) -> Array:
+def diagonal(xp: Namespace, input: Array, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Array:
     """A view of the diagonal of two dimensions, as the last dimension.
 
     >>> import gradlab as gl
@@ -1234,10 +1227,7 @@ def diagonal(
     """
     if normal_dim(dim1, input.ndim) == normal_dim(dim2, input.ndim):
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    result = input.diagonal(offset, dim1, dim2)
-    if arrays.is_on_cpu(result) and input.flags.writeable:
-        result.flags.writeable = True  # NumPy's is a view like any other, but locked
-    return result
+    return _diagonal(input, offset, dim1, dim2)
 
 
 @op(
@@ -1256,12 +1246,60 @@ def diagonal_backward(
     xp: Namespace, input: Array, shape: tuple[int, ...], offset: int, dim1: int, dim2: int
 ) -> Array:
     """Zeros of ``shape`` with ``input`` on a diagonal."""
-    result = xp.zeros(shape, input.dtype)
-    diagonal_of = result.diagonal(offset, dim1, dim2)
-    if arrays.is_on_cpu(result):
-        diagonal_of.flags.writeable = True
-    diagonal_of[...] = input
+    return _on_diagonal(xp, input, shape, offset, dim1, dim2)
+
+
+def _on_diagonal(
+    xp: Namespace, array: Array, shape: tuple[int, ...], offset: int, dim1: int, dim2: int
+) -> Array:
+    result = xp.zeros(shape, array.dtype)
+    _diagonal(result, offset, dim1, dim2)[...] = array
     return result
+
+
+def _diagonal(array: Array, offset: int, dim1: int, dim2: int) -> Array:
+    """A diagonal as a writable view; NumPy's is a view like any other, but locked."""
+    result = array.diagonal(offset, dim1, dim2)
+    if arrays.is_on_cpu(array) and array.flags.writeable:
+        result.flags.writeable = True
+    return result
+
+
+@op(
+    latex=r"\mathrm{diagonal}(input)",
+    grad=dict(
+        input=(
+            lambda g, xp, input_shape, offset: xp.diagonal_backward(g, input_shape, offset, 0, 1),
+            r"\mathrm{diag}(g)",
+        )
+    ),
+    node="DiagonalBackward0_copy",
+    public=False,
+    method=False,
+    samples=(call(draw(3, 3)), call(draw(2, 3), 1)),
+)
+def diagonal_copy(xp: Namespace, input: Array, offset: int = 0) -> Array:
+    """A copy of the diagonal of a matrix."""
+    return input.diagonal(offset).copy()
+
+
+@op(
+    latex=r"\mathrm{diag}(input)",
+    grad=dict(
+        input=(
+            lambda g, xp, offset, dim1, dim2: xp.diagonal(g, offset, dim1, dim2),
+            r"\mathrm{diagonal}(g)",
+        )
+    ),
+    public=False,
+    method=False,
+    samples=(call(draw(3), (3, 3), 0, 0, 1),),
+)
+def diag_embed(
+    xp: Namespace, input: Array, shape: tuple[int, ...], offset: int, dim1: int, dim2: int
+) -> Array:
+    """A matrix of zeros with a vector on a diagonal."""
+    return _on_diagonal(xp, input, shape, offset, dim1, dim2)
 
 
 @composite()
@@ -1276,10 +1314,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     shape = array_of(input, "diag").shape
     if len(shape) == 1:
         size = shape[0] + builtins.abs(diagonal)
-        return diagonal_backward(input, (size, size), diagonal, 0, 1)  # type: ignore[no-any-return]
+        return diag_embed(input, (size, size), diagonal, 0, 1)  # type: ignore[no-any-return]
     if len(shape) == 2:
-        return clone(_diagonal(input, diagonal))  # type: ignore[no-any-return]
+        return diagonal_copy(input, diagonal)  # type: ignore[no-any-return]
     raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {len(shape)}D")
-
-
-_diagonal = diagonal
