@@ -45,7 +45,7 @@ from gradlab.arrays import Array
 from gradlab.grad_mode import ensure_mode, mode
 from gradlab.graph import NO_EDGE, Node, leaf_edge, next_order
 from gradlab.inplace import assign, view_of
-from gradlab.tensor import Tensor, inference_counter
+from gradlab.tensor import Tensor, inference_counter, no_such_dim
 
 OPS: dict[str, Op] = {}
 """Every operation by its name."""
@@ -892,7 +892,9 @@ def _empty_list(name: str) -> RuntimeError:
 
 
 def _forward_error(declared: Op, error: ValueError, operands: Sequence[Array]) -> Exception:
-    """PyTorch's error for shapes that don't broadcast; others keep their words."""
+    """PyTorch's error for dimensions that aren't there and shapes that don't broadcast."""
+    if isinstance(error, numpy.exceptions.AxisError):
+        return no_such_dim(error.axis, error.ndim)
     shapes = [getattr(operand, "shape", ()) for operand in operands]
     if declared.promote is None or len(shapes) < 2:
         return RuntimeError(f"{declared.name}(): {error}")

@@ -571,8 +571,12 @@ def normal_dim(dim: int, ndim: int) -> int:
     """``dim`` counted from the front; IndexError where the tensor has no such dimension."""
     limit = max(ndim, 1)
     if not -limit <= dim < limit:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], "
-            f"but got {dim})"
-        )
+        raise no_such_dim(dim, limit)
     return dim + limit if dim < 0 else dim
+
+
+def no_such_dim(dim: int, ndim: int) -> IndexError:
+    """The error for a dimension that a tensor of ``ndim`` dimensions doesn't have."""
+    return IndexError(
+        f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got {dim})"
+    )
