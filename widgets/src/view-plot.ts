@@ -119,6 +119,8 @@ interface Sheet {
   readonly px: (x: number) => number;
   readonly py: (y: number) => number;
   readonly toX: (pixel: number) => number;
+  /** How steep a slope of the data looks. */
+  readonly angleOf: (slope: number) => number;
 }
 
 function sheetOf(x: readonly number[], curves: readonly Curve[], width: number): Sheet {
@@ -126,14 +128,17 @@ function sheetOf(x: readonly number[], curves: readonly Curve[], width: number):
   const along = axis([0, ...curves.flatMap(({ points }) => points)], 6, 0.05);
   const wide = width - EDGE.left - EDGE.right;
   const high = HEIGHT - EDGE.top - EDGE.bottom;
-  const share = (value: number, { low, high: top }: Axis) => (value / 2 - low / 2) / (top / 2 - low / 2);
+  // Halves, because the difference of two finite numbers may not be finite.
+  const half = ({ low, high: top }: Axis) => top / 2 - low / 2;
+  const share = (value: number, by: Axis) => (value / 2 - by.low / 2) / half(by);
   return {
     width,
     across,
     along,
     px: (value) => EDGE.left + share(value, across) * wide,
     py: (value) => EDGE.top + (1 - share(value, along)) * high,
-    toX: (pixel) => across.low + ((pixel - EDGE.left) / wide) * (across.high - across.low),
+    angleOf: (slope) => Math.atan((slope / half(along)) * half(across) * (high / wide)),
+    toX: (pixel) => across.low + ((pixel - EDGE.left) / wide) * 2 * half(across),
   };
 }
 
@@ -174,7 +179,7 @@ function marker(name: Curve["name"], x: number, y: number, radius: number): SVGE
 
 /** The moved point: a guide, the tangent at f, and a marker on each curve. */
 function pointAt(
-  { px, py, width }: Sheet,
+  { px, py, angleOf, width }: Sheet,
   x: readonly number[],
   y: readonly number[] | null,
   dy: readonly number[],
@@ -186,22 +191,18 @@ function pointAt(
   made.push(s("path", { class: "gl-guide", d: `M${left} ${EDGE.top}V${HEIGHT - EDGE.bottom}` }));
   const height = y?.[at];
   if (height !== undefined && Number.isFinite(height)) {
-    if (Number.isFinite(dy[at]!)) made.push(tangent(left, py(height), slopeInPixels(px, py, dy[at]!), width));
+    if (Number.isFinite(dy[at]!)) made.push(tangent(left, py(height), angleOf(dy[at]!), width));
     made.push(marker("f", left, py(height), 5));
   }
   if (Number.isFinite(dy[at]!)) made.push(marker("dy", left, py(dy[at]!), 5));
   return made;
 }
 
-function slopeInPixels(px: (x: number) => number, py: (y: number) => number, slope: number): number {
-  return ((py(1) - py(0)) * slope) / (px(1) - px(0));
-}
-
 /** A line of one length whatever its slope, so that a steep tangent is as easy to see as a flat one. */
-function tangent(x: number, y: number, slope: number, width: number): SVGElement {
-  const reach = Math.min(110, width / 6) / Math.hypot(1, slope);
-  const [wide, high] = [reach, reach * slope];
-  return s("path", { class: "gl-tangent", "data-gl": "tangent", d: `M${x - wide} ${y - high}L${x + wide} ${y + high}` });
+function tangent(x: number, y: number, angle: number, width: number): SVGElement {
+  const reach = Math.min(110, width / 6);
+  const [wide, high] = [reach * Math.cos(angle), reach * Math.sin(angle)];
+  return s("path", { class: "gl-tangent", "data-gl": "tangent", d: `M${x - wide} ${y + high}L${x + wide} ${y - high}` });
 }
 
 /** The index of the sorted `x` nearest to `wanted`. */
