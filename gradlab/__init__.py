@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import warnings
 
-from gradlab import autograd, op, ops, printing
+from gradlab import autograd, nn, op, ops, optim, printing
 from gradlab.arrays import bool_ as bool
 from gradlab.arrays import (
     complex64,

@@ -1,0 +1,110 @@
+"""Checkpoints: what it takes to put a ``state_dict`` back into a module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gradlab.grad_mode import no_grad
+from gradlab.nn.parameter import Parameter
+from gradlab.tensor import Tensor
+
+if TYPE_CHECKING:
+    from gradlab.nn.module import Module
+
+
+class LoadedKeys(NamedTuple):
+    """Names of a module that a state_dict lacks, and names of the state_dict no module has."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        return (
+            f"_IncompatibleKeys(missing_keys={self.missing_keys}, "
+            f"unexpected_keys={self.unexpected_keys})"
+        )
+
+    __str__ = __repr__
+
+
+def load(module: Module, state: Mapping[str, Any], strict: bool, assign: bool) -> LoadedKeys:
+    """Load ``state`` into ``module``; see ``Module.load_state_dict``."""
+    if not isinstance(state, Mapping):
+        raise TypeError(f"Expected state_dict to be dict-like, got {type(state)}.")
+    keys = LoadedKeys([], [])
+    errors: list[str] = []
+    _load_into(module, "", state, assign, keys, errors)
+    if strict:
+        errors = [*_complaints(keys), *errors]
+    if errors:
+        lines = "\n\t".join(errors)
+        raise RuntimeError(f"Error(s) in loading state_dict for {type(module).__name__}:\n\t{lines}")
+    return keys
+
+
+def _load_into(
+    module: Module,
+    prefix: str,
+    state: Mapping[str, Any],
+    assign: bool,
+    keys: LoadedKeys,
+    errors: list[str],
+) -> None:
+    """Load what belongs to ``module``, whose names begin with ``prefix``, then to its children."""
+    own = module._persistent()
+    for name, tensor in own.items():
+        key = prefix + name
+        if key not in state:
+            keys.missing_keys.append(key)
+        elif problem := _mismatch(key, tensor, state[key]):
+            errors.append(problem)
+        elif assign:
+            setattr(module, name, _in_place_of(tensor, state[key]))
+        else:
+            with no_grad():
+                tensor.copy_(state[key])  # type: ignore[attr-defined]
+    for key in state:
+        if key.startswith(prefix):
+            name = key.removeprefix(prefix)
+            if name not in own and name.split(".")[0] not in module._modules:
+                keys.unexpected_keys.append(key)
+    for name, child in module._modules.items():
+        if child is not None:
+            _load_into(child, f"{prefix}{name}.", state, assign, keys, errors)
+
+
+def _mismatch(key: str, own: Tensor, loaded: Any) -> str | None:
+    if not isinstance(loaded, Tensor):
+        return (
+            f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like '
+            f"object from checkpoint but received {type(loaded)}"
+        )
+    if loaded.shape != own.shape:
+        return (
+            f"size mismatch for {key}: copying a param with shape {loaded.shape} from "
+            f"checkpoint, the shape in current model is {own.shape}."
+        )
+    return None
+
+
+def _in_place_of(own: Tensor, loaded: Tensor) -> Tensor:
+    """What is assigned where ``own`` was: a parameter for a parameter."""
+    if not isinstance(own, Parameter) or isinstance(loaded, Parameter):
+        return loaded
+    return Parameter(loaded, requires_grad=own.requires_grad)
+
+
+def _complaints(keys: LoadedKeys) -> list[str]:
+    found = [("Missing", keys.missing_keys), ("Unexpected", keys.unexpected_keys)]
+    return [
+        f"{what} key(s) in state_dict: {', '.join(map(_quoted, names))}. "
+        for what, names in found
+        if names
+    ]
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'

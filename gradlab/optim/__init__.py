@@ -1,0 +1,18 @@
+"""``gradlab.optim``: optimizers, which change parameters so that a loss gets smaller.
+
+>>> import gradlab as gl
+>>> x = gl.tensor([3.0], requires_grad=True)
+>>> optimizer = gl.optim.SGD([x], lr=0.1)
+>>> (x * x).sum().backward()
+>>> optimizer.step()
+>>> x
+tensor([2.4000], requires_grad=True)
+"""
+
+from __future__ import annotations
+
+from gradlab.optim.adam import Adam, AdamW
+from gradlab.optim.optimizer import Optimizer
+from gradlab.optim.sgd import SGD
+
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]

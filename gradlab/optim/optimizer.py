@@ -1,0 +1,212 @@
+"""Optimizer: what all optimizers are: parameters in groups, options for each, a memory for each.
+
+``param_groups`` is a list of dictionaries, each with ``"params"`` and the options that hold for
+them; ``defaults`` fills in what a group doesn't say; ``state`` remembers something for a parameter
+from step to step.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gradlab.grad_mode import enable_grad
+from gradlab.nn.parameter import clear_grad, typename
+from gradlab.tensor import Tensor
+
+Group = dict[str, Any]
+
+
+class Optimizer:
+    """Base class of all optimizers: subclass it and write ``_update`` (or all of ``step``).
+
+    ``params``: the tensors to optimize, or dictionaries that are parameter groups. ``defaults``:
+    the options of groups that don't say otherwise. Raises TypeError for anything but tensors,
+    ValueError for none at all, for one that is no leaf, or one that is in two groups.
+    """
+
+    defaults: Group
+    param_groups: list[Group]
+    state: defaultdict[Any, dict[str, Any]]
+
+    def __init__(self, params: Iterable[Any], defaults: Group) -> None:
+        if isinstance(params, Tensor):
+            raise TypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, "
+                f"but got {typename(params)}: put it in a list"
+            )
+        self.defaults = defaults
+        self.state = defaultdict(dict)
+        self.param_groups = []
+        given = list(params)
+        if not given:
+            raise ValueError("optimizer got an empty parameter list")
+        for group in given if isinstance(given[0], dict) else [{"params": given}]:
+            self.add_param_group(group)
+
+    # ------------------------------------------------------------------ groups
+
+    def add_param_group(self, param_group: Group) -> None:
+        """Add parameters with options of their own, such as a layer that is to be trained later.
+
+        >>> import gradlab as gl
+        >>> optimizer = gl.optim.SGD([gl.zeros(1, requires_grad=True)], lr=0.1)
+        >>> optimizer.add_param_group({"params": gl.zeros(1, requires_grad=True), "lr": 0.5})
+        >>> [group["lr"] for group in optimizer.param_groups]
+        [0.1, 0.5]
+        """
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        params = _listed(param_group["params"])
+        for param in params:
+            _check_optimizable(param)
+        for name, value in self.defaults.items():
+            param_group.setdefault(name, value)
+        if len(set(params)) != len(params):
+            warnings.warn(
+                "optimizer contains a parameter group with duplicate parameters; in future, this "
+                "will cause an error: give each parameter once",
+                stacklevel=3,
+            )
+        known = {param for group in self.param_groups for param in group["params"]}
+        if not known.isdisjoint(params):
+            raise ValueError("some parameters appear in more than one parameter group")
+        param_group["params"] = params
+        self.param_groups.append(param_group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Remove ``.grad`` of all parameters, or fill it with zeros."""
+        for group in self.param_groups:
+            for param in group["params"]:
+                clear_grad(param, set_to_none)
+
+    # ------------------------------------------------------------------ stepping
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Change all parameters that have a gradient; nothing of it is recorded.
+
+        ``closure``, if given, is called first to compute the loss (and gradients) anew; its result
+        is returned.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for param in group["params"]:
+                if param._grad is not None:
+                    self._update(param, param._grad._array, group)
+                    param._counter[0] += 1
+        return loss
+
+    def _update(self, param: Any, gradient: Any, group: Group) -> None:
+        """Change the array of one parameter in place, given its gradient's and its group."""
+        raise NotImplementedError(f"{type(self).__name__} has neither step nor _update")
+
+    # ------------------------------------------------------------------ saving
+
+    def state_dict(self) -> dict[str, Any]:
+        """State and groups, the parameters as numbers counted through the groups."""
+        number: dict[Any, int] = {}
+        for i, param in enumerate(p for group in self.param_groups for p in group["params"]):
+            number.setdefault(param, i)
+        groups = [
+            {**_options(group), "params": [number[param] for param in group["params"]]}
+            for group in self.param_groups
+        ]
+        return {
+            "state": {number.get(param, param): state for param, state in self.state.items()},
+            "param_groups": groups,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what ``state_dict`` returned: options, and state for the same parameters.
+
+        Raises ValueError unless groups and parameters are as many.
+        """
+        loaded = copy.deepcopy(state_dict)
+        groups = loaded["param_groups"]
+        if len(groups) != len(self.param_groups):
+            raise ValueError(
+                "loaded state dict has a different number of parameter groups: "
+                f"{len(groups)}, and this optimizer {len(self.param_groups)}"
+            )
+        for own, group in zip(self.param_groups, groups, strict=True):
+            if len(own["params"]) != len(group["params"]):
+                raise ValueError(
+                    "loaded state dict contains a parameter group that doesn't match the size of "
+                    f"optimizer's group: {len(group['params'])} and {len(own['params'])}"
+                )
+        by_number = {
+            number: param
+            for own, group in zip(self.param_groups, groups, strict=True)
+            for param, number in zip(own["params"], group["params"], strict=True)
+        }
+        self.state = defaultdict(dict)
+        for number, state in loaded["state"].items():
+            param = by_number.get(number, number)
+            self.state[param] = {key: _fitting(param, key, v) for key, v in state.items()}
+        for own, group in zip(self.param_groups, groups, strict=True):
+            own.update(_options(group))
+
+    # ------------------------------------------------------------------ showing
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines += [f"    {key}: {value}" for key, value in sorted(_options(group).items())]
+        return "\n".join([*lines, ")"])
+
+
+def _options(group: Group) -> Group:
+    return {key: value for key, value in group.items() if key != "params"}
+
+
+def _listed(params: Any) -> list[Any]:
+    if isinstance(params, Tensor):
+        return [params]
+    if isinstance(params, set):
+        raise TypeError(
+            "optimizer parameters need to be organized in ordered collections, but the ordering of "
+            "tensors in sets will change between runs. Please use a list instead."
+        )
+    return list(params)
+
+
+def _check_optimizable(param: Any) -> None:
+    if not isinstance(param, Tensor):
+        raise TypeError(
+            f"optimizer can only optimize Tensors, but one of the params is {typename(param)}"
+        )
+    if param.grad_fn is not None and not param.retains_grad:
+        raise ValueError(
+            "can't optimize a non-leaf Tensor: this one is the result of an operation "
+            f"({param.grad_fn.name()}); give the tensors it was computed from"
+        )
+
+
+def _fitting(param: Any, key: str, value: Any) -> Any:
+    """A loaded value of a parameter's state, in its dtype and on its device; ``step`` is a count."""
+    if not isinstance(value, Tensor) or not isinstance(param, Tensor) or key == "step":
+        return value
+    dtype = param.dtype if param.is_floating_point() else value.dtype
+    return value.to(device=param.device, dtype=dtype)  # type: ignore[attr-defined]
+
+
+def check_at_least(minimum: float, what: str, value: Any) -> None:
+    """Raise PyTorch's ValueError for an option that is too small (or NaN)."""
+    if not float(value) >= minimum:
+        raise ValueError(f"Invalid {what}: {value}")
+
+
+def check_plain(differentiable: bool) -> None:
+    """Raise for an option of PyTorch's that would need another way of computing."""
+    if differentiable:
+        raise NotImplementedError(
+            "differentiable=True is not available: steps are not recorded. To differentiate "
+            "through a step, write it out of place: p = p - lr * grad, with create_graph=True."
+        )

@@ -1,0 +1,111 @@
+"""Initial weights: after the same seed, PyTorch's numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import gradlab as gl
+from tests.nn.beside import assert_same_error
+
+
+@pytest.fixture(scope="module")
+def torch() -> Any:
+    return pytest.importorskip("torch")
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (40, 30), (4, 3, 5, 5)])
+@pytest.mark.parametrize(
+    "fill",
+    [
+        lambda init, t: init.uniform_(t),
+        lambda init, t: init.uniform_(t, -2, 3),
+        lambda init, t: init.normal_(t),
+        lambda init, t: init.normal_(t, 1, 0.5),
+        lambda init, t: init.constant_(t, 0.3),
+        lambda init, t: init.ones_(t),
+        lambda init, t: init.zeros_(t),
+        lambda init, t: init.xavier_uniform_(t),
+        lambda init, t: init.xavier_uniform_(t, gain=init.calculate_gain("relu")),
+        lambda init, t: init.xavier_normal_(t),
+        lambda init, t: init.kaiming_uniform_(t),
+        lambda init, t: init.kaiming_uniform_(t, a=0.2, mode="fan_out"),
+        lambda init, t: init.kaiming_normal_(t, nonlinearity="relu"),
+        lambda init, t: init.kaiming_normal_(t, mode="FAN_IN", nonlinearity="tanh"),
+    ],
+)
+def test_after_the_same_seed_the_numbers_are_pytorchs(torch: Any, fill: Any, shape: Any) -> None:
+    found = []
+    for lib in (gl, torch):
+        lib.manual_seed(7)
+        tensor = lib.empty(*shape, requires_grad=True)
+        version = tensor._version
+        assert fill(lib.nn.init, tensor) is tensor
+        assert tensor._version > version
+        assert tensor.requires_grad
+        assert tensor.grad_fn is None
+        found.append(tensor.detach().numpy().tobytes())
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_network_starts_from_pytorchs_weights(torch: Any, dtype: str) -> None:
+    found = []
+    for lib in (gl, torch):
+        nn = lib.nn
+        lib.manual_seed(0)
+        model = nn.Sequential(
+            nn.Linear(1000, 100, dtype=getattr(lib, dtype)),
+            nn.ReLU(),
+            nn.Linear(100, 10, bias=False),
+            nn.Linear(10, 3),
+        )
+        found.append([p.detach().numpy().tobytes() for p in model.parameters()])
+    assert found[0] == found[1]
+
+
+def test_a_generator_of_ones_own_is_used(torch: Any) -> None:
+    found = [
+        lib.nn.init.uniform_(lib.empty(3), generator=lib.Generator().manual_seed(3)).tolist()
+        for lib in (gl, torch)
+    ]
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "param"),
+    [
+        ("linear", None),
+        ("conv2d", None),
+        ("sigmoid", None),
+        ("tanh", None),
+        ("relu", None),
+        ("leaky_relu", None),
+        ("leaky_relu", 0.2),
+        ("leaky_relu", 1),
+        ("selu", None),
+    ],
+)
+def test_gains_are_pytorchs(torch: Any, name: str, param: Any) -> None:
+    assert gl.nn.init.calculate_gain(name, param) == torch.nn.init.calculate_gain(name, param)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        lambda lib: lib.nn.init.calculate_gain("unknown"),
+        lambda lib: lib.nn.init.calculate_gain("leaky_relu", "a"),
+        lambda lib: lib.nn.init.calculate_gain("leaky_relu", True),
+        lambda lib: lib.nn.init.xavier_uniform_(lib.empty(3)),
+        lambda lib: lib.nn.init.kaiming_normal_(lib.empty(2, 2), mode="fan"),
+        lambda lib: lib.nn.init.normal_(lib.empty(3), std=-1.0),
+    ],
+)
+def test_what_cannot_be_initialised_is_told_in_pytorchs_words(torch: Any, case: Any) -> None:
+    assert_same_error(case, torch)
+
+
+def test_an_empty_tensor_is_left_alone_with_a_warning() -> None:
+    with pytest.warns(UserWarning, match="Initializing zero-element tensors is a no-op"):
+        gl.nn.init.kaiming_uniform_(gl.empty(2, 0))
