@@ -10,18 +10,28 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gradlab_widgets.trace import PREVIEW, Value, preview
 
-__all__ = ["FREED", "Library", "known_libraries", "library_of", "library_of_type"]
+__all__ = ["FREED", "Library", "Saved", "known_libraries", "library_of", "library_of_type"]
 
 # How PyTorch's sentence starts when saved values are asked for after the graph was freed.
 FREED = "Trying to backward through the graph a second time"
 
 Edge = tuple[Any, int]
+
+
+@dataclass(slots=True)
+class Saved:
+    """What a node remembers: tensors, everything else, and whether tensors were freed already."""
+
+    tensors: list[tuple[str, Any]]
+    options: dict[str, Any]
+    freed: bool
 
 
 class Library:
@@ -75,33 +85,23 @@ class Library:
         metas = getattr(node, "_input_metadata", ())
         return [(tuple(int(n) for n in meta.shape), self.dtype(meta)) for meta in metas]
 
-    def saved(self, node: Any) -> tuple[list[tuple[str, Any]], bool]:
-        """Tensors the node saved, by PyTorch's names, and whether they were freed already."""
-        found: list[tuple[str, Any]] = []
-        freed = False
+    def saved(self, node: Any) -> Saved:
+        """What the node saved, by PyTorch's names."""
+        found = Saved([], {}, False)
         for name, attribute in self._names_of_saved(type(node), node):
             try:
                 x = getattr(node, attribute)
             except RuntimeError as error:
                 # the other reason is an in-place change, which the pass itself will report
-                freed = freed or str(error).startswith(FREED)
+                found.freed = found.freed or str(error).startswith(FREED)
                 continue
-            items = x if isinstance(x, (tuple, list)) else (x,)
-            tensors = [(i, item) for i, item in enumerate(items) if self.is_tensor(item)]
-            single = items is not x
-            found += [(name if single else f"{name}[{i}]", tensor) for i, tensor in tensors]
-        return found, freed
-
-    def options(self, node: Any) -> dict[str, Any]:
-        """What the node remembers besides tensors (an exponent, a dim), by PyTorch's names."""
-        found: dict[str, Any] = {}
-        for name, attribute in self._names_of_saved(type(node), node):
-            try:
-                x = getattr(node, attribute)
-            except RuntimeError:
-                continue
-            if x is not None and not self.is_tensor(x):
-                found[name] = x
+            if self.is_tensor(x):
+                found.tensors.append((name, x))
+            elif isinstance(x, (tuple, list)) and any(map(self.is_tensor, x)):
+                parts = [(f"{name}[{i}]", part) for i, part in enumerate(x)]
+                found.tensors += [(of, part) for of, part in parts if self.is_tensor(part)]
+            elif x is not None:
+                found.options[name] = x
         return found
 
     def _names_of_saved(self, kind: type, node: Any) -> tuple[tuple[str, str], ...]:
@@ -179,7 +179,9 @@ class Gradlab(Library):
         return edge_of(tensor)
 
     def array(self, tensor: Any) -> np.ndarray[Any, Any]:
-        array: np.ndarray[Any, Any] = tensor.detach().cpu().numpy()
+        array: np.ndarray[Any, Any] = tensor._array
+        if type(array) is not np.ndarray:  # on a GPU
+            array = tensor.detach().cpu().numpy()
         return array
 
 

@@ -263,7 +263,7 @@ class _Vocabulary:
         if value is not None:
             return Operand(value_markup(value), value_text(value), value)
         option = found.options.get(saved_as, found.options.get(word))
-        constants = found.origin.constants if found.origin is not None else ()
+        constants = found.origin.arguments if found.origin is not None else ()
         if option is None and self.rule and word in self.rule.inputs and len(constants) == 1:
             option = constants[0]
         if isinstance(option, (int, float, complex)):

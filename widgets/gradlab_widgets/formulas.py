@@ -104,9 +104,13 @@ class Template:
 
         With `numeric`, factors side by side get a dot and arguments their parentheses: 2 · cos(3).
         """
+        return self._filled(tuple(fragments[word] for word in self.used), numeric)
+
+    @functools.lru_cache(maxsize=4096)  # noqa: B019 - templates are few and kept anyway
+    def _filled(self, fragments: tuple[str, ...], numeric: bool) -> str:
         markup = self._markup.replace(_TIMES, "·" if numeric else "\u2062")
-        for word in self.used:
-            i, fragment = self.words.index(word), fragments[word]
+        for word, fragment in zip(self.used, fragments, strict=True):
+            i = self.words.index(word)
             argument = f"<mo>\u2061</mo>{parenthesised(fragment) if numeric else fragment}"
             markup = markup.replace(f"<mi>{chr(_ARGUMENT + i)}</mi>", argument)
             markup = markup.replace(f"<mi>{chr(_PLACE + i)}</mi>", fragment)

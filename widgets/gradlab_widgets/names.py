@@ -7,6 +7,7 @@ notebook's own. A tensor is recognised by its grad_fn, or if it is a leaf by bei
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import sys
@@ -28,12 +29,14 @@ _HISTORY = re.compile(r"_+|_i+|_\d+|_i\d+|_ih|_oh|_dh|In|Out|exit|quit|get_ipyth
 
 def first_frame_outside(packages: tuple[str, ...], frame: FrameType | None) -> FrameType | None:
     """The innermost frame, from `frame` outwards, whose module is in none of `packages`."""
-    while frame is not None:
-        module = frame.f_globals.get("__name__") or ""
-        if module.partition(".")[0] not in packages:
-            return frame
+    while frame is not None and _package(frame.f_globals.get("__name__")) in packages:
         frame = frame.f_back
-    return None
+    return frame
+
+
+@functools.cache
+def _package(module: str | None) -> str:
+    return (module or "").partition(".")[0]
 
 
 def caller_namespace() -> dict[str, Any]:

@@ -38,7 +38,8 @@ class Event:
 
 def trace_of_graph(root: Any, what: str = "graph(x)") -> Trace:
     """The graph behind `root` as a trace without steps."""
-    return _build(graph_of(root, what), [], [], frozenset())
+    with _no_collections():
+        return _build(graph_of(root, what), [], [], frozenset())
 
 
 def trace(root: Any, gradient: Any = None) -> Trace:
@@ -59,6 +60,11 @@ def trace(root: Any, gradient: Any = None) -> Trace:
     >>> a.grad is None
     True
     """
+    with _no_collections():
+        return _rehearse(root, gradient)
+
+
+def _rehearse(root: Any, gradient: Any) -> Trace:
     graph = graph_of(root, "step(x)")
     if gradient is not None and not graph.library.is_tensor(gradient):
         raise TypeError(
@@ -72,6 +78,22 @@ def trace(root: Any, gradient: Any = None) -> Trace:
     except RuntimeError as error:
         raise _with_way_out(error) from error
     return _build(graph, watch.events, [_seed(graph, root, gradient)], frozenset())
+
+
+@contextlib.contextmanager
+def _no_collections() -> Iterator[None]:
+    """Hold the garbage collector back.
+
+    A trace is made of many small objects, none of them garbage, and looking at all of them again
+    and again took 40 % of the time of a trace of 10,000 nodes.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _with_way_out(error: RuntimeError) -> RuntimeError:
@@ -187,7 +209,7 @@ class _Watch:
         """Rows of the nodes that ran and have let go of what they had saved."""
         library, found = self._graph.library, self._graph.found
         kept = (e.row for e in self.events if found[e.row].saved)
-        return frozenset(row for row in kept if library.saved(found[row].node)[1])
+        return frozenset(row for row in kept if library.saved(found[row].node).freed)
 
     def _ran(self, row: int, leaving: tuple[Any, ...], arrived: tuple[Any, ...]) -> None:
         preview = self._graph.fleeting

@@ -107,9 +107,9 @@ class Graph:
         for found in self.found:
             if found.accumulates:
                 continue
-            tensors, found.freed = self.library.saved(found.node)
-            found.options = self.library.options(found.node)
-            for name, tensor in tensors:
+            saved = self.library.saved(found.node)
+            found.options, found.freed = saved.options, saved.freed
+            for name, tensor in saved.tensors:
                 value = self._saved_value(tensor)
                 if value is not None:
                     found.saved.append((name, value))
@@ -136,7 +136,7 @@ class Graph:
             node = found.node
             tensor = self.names.tensor_of(node)
             if tensor is None and found.origin is not None:
-                tensor = found.origin.tensor()
+                tensor = found.origin.tensor
                 if tensor is not None and tensor.grad_fn not in (None, node):
                     tensor = None  # changed in place since; it is another node's now
             known = self._known.get((node, 0))
@@ -172,8 +172,7 @@ class Graph:
                 (found.module,) = fed_by
                 if all(n in parameters_only for n in inputs):
                     parameters_only[found.node] = found.module
-            origin = found.origin
-            module = origin.module() if origin is not None and origin.module else None
+            module = None if found.origin is None else found.origin.module
             if module is not None:
                 found.module = self.names.path_of(module) or found.module
 
