@@ -176,7 +176,7 @@ def composite(
     """
 
     def declare(function: Callable[..., Any]) -> Any:
-        published = function.__name__ = name or function.__name__
+        published = function.__name__ = function.__qualname__ = name or function.__name__
         if public:
             FUNCTIONS[published] = function
         if method:
@@ -192,9 +192,9 @@ def alias(name: str, *others: str) -> None:
     """Publish a function, its method and its in-place form under other names too."""
     for other in others:
         FUNCTIONS[other] = FUNCTIONS[name]
-        setattr(Tensor, other, getattr(Tensor, name))
-        if hasattr(Tensor, name + "_"):
-            setattr(Tensor, other + "_", getattr(Tensor, name + "_"))
+        for form in ("", "_"):
+            if hasattr(Tensor, name + form):
+                setattr(Tensor, other + form, getattr(Tensor, name + form))
 
 
 # ------------------------------------------------------------------ reading a declaration
@@ -645,11 +645,11 @@ def _new_tensor(declared: Op, result: str) -> list[str]:
     shared = f"{declared.tensors[0]}._counter" if declared.view else "[0]"
     view = f"view_of({declared.tensors[0]}, op, ({_option_tuple(declared)}))"
     return [
-        "tensor = new(Tensor)",
-        f"tensor._array = {result}",
-        "tensor._grad = None",
-        f"tensor._view = {view if declared.view else 'None'}",
-        f"tensor._counter = {shared}",
+        "made = new(Tensor)",
+        f"made._array = {result}",
+        "made._grad = None",
+        f"made._view = {view if declared.view else 'None'}",
+        f"made._counter = {shared}",
     ]
 
 
@@ -669,9 +669,9 @@ def _one_output(declared: Op) -> list[str]:
         "    result = asarray(result)",
         *_new_tensor(declared, "result"),
     ]
-    plain = ["tensor._edge = None", "tensor._requires_grad = False"]
+    plain = ["made._edge = None", "made._requires_grad = False"]
     if not declared.view:
-        plain += ["if mode.inference:", "    tensor._counter = inference_counter()"]
+        plain += ["if mode.inference:", "    made._counter = inference_counter()"]
     if declared.gradients:
         needs = " or ".join(f"needs_{name}" for name in declared.gradients)
         lines += [
@@ -679,16 +679,19 @@ def _one_output(declared: Op) -> list[str]:
             *("    " + line for line in _recording(declared)),
             "    node.shape = result.shape",
             "    node.dtype = result.dtype",
-            "    tensor._edge = (node, 0)",
-            "    tensor._requires_grad = True",
+            "    made._edge = (node, 0)",
+            "    made._requires_grad = True",
             "    if observers.active:",
-            f"        observers.node_recorded(node, {_inputs(declared)}, tensor)",
+            f"        observers.node_recorded(node, {_inputs(declared)}, made)",
             "else:",
             *("    " + line for line in plain),
         ]
     else:
         lines += plain
-    return ["    " + line for line in [*lines, "return tensor"]]
+    return ["    " + line for line in [*lines, "return made"]]
+
+
+_OUTPUT_OF_VIEW = ["    if made._view is not None:", "        made._view.output = output"]
 
 
 def _many_outputs(declared: Op) -> list[str]:
@@ -707,10 +710,10 @@ def _many_outputs(declared: Op) -> list[str]:
         "for output, array in enumerate(result):",
         f"    array = as_array(array, {_array_list(declared)}[0])",
         *("    " + line for line in _new_tensor(declared, "array")),
-        "    tensor._requires_grad = node is not None and array.dtype in DIFFERENTIABLE",
-        "    tensor._edge = (node, output) if tensor._requires_grad else None",
-        *(["    tensor._view.output = output"] if declared.view else []),
-        "    tensors.append(tensor)",
+        "    made._requires_grad = node is not None and array.dtype in DIFFERENTIABLE",
+        "    made._edge = (node, output) if made._requires_grad else None",
+        *_OUTPUT_OF_VIEW * declared.view,
+        "    tensors.append(made)",
         "if node is not None and observers.active:",
         f"    observers.node_recorded(node, {_inputs(declared)}, tensors[0])",
         "return tuple(tensors)",
@@ -738,7 +741,7 @@ def _recording(declared: Op) -> list[str]:
             value = f"[a.{fact} for a in a_{of}]" if declared.sequence else f"a_{of}.{fact}"
             lines.append(f"node.{name} = {value}")
     if "out" in declared.saved_tensors:
-        lines.append("node.out = (None, result, tensor._counter, 0)")
+        lines.append("node.out = (None, result, made._counter, 0)")
     return lines
 
 

@@ -162,13 +162,14 @@ def index_put(
     xp: Namespace, input: Array, indices: Indices, values: Array, accumulate: bool = False
 ) -> Array:
     """A copy of ``input`` with ``values`` at the places that ``indices`` name."""
+    key = indices.key(xp)
     if values.dtype != input.dtype:
+        _check_fits(values.shape, input[key].shape)
         raise RuntimeError(
             "Index put requires the source and destination dtypes match, got "
             f"{arrays.dtype_of(input).type_name} for the destination and "
             f"{arrays.dtype_of(values).type_name} for the source. Convert the source with .to()."
         )
-    key = indices.key(xp)
     result = input.copy()
     try:
         if accumulate:
@@ -178,11 +179,17 @@ def index_put(
     except IndexError as error:
         raise _index_error(error, input, indices) from None
     except ValueError:
-        raise RuntimeError(
-            f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to "
-            f"indexing result of shape {list(input[key].shape)}"
-        ) from None
+        _check_fits(values.shape, input[key].shape)
+        raise
     return result
+
+
+def _check_fits(values: tuple[int, ...], places: tuple[int, ...]) -> None:
+    if not arrays.is_expandable(values, places):
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(values)} cannot be broadcast to indexing "
+            f"result of shape {list(places)}"
+        )
 
 
 @op(
@@ -398,7 +405,8 @@ def _as_value(target: Tensor, value: Any) -> Tensor:
         raise TypeError(f"can't assign a {type(value).__name__} to a torch.{dtype.type_name}Tensor")
     if isinstance(value, complex | numpy.complexfloating) and not dtype.is_complex:
         raise RuntimeError(
-            f"value cannot be converted to type {dtype.name} without overflow: {value} is complex"
+            f"value cannot be converted to type {dtype.type_name.lower()} without overflow: "
+            f"{value} is complex"
         )
     try:
         array = arrays.array_module(target._array).asarray(value, dtype=dtype.numpy)
@@ -789,7 +797,7 @@ def masked_select(xp: Namespace, input: Array, mask: Array) -> Array:
     """
     if mask.dtype != bool:
         raise RuntimeError(f"masked_select: expected BoolTensor for mask (got {mask.dtype})")
-    shape = _common_shape(input, mask)
+    shape = _common_shape(mask, input)
     return xp.broadcast_to(input, shape)[xp.broadcast_to(mask, shape)]
 
 

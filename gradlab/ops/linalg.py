@@ -15,7 +15,7 @@ import numpy
 
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
-from gradlab.op import composite, op
+from gradlab.op import alias, composite, op
 from gradlab.ops.convert import contiguous
 from gradlab.ops.shape import (
     array_of,
@@ -92,8 +92,7 @@ def mv(xp: Namespace, input: Array, vec: Array) -> Array:
     """
     if input.ndim != 2 or vec.ndim != 1:
         raise RuntimeError(
-            "vector + matrix @ vector expected, got "
-            f"{vec.ndim}, {input.ndim}, {vec.ndim} dimensions"
+            f"vector + matrix @ vector expected, got 1, {input.ndim}, {vec.ndim} dimensions"
         )
     if input.shape[1] != vec.shape[0]:
         raise RuntimeError(
@@ -447,7 +446,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return column * vec2  # type: ignore[no-any-return]
 
 
-ger = composite("ger")(outer)
+alias("outer", "ger")
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

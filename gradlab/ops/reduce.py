@@ -105,7 +105,7 @@ def _sum(
     to = None if dtype is None else dtype.numpy
     if dim is None and not keepdim:
         return sum(input, to)  # type: ignore[no-any-return]
-    return sum_dim(input, _dims("sum", input, dim), keepdim, to)  # type: ignore[no-any-return]
+    return sum_dim(input, _dims("sum", input, dim, keepdim), keepdim, to)  # type: ignore[no-any-return]
 
 
 def _numpy_names(
@@ -119,8 +119,13 @@ def _numpy_names(
     return dim, keepdim
 
 
-def _dims(function: str, input: Tensor, dim: Dims) -> tuple[int, ...]:
+def _dims(function: str, input: Tensor, dim: Dims, keepdim: bool = False) -> tuple[int, ...]:
     ndim = array_of(input, function).ndim
+    if type(keepdim) is not bool:
+        raise TypeError(
+            f"{function}(): argument 'keepdim' (position 2) must be bool, not "
+            f"{type(keepdim).__name__}. Several dimensions are given as one tuple."
+        )
     try:
         return normal_dims(dim, ndim)
     except TypeError:
@@ -209,7 +214,7 @@ def _mean_of(
         )
     if dim is None and not keepdim:
         return mean(input)  # type: ignore[no-any-return]
-    return mean_dim(input, _dims("mean", input, dim), keepdim)  # type: ignore[no-any-return]
+    return mean_dim(input, _dims("mean", input, dim, keepdim), keepdim)  # type: ignore[no-any-return]
 
 
 @op(
@@ -580,11 +585,14 @@ def norm(
     if isinstance(p, str) and p != "fro":
         raise RuntimeError(f"only valid string values are 'fro' and 'nuc', found {p}")
     ord = 2.0 if p is None or isinstance(p, str) else float(p)
-    dims = _dims("norm", input, dim)
+    dims = _dims("norm", input, dim, keepdim)
     if math.isinf(ord) and not _count(array.shape, dims):
+        where = "an empty tensor because the"
+        if len(dims) < array.ndim:  # PyTorch's sentence, its missing space too
+            where = f"the dimension {dim}because this dimension is empty and the"
         raise RuntimeError(
-            f"linalg.vector_norm cannot compute the {ord} norm on an empty tensor because the "
-            "operation does not have an identity"
+            f"linalg.vector_norm cannot compute the {ord} norm on {where} operation does not have "
+            "an identity"
         )
     return vector_norm(input, ord, dims, keepdim)  # type: ignore[no-any-return]
 
@@ -743,6 +751,8 @@ def _selected(xp: Namespace, array: Array, indices: Array, dim: int, keepdim: bo
 def _extreme_of(name: str, input: Tensor, dim: Any, keepdim: bool, other: Any) -> Any:
     """The three forms of max and min: of all, over a dimension with indices, of two tensors."""
     if isinstance(dim, Tensor):
+        if keepdim is not False:
+            raise TypeError(f"{name}(): argument 'dim' (position 1) must be int, not Tensor")
         dim, other = None, dim
     if other is not None:
         return pointwise.maximum(input, other) if name == "max" else pointwise.minimum(input, other)
@@ -816,7 +826,7 @@ def _amax(input: Tensor, dim: Dims = (), keepdim: bool = False, **also: Any) -> 
     tensor([5, 4])
     """
     dim, keepdim = _numpy_names("amax", dim, keepdim, also)
-    return amax(input, _dims("amax", input, dim), keepdim)  # type: ignore[no-any-return]
+    return amax(input, _dims("amax", input, dim, keepdim), keepdim)  # type: ignore[no-any-return]
 
 
 @composite("amin")
@@ -828,7 +838,7 @@ def _amin(input: Tensor, dim: Dims = (), keepdim: bool = False, **also: Any) -> 
     tensor(1)
     """
     dim, keepdim = _numpy_names("amin", dim, keepdim, also)
-    return amin(input, _dims("amin", input, dim), keepdim)  # type: ignore[no-any-return]
+    return amin(input, _dims("amin", input, dim, keepdim), keepdim)  # type: ignore[no-any-return]
 
 
 _PLACES = (call(draw(2, 3)), call(draw(2, 3), 1), call(draw(3), 0, True))
@@ -916,7 +926,7 @@ def _logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     >>> gl.tensor([0.0, 0.0]).logsumexp(0)
     tensor(0.6931)
     """
-    return logsumexp(input, _dims("logsumexp", input, dim), keepdim)  # type: ignore[no-any-return]
+    return logsumexp(input, _dims("logsumexp", input, dim, keepdim), keepdim)  # type: ignore[no-any-return]
 
 
 @op(

@@ -17,6 +17,7 @@ from typing import Any
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
 from gradlab.op import ON_TENSORS, composite, op
+from gradlab.op import alias as also_known_as
 from gradlab.ops.convert import clone, contiguous, contiguous_format
 from gradlab.samples import call, draw
 from gradlab.tensor import Tensor, normal_dim
@@ -35,18 +36,18 @@ def read_sizes(given: tuple[Any, ...], keyword: Any = None) -> tuple[int, ...]:
 
 
 def normal_dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
-    """The dimensions ``dim`` stands for, counted from the front; None and () stand for all."""
-    if type(dim) is int:
-        return (normal_dim(dim, ndim),)
+    """The dimensions ``dim`` stands for, counted from the front; None and () stand for all.
+
+    A number has none, though ``dim`` may be 0 or -1.
+    """
     if dim is None:
         return tuple(range(ndim))
-    if not isinstance(dim, Sequence):
-        return (normal_dim(operator.index(dim), ndim),)
-    dims = tuple([normal_dim(operator.index(d), ndim) for d in dim])
+    named = dim if isinstance(dim, Sequence) else (dim,)
+    dims = tuple([normal_dim(operator.index(d), ndim) for d in named])
     for d in dims:
         if dims.count(d) > 1:
             raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
-    return dims or tuple(range(ndim))
+    return dims if dims and ndim else tuple(range(ndim))
 
 
 def array_of(tensor: Any, function: str, argument: str = "input") -> Array:
@@ -500,9 +501,8 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     return permute(input, tuple(order))  # type: ignore[no-any-return]
 
 
-moveaxis = composite("moveaxis")(movedim)
-swapaxes = composite("swapaxes")(transpose)
-swapdims = composite("swapdims")(transpose)
+also_known_as("movedim", "moveaxis")
+also_known_as("transpose", "swapaxes", "swapdims")
 
 
 def _capital_t(input: Tensor) -> Tensor:
@@ -778,9 +778,7 @@ def _cat(tensors: Any, dim: int = 0, *, axis: int | None = None) -> Tensor:
 
 
 _cat.__doc__ = cat.__doc__
-_cat.__name__ = "cat"
-concat = composite("concat", method=False)(_cat)
-concatenate = composite("concatenate", method=False)(_cat)
+also_known_as("cat", "concat", "concatenate")
 
 
 @op(
@@ -825,7 +823,7 @@ def vstack(tensors: Sequence[Tensor]) -> Tensor:
     return _cat([atleast_2d(tensor) for tensor in tensors])  # type: ignore[no-any-return]
 
 
-row_stack = composite("row_stack", method=False)(vstack)
+also_known_as("vstack", "row_stack")
 
 
 @composite(method=False)
