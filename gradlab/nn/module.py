@@ -31,6 +31,40 @@ class _Hook(NamedTuple):
     always_call: bool = False
 
 
+_global_pre_hooks: OrderedDict[int, _Hook] = OrderedDict()
+_global_hooks: OrderedDict[int, _Hook] = OrderedDict()
+
+
+def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call ``hook(module, args)`` before the ``forward`` of every module there is.
+
+    It may return other arguments. These hooks run before a module's own; they are for watching,
+    since they are seen by all code.
+    """
+    return _add_hook(_global_pre_hooks, _Hook(hook, False), False)
+
+
+def register_module_forward_hook(
+    hook: Callable[..., Any], *, with_kwargs: bool = False, always_call: bool = False
+) -> RemovableHandle:
+    """Call ``hook(module, args, output)`` after the ``forward`` of every module there is.
+
+    It may return another output. Arguments as in ``Module.register_forward_hook``.
+
+    >>> from gradlab import nn, ones
+    >>> handle = register_module_forward_hook(lambda module, args, output: print(module))
+    >>> _ = nn.Sequential(nn.ReLU(), nn.Tanh())(ones(2))
+    ReLU()
+    Tanh()
+    Sequential(
+      (0): ReLU()
+      (1): Tanh()
+    )
+    >>> handle.remove()
+    """
+    return _add_hook(_global_hooks, _Hook(hook, with_kwargs, always_call), False)
+
+
 class Module:
     """Base class of all layers and networks: subclass it and write ``forward``.
 
@@ -75,14 +109,14 @@ class Module:
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._forward_hooks or self._forward_pre_hooks:
+        if self._forward_hooks or self._forward_pre_hooks or _global_hooks or _global_pre_hooks:
             return self._call_with_hooks(args, kwargs)
         return self.forward(*args, **kwargs)
 
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        waiting = OrderedDict(self._forward_hooks)
+        waiting = OrderedDict([*_global_hooks.items(), *self._forward_hooks.items()])
         try:
-            for pre_hook in list(self._forward_pre_hooks.values()):
+            for pre_hook in [*_global_pre_hooks.values(), *self._forward_pre_hooks.values()]:
                 args, kwargs = self._after_pre_hook(pre_hook, args, kwargs)
             result = self.forward(*args, **kwargs)
             while waiting:
@@ -152,9 +186,9 @@ class Module:
         with_kwargs: bool = False,
         always_call: bool = False,
     ) -> RemovableHandle:
-        """Call ``hook(module, args, output)`` after every ``forward``; it may return another output.
+        """Call ``hook(module, args, output)`` after every ``forward``.
 
-        ``with_kwargs``: it is called with ``(module, args, kwargs, output)``. ``prepend``: it comes
+        What it returns, unless that is None, takes the output's place. ``with_kwargs``: it is called with ``(module, args, kwargs, output)``. ``prepend``: it comes
         before the hooks registered so far. ``always_call``: also, with None as the output, where
         ``forward`` raises.
 
@@ -262,9 +296,7 @@ class Module:
         elif value is None or (table is self._buffers and isinstance(value, Tensor)):
             table[name] = value
         else:
-            raise TypeError(
-                f"cannot assign '{typename(value)}' as {self._expected(name, table)}"
-            )
+            raise TypeError(f"cannot assign '{typename(value)}' as {self._expected(name, table)}")
 
     def _table_with(self, name: str) -> dict[str, Any] | None:
         return next((table for table in self._tables() if name in table), None)
@@ -338,8 +370,8 @@ class Module:
     ) -> Iterator[tuple[str, Parameter]]:
         """The parameters with their dotted names, this module's own first.
 
-        One that is shared comes once, unless ``remove_duplicate`` is False. ``recurse=False`` leaves
-        out those of the modules below.
+        One that is shared comes once, unless ``remove_duplicate`` is False. ``recurse=False``
+        leaves out those of the modules below.
 
         >>> import gradlab as gl
         >>> [name for name, _ in gl.nn.Linear(2, 3).named_parameters(prefix="first")]
@@ -499,7 +531,7 @@ class Module:
         return self._apply(lambda tensor: tensor.cpu())
 
     def _apply(self, fn: Callable[[Any], Any]) -> Self:
-        """Replace the numbers of every parameter, its gradient and every buffer by ``fn`` of them."""
+        """Replace what every parameter, its gradient and every buffer holds by ``fn`` of it."""
         for child in self.children():
             child._apply(fn)
         for parameter in self._parameters.values():
@@ -627,7 +659,7 @@ def _destination(
     tensor: Tensor | None = None,
     non_blocking: bool = False,
 ) -> tuple[Any, arrays.dtype | None]:
-    """The device and dtype that the arguments of ``to`` ask for. ``non_blocking`` changes nothing."""
+    """The device and dtype that the arguments of ``to`` ask for; ``non_blocking`` is no matter."""
     for arg in args:
         if isinstance(arg, Tensor):
             tensor = arg

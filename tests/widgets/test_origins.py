@@ -136,8 +136,6 @@ def test_modes_entered_later_stay(gl: Any) -> None:
 
 @pytest.mark.usefixtures("observed")
 def test_modules_are_known_though_they_own_no_parameters(gl: Any, nn: Any) -> None:
-    if gl.__name__ != "torch":
-        pytest.skip("gradlab's modules have no global hooks yet")
     model = nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1))
     nodes = gw.graph(model(gl.ones(4, 3)).sum()).trace.nodes
     assert nodes.module[nodes.title.index("relu")] == "1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from typing import Any
 
 import pytest
@@ -85,6 +86,19 @@ def observed(gl: Any) -> Any:
         gw.unobserve()
 
 
+def modules(gl: Any) -> Any:
+    nn = importlib.import_module(f"{gl.__name__}.nn")
+    model = nn.Sequential(nn.Linear(2, 40), nn.ReLU(), nn.Linear(40, 2))
+    for i, parameter in enumerate(model.parameters()):
+        parameter.data = gl.ones(*parameter.shape) * (i + 1)
+    gw.observe()
+    try:
+        loss = nn.MSELoss()(model(gl.tensor([[1.0, 2.0]])), gl.tensor([[3.0, 4.0]]))
+        return gw.trace(loss), model
+    finally:
+        gw.unobserve()
+
+
 def odd_values(gl: Any) -> Any:
     x = gl.tensor([float("nan"), float("inf"), 1.0], requires_grad=True)
     y = x * 2
@@ -101,6 +115,7 @@ PROGRAMS = [
     a_gradient_given,
     recorded,
     observed,
+    modules,
     odd_values,
 ]
 

@@ -153,12 +153,30 @@ _modules = _Modules()
 # ---------------------------------------------------------------------- how each library is watched
 
 
+class _WatchModules:
+    """Follows which nn.Module is running, through the library's hooks on all modules."""
+
+    def __init__(self, module_file: str) -> None:
+        hooks = importlib.import_module(module_file)
+        self._handles = [
+            hooks.register_module_forward_pre_hook(_modules.enter),
+            hooks.register_module_forward_hook(_modules.leave, always_call=True),
+        ]
+
+    def stop(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+
 class _WatchGradlab:
     """Told by gradlab itself."""
+
+    since = math.inf  # every node is told of
 
     def __init__(self, gradlab: ModuleType) -> None:
         self._observers = importlib.import_module("gradlab.observers")
         self._observers.add(self)
+        self._modules = _WatchModules("gradlab.nn.module")
 
     def on_node(self, node: Any, inputs: Sequence[Any], output: Any) -> None:
         note(node, output, inputs)
@@ -166,9 +184,8 @@ class _WatchGradlab:
     def on_step(self, step: Any) -> None:
         """A backward pass makes no nodes of interest."""
 
-    since = math.inf  # every node is told of
-
     def stop(self) -> None:
+        self._modules.stop()
         self._observers.remove(self)
 
 
@@ -181,15 +198,10 @@ class _WatchTorch:
         self._overrides = importlib.import_module("torch.overrides")
         self._mode = _torch_mode(torch, self._overrides)
         self._mode.__enter__()
-        hooks = importlib.import_module("torch.nn.modules.module")
-        self._handles = [
-            hooks.register_module_forward_pre_hook(_modules.enter),
-            hooks.register_module_forward_hook(_modules.leave, always_call=True),
-        ]
+        self._modules = _WatchModules("torch.nn.modules.module")
 
     def stop(self) -> None:
-        for handle in self._handles:
-            handle.remove()
+        self._modules.stop()
         above = []  # modes that somebody entered after ours stay
         while (mode := self._overrides._pop_mode()) is not self._mode:
             above.append(mode)
