@@ -201,7 +201,10 @@ class AccumulateGrad(Node):
         variable = self.variable
         with _accumulating:
             grad = variable._grad
-            variable._grad = gradient if grad is None else grad + gradient
+            if grad is None:  # a copy: the gradient may be a tensor that somebody else holds
+                variable._grad = gradient.new_zeros(gradient.shape).copy_(gradient)
+            else:
+                variable._grad = grad + gradient
 
 
 def leaf_edge(leaf: Any) -> Edge:

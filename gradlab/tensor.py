@@ -124,7 +124,8 @@ class Tensor:
     def _accumulate_grad(self, gradient: Tensor) -> None:
         """Add a gradient to ``.grad``, leaf or not (``backward(inputs=…)``)."""
         if gradient.requires_grad:
-            self._grad = gradient if self._grad is None else self._grad + gradient
+            known = self._grad
+            self._grad = gradient.clone() if known is None else known + gradient
         elif self._grad is None:
             self._grad = Tensor._wrap(gradient._array.copy())
         else:

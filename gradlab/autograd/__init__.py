@@ -8,13 +8,17 @@
 
 from __future__ import annotations
 
+from gradlab.autograd import function
+from gradlab.autograd.function import Function
 from gradlab.autograd.gradcheck import gradcheck, gradgradcheck
 from gradlab.engine import backward, grad
 from gradlab.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 
 __all__ = [
+    "Function",
     "backward",
     "enable_grad",
+    "function",
     "grad",
     "gradcheck",
     "gradgradcheck",
