@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import builtins
+import importlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy
 
 from gradlab import arrays
 from gradlab.arrays import PYTHON_SCALARS, REAL_FLOATING, Array, Namespace
-from gradlab.op import composite, op
+from gradlab.op import alias, composite, op
 from gradlab.samples import call, draw, mask, pairs, real
 from gradlab.tensor import Tensor
+
+_LN_2 = math.log(2)
+_LN_10 = math.log(10)
+_2_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
+
+
+def _require_float(kernel: str, array: Array) -> None:
+    """Raise PyTorch's error for whole numbers and bools."""
+    if array.dtype.kind in "biu":
+        raise NotImplementedError(
+            f"\"{kernel}\" not implemented for '{arrays.dtype_of(array).type_name}': "
+            "convert the tensor with .float() first"
+        )
+
 
 # ------------------------------------------------------------------ arithmetic
 
@@ -74,7 +91,7 @@ def sub(xp: Namespace, input: Array, other: Array, *, alpha: float = 1) -> Array
     method=False,
     inplace=False,
     operator="__rsub__",
-    samples=(*pairs(), call(draw(3), draw(3), alpha=2.5)),
+    samples=(call(draw(3), 2.0), call(draw(2, 3), 1), call(draw(), 2.0, alpha=2.5)),
 )
 def rsub(xp: Namespace, input: Array, other: Array, *, alpha: float = 1) -> Array:
     """Difference the other way round: ``other`` minus ``alpha`` times ``input``.
@@ -137,17 +154,242 @@ def mul(xp: Namespace, input: Array, other: Array) -> Array:
         ),
     ),
     promote="float",
+    public=False,
+    method=False,
+    inplace=False,
     operator="__truediv__",
     samples=pairs(-2, 2, 0.5, 2),
 )
 def div(xp: Namespace, input: Array, other: Array) -> Array:
+    """Quotient of two tensors."""
+    return xp.divide(input, other)
+
+
+@composite("div", inplace=True)
+def _div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """Quotient of two tensors, element by element; integers divide to floats.
+
+    ``rounding_mode`` "floor" rounds it down and "trunc" towards zero; both keep integers and have
+    gradient 0. Raises RuntimeError for other modes and for integers divided by 0 with a mode.
 
     >>> import gradlab as gl
     >>> gl.div(gl.tensor([3, 4]), 2)
     tensor([1.5000, 2.0000])
+    >>> gl.div(gl.tensor([3, 4]), 2, rounding_mode="floor")
+    tensor([1, 2])
     """
-    return xp.divide(input, other)
+    if rounding_mode is None:
+        return div(input, other)  # type: ignore[no-any-return]
+    return div_rounded(input, other, rounding_mode=rounding_mode)  # type: ignore[no-any-return]
+
+
+@op(
+    latex=r"\mathrm{round}\left(\frac{input}{other}\right)",
+    grad=dict(
+        input=(lambda g, xp: xp.zeros_like(g), r"0"),
+        other=(lambda g, xp: xp.zeros_like(g), r"0"),
+    ),
+    promote="same",
+    node="DivBackward2",
+    public=False,
+    method=False,
+    inplace=False,
+    samples=(
+        call(draw(5, low=-9, high=9), draw(5, low=1, high=3), rounding_mode="floor"),
+        call(draw(5, low=-9, high=9), draw(low=1, high=3), rounding_mode="trunc"),
+    ),
+)
+def div_rounded(xp: Namespace, input: Array, other: Array, *, rounding_mode: str) -> Array:
+    """Whole quotients."""
+    if rounding_mode not in ("floor", "trunc"):
+        raise RuntimeError(
+            "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+            f"'{rounding_mode}'"
+        )
+    _check_divisor(f"div_{rounding_mode}_cpu", other)
+    if rounding_mode == "floor":
+        return xp.floor_divide(input, other)
+    if input.dtype.kind == "f":
+        return xp.trunc(xp.divide(input, other))
+    quotient = xp.floor_divide(input, other)
+    rest = input - quotient * other
+    return quotient + ((rest != 0) & ((input < 0) != (other < 0)))
+
+
+def _check_divisor(kernel: str, other: Array) -> None:
+    """Raise PyTorch's errors for bools and for integers divided by 0."""
+    if other.dtype.kind == "b":
+        raise NotImplementedError(
+            f"\"{kernel}\" not implemented for 'Bool': convert the tensors with .int() first"
+        )
+    if other.dtype.kind in "iu" and (other == 0).any():
+        raise RuntimeError("ZeroDivisionError: an integer was divided by 0")
+
+
+def _no_gradient(name: str) -> Callable[[], Any]:
+    """The gradient of an operation for which PyTorch has none either."""
+
+    def formula() -> Any:
+        raise RuntimeError(
+            f"derivative for aten::{name} is not implemented; it would be 0 wherever there is one. "
+            "Detach the tensor first, or use div(..., rounding_mode='floor')."
+        )
+
+    return formula
+
+
+@op(
+    latex=r"\lfloor input / other \rfloor",
+    grad=dict(
+        input=(_no_gradient("floor_divide"), r"\text{none}"),
+        other=(_no_gradient("floor_divide"), r"\text{none}"),
+    ),
+    promote="same",
+    node="NotImplemented",
+    operator="__floordiv__",
+)
+def floor_divide(xp: Namespace, input: Array, other: Array) -> Array:
+    """Quotient of two tensors, rounded down; integers stay integers.
+
+    Has no gradient. Raises RuntimeError for integers divided by 0.
+
+    >>> import gradlab as gl
+    >>> gl.tensor([-7, 7]) // 2
+    tensor([-4,  3])
+    """
+    _check_divisor("div_floor_cpu", other)
+    return xp.floor_divide(input, other)
+
+
+@composite("__rfloordiv__", public=False)
+def _rfloordiv(input: Any, other: Any) -> Any:
+    return floor_divide(other, input)
+
+
+@composite(inplace=True)
+def remainder(input: Any, other: Any) -> Tensor:
+    """What is left of ``input`` after whole times ``other``, with the sign of ``other``.
+
+    The ``%`` of Python. The gradient of ``other`` is minus the whole times. Raises RuntimeError
+    for integers divided by 0.
+
+    >>> import gradlab as gl
+    >>> gl.remainder(gl.tensor([-7.0, 7.0]), 3)
+    tensor([2., 1.])
+    """
+    if type(other) in PYTHON_SCALARS:
+        return remainder_scalar(input, other)  # type: ignore[no-any-return]
+    return remainder_tensor(input, other)  # type: ignore[no-any-return]
+
+
+@op(
+    latex=r"input \bmod other",
+    grad=dict(input=(lambda g: g, r"g")),
+    promote="same",
+    node="RemainderBackward0",
+    public=False,
+    method=False,
+    inplace=False,
+    samples=(call(draw(5, low=-9, high=9), 2.5), call(draw(), -1.5)),
+)
+def remainder_scalar(xp: Namespace, input: Array, other: Array) -> Array:
+    """What is left after whole times a number."""
+    return _remainder(xp, input, other)
+
+
+@op(
+    latex=r"input \bmod other",
+    grad=dict(
+        input=(lambda g: g, r"g"),
+        other=(
+            lambda g, xp, input, other: -g * xp.div_rounded(input, other, rounding_mode="floor"),
+            r"-g \, \lfloor input / other \rfloor",
+        ),
+    ),
+    promote="same",
+    node="RemainderBackward1",
+    public=False,
+    method=False,
+    inplace=False,
+    samples=pairs(-9, 9, 1, 3),
+)
+def remainder_tensor(xp: Namespace, input: Array, other: Array) -> Array:
+    """What is left after whole times elements."""
+    return _remainder(xp, input, other)
+
+
+def _remainder(xp: Namespace, input: Array, other: Array) -> Array:
+    _check_divisor("remainder_cpu", other)
+    return xp.remainder(input, other)
+
+
+@composite("__mod__", public=False)
+def _mod(input: Any, other: Any) -> Any:
+    try:
+        return remainder(input, other)
+    except TypeError:
+        return NotImplemented
+
+
+@composite("__rmod__", public=False)
+def _rmod(input: Any, other: Any) -> Any:
+    return _mod(other, input)
+
+
+@composite(inplace=True)
+def fmod(input: Any, other: Any) -> Tensor:
+    """What is left of ``input`` after whole times ``other``, with the sign of ``input``.
+
+    The ``fmod`` of C. Raises RuntimeError for integers divided by 0.
+
+    >>> import gradlab as gl
+    >>> gl.fmod(gl.tensor([-7.0, 7.0]), 3)
+    tensor([-1.,  1.])
+    """
+    if type(other) in PYTHON_SCALARS:
+        return fmod_scalar(input, other)  # type: ignore[no-any-return]
+    return fmod_tensor(input, other)  # type: ignore[no-any-return]
+
+
+@op(
+    latex=r"\mathrm{fmod}(input, other)",
+    grad=dict(input=(lambda g: g, r"g")),
+    promote="same",
+    node="FmodBackward0",
+    public=False,
+    method=False,
+    inplace=False,
+    samples=(call(draw(5, low=-9, high=9), 2.5), call(draw(), -1.5)),
+)
+def fmod_scalar(xp: Namespace, input: Array, other: Array) -> Array:
+    """C's fmod with a number."""
+    return _fmod(xp, input, other)
+
+
+@op(
+    latex=r"\mathrm{fmod}(input, other)",
+    grad=dict(
+        input=(lambda g: g, r"g"),
+        other=(
+            lambda g, xp, input, other: -g * xp.div_rounded(input, other, rounding_mode="trunc"),
+            r"-g \cdot \mathrm{trunc}(input / other)",
+        ),
+    ),
+    promote="same",
+    node="FmodBackward1",
+    public=False,
+    method=False,
+    inplace=False,
+    samples=pairs(-9, 9, 1, 3),
+)
+def fmod_tensor(xp: Namespace, input: Array, other: Array) -> Array:
+    """C's fmod of elements."""
+    return _fmod(xp, input, other)
+
+
+def _fmod(xp: Namespace, input: Array, other: Array) -> Array:
+    _check_divisor("fmod_cpu", other)
+    return xp.fmod(input, other)
 
 
 @op(
@@ -199,7 +441,7 @@ def neg(xp: Namespace, input: Array) -> Array:
 
 @op(
     latex=r"|input|",
-    grad=dict(input=(lambda g, xp, input: g * xp.sign(input), r"g \cdot \mathrm{sign}(input)")),
+    grad=dict(input=(lambda g, xp, input: g * xp.sgn(input), r"g \cdot \mathrm{sign}(input)")),
     promote="same",
     operator="__abs__",
     samples=(*real(0.1, 2), *real(-2, -0.1)),
@@ -211,7 +453,26 @@ def abs(xp: Namespace, input: Array) -> Array:
     >>> gl.abs(gl.tensor([-1.5, 2.0]))
     tensor([1.5000, 2.0000])
     """
+    if input.dtype.kind == "b":
+        raise NotImplementedError(
+            "\"abs_cpu\" not implemented for 'Bool': a bool is never negative"
+        )
     return xp.absolute(input)
+
+
+@composite()
+def positive(input: Tensor) -> Tensor:
+    """The tensor itself. Raises RuntimeError for bools.
+
+    >>> import gradlab as gl
+    >>> +gl.tensor([1.0, -2.0])
+    tensor([ 1., -2.])
+    """
+    if input.dtype is arrays.bool_:
+        raise RuntimeError(
+            "The `+` operator, on a bool tensor is not supported. Convert it with .int() first."
+        )
+    return input
 
 
 @op(
@@ -221,13 +482,160 @@ def abs(xp: Namespace, input: Array) -> Array:
     samples=(*real(0.1, 2), *real(-2, -0.1)),
 )
 def sign(xp: Namespace, input: Array) -> Array:
-    """-1, 0 or 1 by the sign of each element. The gradient is 0 everywhere.
+    """-1, 0 or 1 by the sign of each element; 0 for nan. The gradient is 0 everywhere.
 
     >>> import gradlab as gl
     >>> gl.sign(gl.tensor([-1.5, 0.0, 2.0]))
     tensor([-1.,  0.,  1.])
     """
-    return xp.sign(input)
+    if input.dtype.kind == "c":
+        raise RuntimeError(
+            "Unlike NumPy, torch.sign doesn't support complex numbers. Use sgn() instead."
+        )
+    return _signs(xp, input)
+
+
+@op(
+    latex=r"\mathrm{sign}(input)",
+    grad=dict(input=(lambda g, xp: xp.zeros_like(g), r"0")),
+    promote="same",
+    samples=(*real(0.1, 2), *real(-2, -0.1)),
+)
+def sgn(xp: Namespace, input: Array) -> Array:
+    """The sign of each element, as ``sign``; for a complex one, it divided by its length.
+
+    >>> import gradlab as gl
+    >>> gl.sgn(gl.tensor([-1.5, 0.0, 2.0]))
+    tensor([-1.,  0.,  1.])
+    """
+    return _signs(xp, input)
+
+
+def _signs(xp: Namespace, array: Array) -> Array:
+    if array.dtype.kind == "c":
+        return xp.sign(array)
+    # Not xp.sign, which leaves nan where PyTorch has 0, and refuses bools.
+    return xp.greater(array, 0).astype(array.dtype) - xp.less(array, 0)
+
+
+# ------------------------------------------------------------------ rounding
+
+
+@op(
+    latex=r"\lfloor input \rfloor",
+    grad=dict(input=(lambda g, xp: xp.zeros_like(g), r"0")),
+    promote="same",
+    samples=real(0.1, 0.9),
+)
+def floor(xp: Namespace, input: Array) -> Array:
+    """The next whole number below each element (or equal). The gradient is 0.
+
+    >>> import gradlab as gl
+    >>> gl.floor(gl.tensor([1.5, -1.5]))
+    tensor([ 1., -2.])
+    """
+    return _rounded("floor_vml_cpu", xp.floor, input)
+
+
+@op(
+    latex=r"\lceil input \rceil",
+    grad=dict(input=(lambda g, xp: xp.zeros_like(g), r"0")),
+    promote="same",
+    samples=real(0.1, 0.9),
+)
+def ceil(xp: Namespace, input: Array) -> Array:
+    """The next whole number above each element (or equal). The gradient is 0.
+
+    >>> import gradlab as gl
+    >>> gl.ceil(gl.tensor([1.5, -1.5]))
+    tensor([ 2., -1.])
+    """
+    return _rounded("ceil_vml_cpu", xp.ceil, input)
+
+
+@op(
+    latex=r"\mathrm{trunc}(input)",
+    grad=dict(input=(lambda g, xp: xp.zeros_like(g), r"0")),
+    promote="same",
+    samples=real(0.1, 0.9),
+)
+def trunc(xp: Namespace, input: Array) -> Array:
+    """Each element without its fraction. The gradient is 0.
+
+    >>> import gradlab as gl
+    >>> gl.trunc(gl.tensor([1.5, -1.5]))
+    tensor([ 1., -1.])
+    """
+    return _rounded("trunc_vml_cpu", xp.trunc, input)
+
+
+def _rounded(kernel: str, function: Callable[[Array], Array], array: Array) -> Array:
+    """Whole numbers stay what they are, bools are refused."""
+    if array.dtype.kind == "b":
+        raise NotImplementedError(f"\"{kernel}\" not implemented for 'Bool': it is whole already")
+    return array.copy() if array.dtype.kind in "iu" else function(array)
+
+
+@composite(inplace=True)
+def round(input: Any, *, decimals: int = 0) -> Tensor:
+    """Each element rounded to a whole number, halves to the even one; to ``decimals`` places.
+
+    The gradient is 0.
+
+    >>> import gradlab as gl
+    >>> gl.round(gl.tensor([0.5, 1.5, 2.7]))
+    tensor([0., 2., 3.])
+    """
+    if decimals == 0:
+        return round_whole(input)  # type: ignore[no-any-return]
+    return round_decimals(input, decimals)  # type: ignore[no-any-return]
+
+
+@op(
+    latex=r"\mathrm{round}(input)",
+    grad=dict(input=(lambda g, xp: xp.zeros_like(g), r"0")),
+    node="RoundBackward0",
+    public=False,
+    method=False,
+    samples=real(0.1, 0.4),
+)
+def round_whole(xp: Namespace, input: Array) -> Array:
+    """Whole numbers, halves to even."""
+    return _rounded("round_vml_cpu", xp.rint, input)
+
+
+@op(
+    latex=r"\mathrm{round}(input)",
+    grad=dict(input=(lambda g, xp: xp.zeros_like(g), r"0")),
+    node="RoundBackward1",
+    public=False,
+    method=False,
+    samples=(call(draw(5, low=0.001, high=0.004), decimals=2),),
+)
+def round_decimals(xp: Namespace, input: Array, decimals: int) -> Array:
+    """Rounded after (or, where negative, before) the decimal point."""
+    _require_float("round_cpu", input)
+    power = 10.0 ** builtins.abs(decimals)
+    if decimals > 0:
+        return xp.rint(input * power) / power
+    return xp.rint(input / power) * power
+
+
+@op(
+    latex=r"input - \mathrm{trunc}(input)",
+    grad=dict(input=(lambda g: g, r"g")),
+    promote="same",
+    samples=real(0.1, 0.9),
+)
+def frac(xp: Namespace, input: Array) -> Array:
+    """The fraction of each element, with its sign. Raises NotImplementedError for whole numbers.
+
+    >>> import gradlab as gl
+    >>> gl.frac(gl.tensor([1.5, -1.25]))
+    tensor([ 0.5000, -0.2500])
+    """
+    _require_float("frac_cpu", input)
+    return input - xp.trunc(input)
 
 
 # ------------------------------------------------------------------ powers and exponentials
@@ -382,6 +790,38 @@ def exp(xp: Namespace, input: Array) -> Array:
 
 
 @op(
+    latex=r"2^{input}",
+    grad=dict(input=(lambda g, out: g * (out * _LN_2), r"g \cdot out \cdot \ln 2")),
+    promote="float",
+    samples=real(-2, 2),
+)
+def exp2(xp: Namespace, input: Array) -> Array:
+    """2 to the power of each element.
+
+    >>> import gradlab as gl
+    >>> gl.exp2(gl.tensor([0.0, 3.0]))
+    tensor([1., 8.])
+    """
+    return xp.exp2(input)
+
+
+@op(
+    latex=r"e^{input} - 1",
+    grad=dict(input=(lambda g, out: g * (out + 1), r"g \, (out + 1)")),
+    promote="float",
+    samples=real(-2, 2),
+)
+def expm1(xp: Namespace, input: Array) -> Array:
+    """e to the power of each element, minus 1; exact also for small elements.
+
+    >>> import gradlab as gl
+    >>> gl.expm1(gl.tensor([0.0, 1.0]))
+    tensor([0.0000, 1.7183])
+    """
+    return xp.expm1(input)
+
+
+@op(
     latex=r"\ln input",
     grad=dict(input=(lambda g, input: g / input, r"\frac{g}{input}")),
     promote="float",
@@ -398,6 +838,58 @@ def log(xp: Namespace, input: Array) -> Array:
 
 
 @op(
+    latex=r"\log_2 input",
+    grad=dict(input=(lambda g, input: g / (input * _LN_2), r"\frac{g}{input \, \ln 2}")),
+    promote="float",
+    samples=real(0.5, 3),
+)
+def log2(xp: Namespace, input: Array) -> Array:
+    """Logarithm to base 2 of each element.
+
+    >>> import gradlab as gl
+    >>> gl.log2(gl.tensor([1.0, 8.0]))
+    tensor([0., 3.])
+    """
+    return xp.log2(input)
+
+
+@op(
+    latex=r"\log_{10} input",
+    grad=dict(input=(lambda g, input: g / (input * _LN_10), r"\frac{g}{input \, \ln 10}")),
+    promote="float",
+    samples=real(0.5, 3),
+)
+def log10(xp: Namespace, input: Array) -> Array:
+    """Logarithm to base 10 of each element.
+
+    >>> import gradlab as gl
+    >>> gl.log10(gl.tensor([1.0, 100.0]))
+    tensor([0., 2.])
+    """
+    if input.dtype.kind == "c":
+        return xp.log10(input)
+    # In float32 NumPy's is a last bit off for 100 and other powers of ten, and it shows in print.
+    return xp.log10(input, dtype=numpy.float64).astype(input.dtype, copy=False)
+
+
+@op(
+    latex=r"\ln (1 + input)",
+    grad=dict(input=(lambda g, input: g / (input + 1), r"\frac{g}{1 + input}")),
+    promote="float",
+    node="Log1PBackward0",
+    samples=real(-0.5, 3),
+)
+def log1p(xp: Namespace, input: Array) -> Array:
+    """Natural logarithm of 1 plus each element; exact also for small elements.
+
+    >>> import gradlab as gl
+    >>> gl.log1p(gl.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.6931])
+    """
+    return xp.log1p(input)
+
+
+@op(
     latex=r"\sqrt{input}",
     grad=dict(input=(lambda g, out: g / (2 * out), r"\frac{g}{2 \, out}")),
     promote="float",
@@ -411,6 +903,45 @@ def sqrt(xp: Namespace, input: Array) -> Array:
     tensor([2.0000, 1.4142])
     """
     return xp.sqrt(input)
+
+
+@op(
+    latex=r"\frac{1}{\sqrt{input}}",
+    grad=dict(input=(lambda g, out: -0.5 * g * out**3, r"-\frac{1}{2} \, g \cdot out^3")),
+    promote="float",
+    samples=real(0.5, 3),
+)
+def rsqrt(xp: Namespace, input: Array) -> Array:
+    """One divided by the square root of each element: inf at 0, nan below.
+
+    >>> import gradlab as gl
+    >>> gl.rsqrt(gl.tensor([4.0, 0.25]))
+    tensor([0.5000, 2.0000])
+    """
+    return xp.divide(1, xp.sqrt(input))
+
+
+@composite(inplace=True)
+def square(input: Any) -> Tensor:
+    """Each element times itself.
+
+    >>> import gradlab as gl
+    >>> gl.square(gl.tensor([1.0, -2.0]))
+    tensor([1., 4.])
+    """
+    return pow(input, 2)  # type: ignore[no-any-return]
+
+
+@composite()
+def float_power(input: Any, exponent: Any) -> Tensor:
+    """As ``pow``, computed in float64 whatever the dtypes.
+
+    >>> import gradlab as gl
+    >>> gl.float_power(gl.tensor([2]), -1)
+    tensor([0.5000], dtype=torch.float64)
+    """
+    one, two = (v.double() if isinstance(v, Tensor) else float(v) for v in (input, exponent))
+    return pow(one, two)  # type: ignore[no-any-return]
 
 
 # ------------------------------------------------------------------ trigonometric, hyperbolic
@@ -449,6 +980,109 @@ def cos(xp: Namespace, input: Array) -> Array:
 
 
 @op(
+    latex=r"\tan input",
+    grad=dict(input=(lambda g, out: g * (1 + out * out), r"g \, (1 + out^2)")),
+    promote="float",
+    samples=real(-1, 1),
+)
+def tan(xp: Namespace, input: Array) -> Array:
+    """Tangent of each element, in radians.
+
+    >>> import gradlab as gl
+    >>> gl.tan(gl.tensor([0.0, 1.0]))
+    tensor([0.0000, 1.5574])
+    """
+    return xp.tan(input)
+
+
+@op(
+    latex=r"\arcsin input",
+    grad=dict(
+        input=(lambda g, xp, input: g / xp.sqrt(1 - input * input), r"\frac{g}{\sqrt{1 - input^2}}")
+    ),
+    promote="float",
+    samples=real(-0.9, 0.9),
+)
+def asin(xp: Namespace, input: Array) -> Array:
+    """Arc sine of each element, in radians; nan outside [-1, 1].
+
+    >>> import gradlab as gl
+    >>> gl.asin(gl.tensor([0.0, 1.0]))
+    tensor([0.0000, 1.5708])
+    """
+    return xp.arcsin(input)
+
+
+@op(
+    latex=r"\arccos input",
+    grad=dict(
+        input=(
+            lambda g, xp, input: -g / xp.sqrt(1 - input * input),
+            r"\frac{-g}{\sqrt{1 - input^2}}",
+        )
+    ),
+    promote="float",
+    samples=real(-0.9, 0.9),
+)
+def acos(xp: Namespace, input: Array) -> Array:
+    """Arc cosine of each element, in radians; nan outside [-1, 1].
+
+    >>> import gradlab as gl
+    >>> gl.acos(gl.tensor([0.0, 1.0]))
+    tensor([1.5708, 0.0000])
+    """
+    return xp.arccos(input)
+
+
+@op(
+    latex=r"\arctan input",
+    grad=dict(input=(lambda g, input: g / (input * input + 1), r"\frac{g}{1 + input^2}")),
+    promote="float",
+    samples=real(-3, 3),
+)
+def atan(xp: Namespace, input: Array) -> Array:
+    """Arc tangent of each element, in radians.
+
+    >>> import gradlab as gl
+    >>> gl.atan(gl.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.7854])
+    """
+    return xp.arctan(input)
+
+
+@op(
+    latex=r"\sinh input",
+    grad=dict(input=(lambda g, xp, input: g * xp.cosh(input), r"g \cosh input")),
+    promote="float",
+    samples=real(-2, 2),
+)
+def sinh(xp: Namespace, input: Array) -> Array:
+    """Hyperbolic sine of each element.
+
+    >>> import gradlab as gl
+    >>> gl.sinh(gl.tensor([0.0, 1.0]))
+    tensor([0.0000, 1.1752])
+    """
+    return xp.sinh(input)
+
+
+@op(
+    latex=r"\cosh input",
+    grad=dict(input=(lambda g, xp, input: g * xp.sinh(input), r"g \sinh input")),
+    promote="float",
+    samples=real(-2, 2),
+)
+def cosh(xp: Namespace, input: Array) -> Array:
+    """Hyperbolic cosine of each element.
+
+    >>> import gradlab as gl
+    >>> gl.cosh(gl.tensor([0.0, 1.0]))
+    tensor([1.0000, 1.5431])
+    """
+    return xp.cosh(input)
+
+
+@op(
     latex=r"\tanh input",
     grad=dict(input=(lambda g, out: g * (1 - out * out), r"g \, (1 - out^2)")),
     promote="float",
@@ -462,6 +1096,111 @@ def tanh(xp: Namespace, input: Array) -> Array:
     tensor([0.0000, 0.7616])
     """
     return xp.tanh(input)
+
+
+@op(
+    latex=r"\mathrm{arsinh}\, input",
+    grad=dict(
+        input=(lambda g, xp, input: g / xp.sqrt(input * input + 1), r"\frac{g}{\sqrt{input^2 + 1}}")
+    ),
+    promote="float",
+    samples=real(-2, 2),
+)
+def asinh(xp: Namespace, input: Array) -> Array:
+    """Inverse hyperbolic sine of each element.
+
+    >>> import gradlab as gl
+    >>> gl.asinh(gl.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.8814])
+    """
+    return xp.arcsinh(input)
+
+
+@op(
+    latex=r"\mathrm{arcosh}\, input",
+    grad=dict(
+        input=(lambda g, xp, input: g / xp.sqrt(input * input - 1), r"\frac{g}{\sqrt{input^2 - 1}}")
+    ),
+    promote="float",
+    samples=real(1.5, 3),
+)
+def acosh(xp: Namespace, input: Array) -> Array:
+    """Inverse hyperbolic cosine of each element; nan below 1.
+
+    >>> import gradlab as gl
+    >>> gl.acosh(gl.tensor([1.0, 2.0]))
+    tensor([0.0000, 1.3170])
+    """
+    return xp.arccosh(input)
+
+
+@op(
+    latex=r"\mathrm{artanh}\, input",
+    grad=dict(input=(lambda g, input: g / (1 - input * input), r"\frac{g}{1 - input^2}")),
+    promote="float",
+    samples=real(-0.9, 0.9),
+)
+def atanh(xp: Namespace, input: Array) -> Array:
+    """Inverse hyperbolic tangent of each element; nan outside [-1, 1].
+
+    >>> import gradlab as gl
+    >>> gl.atanh(gl.tensor([0.0, 0.5]))
+    tensor([0.0000, 0.5493])
+    """
+    return xp.arctanh(input)
+
+
+def _over_square(xp: Any, value: Any, x: Any, y: Any) -> Any:
+    """``value / (x² + y²)``, and 0 at the origin."""
+    square = x * x + y * y
+    return xp.masked_fill_scalar(value / square, square == 0, 0)
+
+
+@op(
+    latex=r"\mathrm{arctan2}(input, other)",
+    grad=dict(
+        input=(
+            lambda g, xp, input, other: _over_square(xp, g * other, input, other),
+            r"g \cdot \frac{other}{input^2 + other^2}",
+        ),
+        other=(
+            lambda g, xp, input, other: _over_square(xp, -g * input, input, other),
+            r"-g \cdot \frac{input}{input^2 + other^2}",
+        ),
+    ),
+    promote="float",
+    samples=pairs(0.5, 2, -2, 2),
+)
+def atan2(xp: Namespace, input: Array, other: Array) -> Array:
+    """Angle, in radians, of the point with ``other`` to the right and ``input`` up.
+
+    >>> import gradlab as gl
+    >>> gl.atan2(gl.tensor([1.0, 1.0]), gl.tensor([1.0, -1.0]))
+    tensor([0.7854, 2.3562])
+    """
+    return xp.arctan2(input, other)
+
+
+@op(
+    latex=r"\sqrt{input^2 + other^2}",
+    grad=dict(
+        input=(lambda g, input, out: g * (input / out), r"g \cdot \frac{input}{out}"),
+        other=(lambda g, other, out: g * (other / out), r"g \cdot \frac{other}{out}"),
+    ),
+    promote="same",
+    samples=pairs(0.5, 2, -2, 2),
+)
+def hypot(xp: Namespace, input: Array, other: Array) -> Array:
+    """Length of the hypotenuse over two sides, without overflow on the way.
+
+    Raises NotImplementedError for whole numbers.
+
+    >>> import gradlab as gl
+    >>> gl.hypot(gl.tensor([3.0]), gl.tensor([4.0]))
+    tensor([5.])
+    """
+    _require_float("hypot_cpu", input)
+    return xp.hypot(input, other)
 
 
 # ------------------------------------------------------------------ activations
@@ -503,7 +1242,108 @@ def relu(xp: Namespace, input: Array) -> Array:
     >>> gl.relu(gl.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
+    if input.dtype.kind == "b":
+        raise RuntimeError("Boolean inputs not supported for relu: a bool is never negative")
     return xp.maximum(input, 0)
+
+
+@op(
+    latex=r"\ln \frac{1}{1 + e^{-input}}",
+    grad=dict(
+        input=(
+            lambda g, xp, input: g * xp.sigmoid(-input),
+            r"g \cdot \frac{1}{1 + e^{input}}",
+        )
+    ),
+    node="LogSigmoidBackward0",
+    public=False,
+    method=False,
+    samples=real(-3, 3),
+)
+def logsigmoid(xp: Namespace, input: Array) -> Array:
+    """Logarithm of the logistic function of each element, without overflow.
+
+    >>> import gradlab as gl
+    >>> logsigmoid(gl.tensor([-100.0, 0.0]))
+    tensor([-100.0000,   -0.6931])
+    """
+    _require_float("log_sigmoid_cpu", input)
+    return xp.minimum(input, 0) - xp.log1p(xp.exp(-xp.absolute(input)))
+
+
+@op(
+    latex=r"\mathrm{erf}(input)",
+    grad=dict(
+        input=(
+            lambda g, xp, input: g * (_2_OVER_ROOT_PI * xp.exp(-(input * input))),
+            r"g \cdot \frac{2}{\sqrt{\pi}} \, e^{-input^2}",
+        )
+    ),
+    promote="float",
+    samples=real(-2, 2),
+)
+def erf(xp: Namespace, input: Array) -> Array:
+    """Gauss's error function of each element.
+
+    >>> import gradlab as gl
+    >>> gl.erf(gl.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.8427])
+    """
+    return _erf(xp, input)
+
+
+def _erf(xp: Namespace, array: Array) -> Array:
+    if xp is numpy:  # which has none: one by one, 0.1 µs each
+        values = map(math.erf, array.ravel().tolist())
+        return numpy.fromiter(values, array.dtype, array.size).reshape(array.shape)
+    return importlib.import_module("cupyx.scipy.special").erf(array)
+
+
+def _gelu_gradient(g: Any, xp: Any, input: Any, approximate: str) -> Any:
+    if approximate == "tanh":
+        slope = _GELU_BETA * (1 + 3 * _GELU_KAPPA * input * input)
+        out = xp.tanh(_GELU_BETA * (input + _GELU_KAPPA * input * input * input))
+        return g * (0.5 * (1 + out) + 0.5 * input * (1 - out * out) * slope)
+    below = 0.5 * (1 + xp.erf(input / math.sqrt(2)))
+    density = xp.exp(-0.5 * input * input) / math.sqrt(2 * math.pi)
+    return g * (below + input * density)
+
+
+_GELU_BETA = math.sqrt(2 / math.pi)
+_GELU_KAPPA = 0.044715
+
+
+@op(
+    latex=r"input \cdot \Phi(input)",
+    grad=dict(
+        input=(
+            _gelu_gradient,
+            r"g \left( \Phi(input) + input \, \frac{e^{-input^2 / 2}}{\sqrt{2 \pi}} \right)",
+        )
+    ),
+    public=False,
+    method=False,
+    samples=(*real(-3, 3), call(draw(5, low=-3, high=3), approximate="tanh")),
+)
+def gelu(xp: Namespace, input: Array, *, approximate: str = "none") -> Array:
+    """Each element times the share Φ of a normal distribution below it.
+
+    ``approximate="tanh"`` computes Φ by a formula with tanh. Raises NotImplementedError for whole
+    numbers, RuntimeError for another ``approximate``.
+
+    >>> import gradlab as gl
+    >>> gelu(gl.tensor([-1.0, 2.0]))
+    tensor([-0.1587,  1.9545])
+    """
+    _require_float("GeluKernelImpl", input)
+    if approximate == "tanh":
+        inner = _GELU_BETA * (input + _GELU_KAPPA * input * input * input)
+        return 0.5 * input * (1 + xp.tanh(inner))
+    if approximate != "none":
+        raise RuntimeError(
+            f"approximate argument must be either none or tanh, not {approximate!r}."
+        )
+    return 0.5 * input * (1 + _erf(xp, input / math.sqrt(2)))
 
 
 # ------------------------------------------------------------------ choosing elements
@@ -571,6 +1411,71 @@ def minimum(xp: Namespace, input: Array, other: Array) -> Array:
     tensor([1., 4.])
     """
     return xp.minimum(input, other)
+
+
+@op(
+    latex=r"\max(input, other)",
+    grad=dict(
+        input=(
+            lambda g, xp, input, other: _chosen(xp, g, _takes_input(xp, input >= other, other)),
+            r"\begin{cases} g & input \ge other \\ 0 & \text{otherwise} \end{cases}",
+        ),
+        other=(
+            lambda g, xp, input, other: _chosen(
+                xp, g, xp.logical_not(_takes_input(xp, input >= other, other))
+            ),
+            r"\begin{cases} g & other > input \\ 0 & \text{otherwise} \end{cases}",
+        ),
+    ),
+    promote="same",
+    inplace=False,
+    samples=pairs(),
+)
+def fmax(xp: Namespace, input: Array, other: Array) -> Array:
+    """The larger of two elements, the other one where one is nan. Of equals ``input`` is taken.
+
+    >>> import gradlab as gl
+    >>> gl.fmax(gl.tensor([1.0, float("nan")]), gl.tensor([3.0, 4.0]))
+    tensor([3., 4.])
+    """
+    return xp.fmax(input, other)
+
+
+@op(
+    latex=r"\min(input, other)",
+    grad=dict(
+        input=(
+            lambda g, xp, input, other: _chosen(xp, g, _takes_input(xp, input <= other, other)),
+            r"\begin{cases} g & input \le other \\ 0 & \text{otherwise} \end{cases}",
+        ),
+        other=(
+            lambda g, xp, input, other: _chosen(
+                xp, g, xp.logical_not(_takes_input(xp, input <= other, other))
+            ),
+            r"\begin{cases} g & other < input \\ 0 & \text{otherwise} \end{cases}",
+        ),
+    ),
+    promote="same",
+    inplace=False,
+    samples=pairs(),
+)
+def fmin(xp: Namespace, input: Array, other: Array) -> Array:
+    """The smaller of two elements, the other one where one is nan. Of equals ``input`` is taken.
+
+    >>> import gradlab as gl
+    >>> gl.fmin(gl.tensor([1.0, float("nan")]), gl.tensor([3.0, 4.0]))
+    tensor([1., 4.])
+    """
+    return xp.fmin(input, other)
+
+
+def _takes_input(xp: Any, comparison: Any, other: Any) -> Any:
+    return xp.logical_or(comparison, xp.isnan(other))
+
+
+def _chosen(xp: Any, g: Any, chosen: Any) -> Any:
+    """``g`` where ``chosen``, else 0."""
+    return xp.masked_fill_scalar(g, xp.logical_not(chosen), 0)
 
 
 @composite(inplace=True)
@@ -667,7 +1572,7 @@ def clamp_scalar(
         call(draw(4), draw(4, high=0), draw(4, low=0)),
         call(draw(2, 3), draw(3), None),
         call(draw(2, 3), None, draw()),
-        call(draw(3), draw(2, 1), draw(3)),
+        call(draw(2, 3), draw(2, 1), draw(3)),
     ),
 )
 def clamp_tensor(
@@ -676,6 +1581,120 @@ def clamp_tensor(
     """Elements within bounds that are tensors."""
     result = input if min is None else xp.maximum(input, min)
     return result if max is None else xp.minimum(result, max)
+
+
+@composite(inplace=True)
+def clamp_min(input: Any, min: Any) -> Tensor:
+    """Each element, moved to ``min``, a number or a tensor, where it lies below.
+
+    >>> import gradlab as gl
+    >>> gl.clamp_min(gl.tensor([-1.0, 2.0]), 0)
+    tensor([0., 2.])
+    """
+    if isinstance(min, Tensor):
+        return clamp_min_tensor(input, min)  # type: ignore[no-any-return]
+    return clamp_min_scalar(input, min)  # type: ignore[no-any-return]
+
+
+@op(
+    latex=r"\max(input, min)",
+    grad=dict(
+        input=(
+            lambda g, xp, input, min: _chosen(xp, g, input >= min),
+            r"\begin{cases} g & input \ge min \\ 0 & \text{otherwise} \end{cases}",
+        )
+    ),
+    promote="same",
+    node="ClampMinBackward0",
+    public=False,
+    method=False,
+    inplace=False,
+    samples=(call(draw(5), 0.5), call(draw(), -0.5)),
+)
+def clamp_min_scalar(xp: Namespace, input: Array, min: Array) -> Array:
+    """Elements within a bound that is a number."""
+    return xp.maximum(input, min)
+
+
+@op(
+    latex=r"\max(input, min)",
+    grad=dict(
+        input=(
+            lambda g, xp, input, min: _chosen(xp, g, input >= min),
+            r"\begin{cases} g & input \ge min \\ 0 & \text{otherwise} \end{cases}",
+        ),
+        min=(
+            lambda g, xp, input, min: _chosen(xp, g, input < min),
+            r"\begin{cases} g & input < min \\ 0 & \text{otherwise} \end{cases}",
+        ),
+    ),
+    promote="same",
+    node="ClampMinBackward1",
+    public=False,
+    method=False,
+    inplace=False,
+    samples=pairs(),
+)
+def clamp_min_tensor(xp: Namespace, input: Array, min: Array) -> Array:
+    """Elements within bounds that are a tensor's."""
+    return xp.maximum(input, min)
+
+
+@composite(inplace=True)
+def clamp_max(input: Any, max: Any) -> Tensor:
+    """Each element, moved to ``max``, a number or a tensor, where it lies above.
+
+    >>> import gradlab as gl
+    >>> gl.clamp_max(gl.tensor([-1.0, 2.0]), 0)
+    tensor([-1.,  0.])
+    """
+    if isinstance(max, Tensor):
+        return clamp_max_tensor(input, max)  # type: ignore[no-any-return]
+    return clamp_max_scalar(input, max)  # type: ignore[no-any-return]
+
+
+@op(
+    latex=r"\min(input, max)",
+    grad=dict(
+        input=(
+            lambda g, xp, input, max: _chosen(xp, g, input <= max),
+            r"\begin{cases} g & input \le max \\ 0 & \text{otherwise} \end{cases}",
+        )
+    ),
+    promote="same",
+    node="ClampMaxBackward0",
+    public=False,
+    method=False,
+    inplace=False,
+    samples=(call(draw(5), 0.5), call(draw(), -0.5)),
+)
+def clamp_max_scalar(xp: Namespace, input: Array, max: Array) -> Array:
+    """Elements within a bound that is a number."""
+    return xp.minimum(input, max)
+
+
+@op(
+    latex=r"\min(input, max)",
+    grad=dict(
+        input=(
+            lambda g, xp, input, max: _chosen(xp, g, input <= max),
+            r"\begin{cases} g & input \le max \\ 0 & \text{otherwise} \end{cases}",
+        ),
+        max=(
+            lambda g, xp, input, max: _chosen(xp, g, input > max),
+            r"\begin{cases} g & input > max \\ 0 & \text{otherwise} \end{cases}",
+        ),
+    ),
+    promote="same",
+    node="ClampMaxBackward1",
+    public=False,
+    method=False,
+    inplace=False,
+    samples=pairs(),
+)
+def clamp_max_tensor(xp: Namespace, input: Array, max: Array) -> Array:
+    """Elements within bounds that are a tensor's."""
+    return xp.minimum(input, max)
 
 
 @op(
@@ -820,6 +1839,177 @@ def _check_mask(mask: Array) -> None:
         )
 
 
+# ------------------------------------------------------------------ mixing tensors
+
+
+@composite(inplace=True)
+def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+    """The way from ``input`` to ``end``, of which ``weight``, a number or a tensor, is gone.
+
+    Shapes broadcast. Raises RuntimeError for different dtypes.
+
+    >>> import gradlab as gl
+    >>> gl.lerp(gl.tensor([0.0, 10.0]), gl.tensor([1.0, 20.0]), 0.25)
+    tensor([ 0.2500, 12.5000])
+    """
+    if isinstance(weight, Tensor):
+        return lerp_tensor(input, end, weight)  # type: ignore[no-any-return]
+    return lerp_scalar(input, end, weight)  # type: ignore[no-any-return]
+
+
+@op(
+    latex=r"input + weight \, (end - input)",
+    grad=dict(
+        input=(lambda g, weight: g * (1 - weight), r"g \, (1 - weight)"),
+        end=(lambda g, weight: g * weight, r"g \cdot weight"),
+    ),
+    node="LerpBackward0",
+    public=False,
+    method=False,
+    samples=(
+        call(draw(3), draw(3), 0.25),
+        call(draw(2, 1), draw(3), 0.75),
+        call(draw(), draw(), 2.0),
+    ),
+)
+def lerp_scalar(xp: Namespace, input: Array, end: Array, weight: float) -> Array:
+    """Part of the way, the same everywhere."""
+    _check_lerp(input, "end", end)
+    step = end - input
+    # From the nearer end, so that a weight of 1 arrives exactly.
+    return input + weight * step if builtins.abs(weight) < 0.5 else end - step * (1 - weight)
+
+
+@op(
+    latex=r"input + weight \, (end - input)",
+    grad=dict(
+        input=(lambda g, weight: g * (1 - weight), r"g \, (1 - weight)"),
+        end=(lambda g, weight: g * weight, r"g \cdot weight"),
+        weight=(lambda g, input, end: g * (end - input), r"g \, (end - input)"),
+    ),
+    node="LerpBackward1",
+    public=False,
+    method=False,
+    samples=(call(draw(3), draw(3), draw(3)), call(draw(2, 1), draw(3), draw())),
+)
+def lerp_tensor(xp: Namespace, input: Array, end: Array, weight: Array) -> Array:
+    """Part of the way, of each element its own."""
+    _check_lerp(input, "end", end)
+    if weight.ndim:
+        _check_lerp(input, "weight", weight)
+    weight = weight.astype(input.dtype, copy=False)
+    step = end - input
+    near = xp.absolute(weight) < 0.5
+    return xp.where(near, input + weight * step, end - step * (1 - weight))
+
+
+def _check_lerp(input: Array, name: str, other: Array) -> None:
+    _require_float("lerp_kernel_scalar", input)
+    if other.dtype is not input.dtype:
+        one, two = (arrays.dtype_of(a).name for a in (input, other))
+        raise RuntimeError(
+            f"expected dtype {_C_NAMES.get(one, one)} for `{name}` but got dtype "
+            f"{_C_NAMES.get(two, two)}; convert one with .to(...)"
+        )
+
+
+_C_NAMES = {"float32": "float", "float64": "double", "float16": "c10::Half"}
+
+
+@op(
+    latex=r"input + value \cdot tensor1 \cdot tensor2",
+    grad=dict(
+        input=(lambda g: g, r"g"),
+        tensor1=(lambda g, tensor2, value: g * (tensor2 * value), r"g \cdot value \cdot tensor2"),
+        tensor2=(lambda g, tensor1, value: g * (tensor1 * value), r"g \cdot value \cdot tensor1"),
+    ),
+    promote="same",
+    samples=(
+        call(draw(3), draw(3), draw(3)),
+        call(draw(2, 3), draw(3), draw(2, 1), value=2.5),
+        call(draw(), draw(2), draw()),
+    ),
+)
+def addcmul(
+    xp: Namespace, input: Array, tensor1: Array, tensor2: Array, *, value: float = 1
+) -> Array:
+    """``input`` plus ``value`` times the product of two tensors. Shapes broadcast.
+
+    >>> import gradlab as gl
+    >>> gl.addcmul(gl.ones(2), gl.tensor([1.0, 2.0]), gl.tensor([3.0, 4.0]), value=10)
+    tensor([31., 81.])
+    """
+    if input.dtype.kind in "iu":
+        value = int(value)
+    return input + value * (tensor1 * tensor2)
+
+
+@op(
+    latex=r"input + value \cdot \frac{tensor1}{tensor2}",
+    grad=dict(
+        input=(lambda g: g, r"g"),
+        tensor1=(lambda g, tensor2, value: g * (value / tensor2), r"g \, \frac{value}{tensor2}"),
+        tensor2=(
+            lambda g, tensor1, tensor2, value: -g * (value * tensor1 / (tensor2 * tensor2)),
+            r"-g \cdot value \cdot \frac{tensor1}{tensor2^2}",
+        ),
+    ),
+    promote="same",
+    samples=(
+        call(draw(3), draw(3), draw(3, low=0.5)),
+        call(draw(2, 3), draw(3), draw(2, 1, low=0.5), value=2.5),
+        call(draw(), draw(2), draw(low=0.5)),
+    ),
+)
+def addcdiv(
+    xp: Namespace, input: Array, tensor1: Array, tensor2: Array, *, value: float = 1
+) -> Array:
+    """``input`` plus ``value`` times the quotient of two tensors. Shapes broadcast.
+
+    Raises RuntimeError for integers.
+
+    >>> import gradlab as gl
+    >>> gl.addcdiv(gl.ones(2), gl.tensor([1.0, 2.0]), gl.tensor([2.0, 4.0]), value=10)
+    tensor([6., 6.])
+    """
+    if input.dtype.kind in "iub":
+        raise RuntimeError(
+            "Integer division with addcdiv is no longer supported: convert a tensor with .float()"
+        )
+    return input + value * (tensor1 / tensor2)
+
+
+@op(
+    latex=r"\text{input, numbers for nan and } \pm\infty",
+    grad=dict(
+        input=(
+            lambda g, xp, input: _chosen(xp, g, xp.isfinite(input)),
+            r"\begin{cases} g & |input| < \infty \\ 0 & \text{otherwise} \end{cases}",
+        )
+    ),
+    promote="same",
+    samples=real(-2, 2),
+)
+def nan_to_num(
+    xp: Namespace,
+    input: Array,
+    nan: float | None = None,
+    posinf: float | None = None,
+    neginf: float | None = None,
+) -> Array:
+    """Each element, but ``nan`` (0) for nan and ``posinf``, ``neginf`` for infinities.
+
+    The infinities become the dtype's largest and smallest numbers unless given.
+
+    >>> import gradlab as gl
+    >>> gl.nan_to_num(gl.tensor([float("nan"), 1.0]), nan=-1.0)
+    tensor([-1.,  1.])
+    """
+    if input.dtype.kind in "iub":
+        return input.copy()
+    return xp.nan_to_num(input, nan=nan or 0.0, posinf=posinf, neginf=neginf)
+
+
 # ------------------------------------------------------------------ operators
 
 for _name, _same in {
@@ -829,6 +2019,24 @@ for _name, _same in {
     "__isub__": "sub_",
     "__imul__": "mul_",
     "__itruediv__": "div_",
+    "__ifloordiv__": "floor_divide_",
+    "__imod__": "remainder_",
+    "__pos__": "positive",
     "__ipow__": "pow_",
 }.items():
     setattr(Tensor, _name, getattr(Tensor, _same))
+
+alias("sub", "subtract")
+alias("mul", "multiply")
+alias("div", "divide", "true_divide")
+alias("neg", "negative")
+alias("abs", "absolute")
+alias("trunc", "fix")
+alias("clamp", "clip")
+alias("asin", "arcsin")
+alias("acos", "arccos")
+alias("atan", "arctan")
+alias("atan2", "arctan2")
+alias("asinh", "arcsinh")
+alias("acosh", "arccosh")
+alias("atanh", "arctanh")
