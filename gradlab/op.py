@@ -899,7 +899,7 @@ def _forward_error(declared: Op, error: ValueError, operands: Sequence[Array]) -
     if isinstance(error, numpy.exceptions.AxisError):
         return no_such_dim(error.axis, error.ndim)
     shapes = [getattr(operand, "shape", ()) for operand in operands]
-    if declared.promote is None or len(shapes) < 2:
+    if len(shapes) < 2 or (declared.promote is None and "broadcast" not in str(error)):
         return RuntimeError(f"{declared.name}(): {error}")
     one, two = shapes[0], shapes[1]
     for other in shapes[1:]:
