@@ -8,7 +8,9 @@ when next asked, that its own history must be read off the base anew (``AsStride
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradlab import arrays
@@ -24,7 +26,16 @@ ViewStep = tuple[Any, tuple[Any, ...], int]
 class View:
     """What a tensor is a view of, and by which operations."""
 
-    __slots__ = ("base", "base_steps", "op", "options", "output", "recorded", "version")
+    __slots__ = (
+        "base",
+        "base_steps",
+        "forbidden",
+        "op",
+        "options",
+        "output",
+        "recorded",
+        "version",
+    )
 
     def __init__(self, viewed: Any, op: Any, options: tuple[Any, ...]) -> None:
         parent = viewed._view
@@ -34,17 +45,19 @@ class View:
         self.options = options
         self.output = 0
         self.recorded = is_grad_enabled()
+        self.forbidden: str | None  # why history can't follow a change in place of this view
+        if not self.recorded:
+            self.forbidden = "no_grad"
+        elif op.outputs != 1:
+            self.forbidden = "one of many"
+        else:
+            self.forbidden = None if parent is None else parent.forbidden
         self.version = viewed._counter[0]
 
     @property
     def steps(self) -> tuple[ViewStep, ...]:
         """The operations that lead from the base to this view."""
         return (*self.base_steps, (self.op, self.options, self.output))
-
-    @property
-    def one_of_many(self) -> bool:
-        """Whether the operation returned several views at once, as ``unbind`` does."""
-        return bool(self.op.outputs != 1)
 
     def refresh(self, tensor: Any) -> None:
         """Bring the history of ``tensor``, which is this view, up to date with its base's."""
@@ -54,7 +67,7 @@ class View:
         tensor._requires_grad = True
         if tensor._counter[0] == self.version:
             return
-        if self.recorded and not self.one_of_many:
+        if self.forbidden is None:
             _give_history(tensor, AsStridedBackward0(base, self.steps))
             self.version = tensor._counter[0]
         elif is_grad_enabled():
@@ -62,21 +75,24 @@ class View:
 
     def check_may_change(self, changed: str) -> None:
         """Raise PyTorch's error where history could not follow a change; ``changed``: what is."""
-        if not self.recorded:
+        if self.forbidden is None:
+            return
+        made_by = re.sub(r"Backward\d*$", "", self.op.node.__name__)
+        who = f"Output {self.output} of {made_by} is a view"
+        if self.forbidden == "one of many":
             raise RuntimeError(
-                f"A view was created in no_grad mode and {changed} modified inplace with grad "
-                "mode enabled. Given that this use case is ambiguous and error-prone, it is "
-                "forbidden. You can clarify your code by moving both the view and the inplace "
-                "either both inside the no_grad block (if you don't want the inplace to be "
-                "tracked) or both outside (if you want the inplace to be tracked)."
+                f"{who} and {changed} modified inplace. This view is the output of a function that "
+                "returns multiple views. Such functions do not allow the output views to be "
+                "modified inplace. You should replace the inplace operation by an out-of-place one."
             )
-        if self.one_of_many:
-            raise RuntimeError(
-                f"Output {self.output} of {self.op.name.capitalize()} is a view and {changed} "
-                "modified inplace. This view is the output of a function that returns multiple "
-                "views. Such functions do not allow the output views to be modified inplace. You "
-                "should replace the inplace operation by an out-of-place one."
-            )
+        who = f"{who} of a view which" if self.recorded else "A view"
+        raise RuntimeError(
+            f"{who} was created in no_grad mode and {changed} modified inplace with grad mode "
+            "enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You "
+            "can clarify your code by moving both the view and the inplace either both inside the "
+            "no_grad block (if you don't want the inplace to be tracked) or both outside (if you "
+            "want the inplace to be tracked)."
+        )
 
 
 def view_of(viewed: Any, op: Any, options: tuple[Any, ...]) -> View | None:
@@ -148,13 +164,16 @@ class AsStridedBackward0(Node):
 class CopySlices(Node):
     """The history of a base of which a part was changed in place by another node."""
 
-    __slots__ = ("_changed", "_layout", "_steps")
+    __slots__ = ("_argument", "_changed", "_layout", "_steps")
 
-    def __init__(self, base: Any, before: Edge, steps: Sequence[ViewStep], changed: Node) -> None:
+    def __init__(
+        self, base: Any, before: Edge, steps: Sequence[ViewStep], changed: Node, argument: int
+    ) -> None:
         self._steps = steps
         self._changed = changed
+        self._argument = argument  # which of the node's inputs the part was
         self._layout = base._array.strides
-        self.next_functions = (before, *changed.next_functions[1:])
+        self.next_functions = (before, *_without(changed.next_functions, argument))
         self.shape = base._array.shape
         self.dtype = base._array.dtype
         self.order = next_order()
@@ -167,9 +186,10 @@ class CopySlices(Node):
             return (None,) * len(self.next_functions)
         result = arrays.copy_with_layout(gradient, self._layout)
         part = _replay_on_array(result, self._steps)
-        of_part, *of_others = self._changed.apply(part.copy())
+        leaving = self._changed.apply(part.copy())
+        of_part = leaving[self._argument]
         part[...] = 0 if of_part is None else of_part
-        return (result, *of_others)
+        return (result, *_without(leaving, self._argument))
 
     def apply_tensors(self, *gradients: Any) -> tuple[Any, ...]:
         (gradient,) = gradients
@@ -177,23 +197,31 @@ class CopySlices(Node):
             return (None,) * len(self.next_functions)
         result = gradient.clone()
         part = _replay_on_tensor(result, self._steps)
-        of_part, *of_others = self._changed.apply_tensors(part.clone())
+        leaving = self._changed.apply_tensors(part.clone())
+        of_part = leaving[self._argument]
         if of_part is None:
             part.zero_()
         else:
             part.copy_(of_part)
-        return (result, *of_others)
+        return (result, *_without(leaving, self._argument))
 
     def release(self) -> None:
         self._changed.release()
 
 
-def check_writable(target: Any) -> None:
-    """Raise PyTorch's error where ``target`` must not be changed in place."""
+def _without(values: Sequence[Any], position: int) -> tuple[Any, ...]:
+    return (*values[:position], *values[position + 1 :])
+
+
+def check_writable(target: Any, *, gains_history: bool = False) -> None:
+    """Raise PyTorch's error where ``target`` must not be changed in place.
+
+    ``gains_history``: what is written was computed from something that requires grad.
+    """
     view = target._view
     if is_grad_enabled():
-        if view is not None:
-            _check_view_writable(target, view)
+        if view is not None and (gains_history or target.requires_grad):
+            _check_view_writable(view)
         if target.requires_grad and target.grad_fn is None:
             raise RuntimeError(
                 "a leaf Variable that requires grad is being used in an in-place operation. "
@@ -212,10 +240,8 @@ def check_writable(target: Any) -> None:
         )
 
 
-def _check_view_writable(target: Any, view: View) -> None:
+def _check_view_writable(view: View) -> None:
     base = view.base
-    if not target.requires_grad:
-        return
     if base.grad_fn is None and base.requires_grad:
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation. "
@@ -253,35 +279,45 @@ def assign(target: Any, result: Any, *, direct: bool) -> Any:
     ``direct``: the last node of result's history has target's own history as its first edge, so
     it can stand for the change of a view. Otherwise the change is recorded as copying ``result``.
     """
-    check_writable(target)
+    check_writable(target, gains_history=result.requires_grad)
     view = target._view
     if view is not None and not direct and is_grad_enabled() and result.requires_grad:
         return target.copy_(result)
     _keep_saved_original(result.grad_fn, target)
-    before = edge_of(view.base) if view is not None and view.base.requires_grad else NO_EDGE
     write(target, result._array)
     node = result.grad_fn
     if node is None or not is_grad_enabled():
         return target
     node.dtype = target._array.dtype
     node.exact = False
+    record_change(target, node)
     _rebind_saved_result(node, target)
-    if view is None:
-        _give_history(target, node)
-    else:
-        _give_history(view.base, CopySlices(view.base, before, view.steps, node))
     return target
 
 
-def _give_history(tensor: Any, node: Node) -> None:
-    """Let ``tensor`` be the result of ``node``; what retains its gradient goes along."""
+def record_change(target: Any, node: Node, *, output: int = 0, argument: int = 0) -> None:
+    """Record that ``node`` made what ``target`` now holds, out of what it held before.
+
+    ``output`` and ``argument`` say which of node's outputs and inputs ``target`` is.
+    """
+    view = target._view
+    if view is None:
+        _give_history(target, node, output)
+        return
+    base = view.base
+    before = edge_of(base) if base.requires_grad else NO_EDGE
+    _give_history(base, CopySlices(base, before, view.steps, node, argument))
+
+
+def _give_history(tensor: Any, node: Node, output: int = 0) -> None:
+    """Let ``tensor`` be an output of ``node``; what retains its gradient goes along."""
     before = tensor._edge
-    tensor._edge = (node, 0)
+    tensor._edge = (node, output)
     tensor._requires_grad = True
     if before is not None and before[0].hooks is not None:
         retain = before[0].hooks.retained.pop(before[1], None)
         if retain is not None:
-            node.own_hooks().retained[0] = retain
+            node.own_hooks().retained[output] = retain
 
 
 def _keep_saved_original(node: Any, target: Any) -> None:
@@ -296,5 +332,22 @@ def _keep_saved_original(node: Any, target: Any) -> None:
 
 def _rebind_saved_result(node: Any, target: Any) -> None:
     """A node that saved its result saved what now lies in ``target``'s memory."""
-    if getattr(node, "out", None) is not None:
-        node.out = (None, target._array, target._counter, target._counter[0])
+    if getattr(node, "out", None) is None:
+        return
+    view = target._view
+    history = None if view is None else _history_of_view(view)
+    node.out = (history, target._array, target._counter, target._counter[0])
+
+
+def _history_of_view(view: View) -> Callable[[], Edge]:
+    """How to find the history that a view has now. It holds no node: that would be a circle."""
+    wrap, array, steps = view.base._wrap, view.base._array, view.steps
+    node = weakref.ref(view.base._edge[0])
+
+    def edge() -> Edge:
+        base = wrap(array)
+        base._edge = (node(), 0)
+        base._requires_grad = True
+        return AsStridedBackward0(base, steps), 0
+
+    return edge

@@ -43,7 +43,7 @@ import numpy
 from gradlab import arrays, observers
 from gradlab.arrays import Array
 from gradlab.grad_mode import ensure_mode, mode
-from gradlab.graph import NO_EDGE, Node, leaf_edge, next_order
+from gradlab.graph import NO_EDGE, Edge, Node, leaf_edge, next_order
 from gradlab.inplace import assign, view_of
 from gradlab.tensor import Tensor, inference_counter, no_such_dim
 
@@ -363,7 +363,8 @@ class OpNode(Node):
             return tensor
         result = Tensor._wrap(array)
         result._counter = counter
-        result._edge = (self, 0)  # a saved result keeps its place in the graph
+        # A saved result keeps its place in the graph; one written to a view, the view's.
+        result._edge = (self, 0) if tensor is None else tensor()
         result._requires_grad = True
         return result
 
@@ -929,19 +930,28 @@ def second_backward() -> RuntimeError:
 def changed_in_place(node: OpNode, name: str) -> RuntimeError:
     """The error for a saved tensor that was written to since."""
     saved = getattr(node, name)
-    saved = saved[0] if node.op.sequence else saved
-    tensor, array, counter, version = saved
-    maker = node if name == "out" else getattr(tensor, "grad_fn", None)
+    tensor, *rest = saved[0] if node.op.sequence else saved
+    maker = (node, 0) if name == "out" else getattr(tensor, "_edge", None)
+    return modified_since(*rest, maker, f"{node.name()} saved it as {name!r}")
+
+
+def modified_since(
+    array: Array, counter: list[int], version: int, maker: Edge | None, who: str
+) -> RuntimeError:
+    """The error for an array saved at ``version`` and written to since.
+
+    ``maker``: which output of which node it was; ``who``: a clause that says what saved it.
+    """
     origin = ""
-    if maker is not None:
-        made_by = re.sub(r"Backward\d*$", "", maker.name())
-        origin = f", which is output {0 if name == 'out' else tensor.output_nr} of {made_by},"
-    place = "cuda" if not arrays.is_on_cpu(array) else "torch"
-    kind = f"{place if place == 'torch' else 'torch.cuda'}.{arrays.dtype_of(array).type_name}Tensor"
+    if maker is not None and maker[0] is not None:
+        made_by = re.sub(r"Backward\d*$", "", maker[0].name())
+        origin = f", which is output {maker[1]} of {made_by},"
+    place = "torch" if arrays.is_on_cpu(array) else "torch.cuda"
+    kind = f"{place}.{arrays.dtype_of(array).type_name}Tensor"
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace "
         f"operation: [{kind} {list(array.shape)}]{origin} is at version {counter[0]}; expected "
-        f"version {version} instead. {node.name()} saved it as {name!r} and needs it unchanged: "
+        f"version {version} instead. {who} and needs it unchanged: "
         "use an out-of-place operation, or change a clone(). Hint: enable anomaly detection to "
         "find the operation that failed to compute its gradient, with "
         "torch.autograd.set_detect_anomaly(True, check_nan=False)."

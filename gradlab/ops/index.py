@@ -424,7 +424,9 @@ def _put(part: Any, value: Any) -> None:
     elif not value._array.ndim:
         part.fill_(value)
     else:
-        part.copy_(expand(_without_leading_ones(value, always=True), part._array.shape))
+        value = _without_leading_ones(value, always=True)
+        same = value.shape == part.shape
+        part.copy_(value if same else expand(value, part._array.shape))
 
 
 def _without_leading_ones(value: Tensor, always: bool = False) -> Tensor:
