@@ -27,8 +27,6 @@ class LoadedKeys(NamedTuple):
             f"unexpected_keys={self.unexpected_keys})"
         )
 
-    __str__ = __repr__
-
 
 def load(module: Module, state: Mapping[str, Any], strict: bool, assign: bool) -> LoadedKeys:
     """Load ``state`` into ``module``; see ``Module.load_state_dict``."""
@@ -40,8 +38,8 @@ def load(module: Module, state: Mapping[str, Any], strict: bool, assign: bool) -
     if strict:
         errors = [*_complaints(keys), *errors]
     if errors:
-        lines = "\n\t".join(errors)
-        raise RuntimeError(f"Error(s) in loading state_dict for {type(module).__name__}:\n\t{lines}")
+        title = f"Error(s) in loading state_dict for {type(module).__name__}:"
+        raise RuntimeError("\n\t".join([title, *errors]))
     return keys
 
 
@@ -65,7 +63,7 @@ def _load_into(
             setattr(module, name, _in_place_of(tensor, state[key]))
         else:
             with no_grad():
-                tensor.copy_(state[key])  # type: ignore[attr-defined]
+                tensor.copy_(state[key])
     for key in state:
         if key.startswith(prefix):
             name = key.removeprefix(prefix)

@@ -115,7 +115,7 @@ def log_softmax(
 
 
 def _placed(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
-    return assign(input, result, direct=True) if inplace else result  # type: ignore[no-any-return]
+    return assign(input, result, direct=True) if inplace else result
 
 
 def _guessed_dim(name: str, input: Tensor) -> int:
@@ -133,9 +133,9 @@ def _guessed_dim(name: str, input: Tensor) -> int:
 def dropout(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
-    """Elements set to 0 with probability ``p``, the rest divided by 1 - p; the input if not training.
+    """Elements set to 0 with probability ``p``, the rest divided by 1 - p.
 
-    Raises ValueError for a ``p`` outside [0, 1].
+    Unless ``training``, the input itself. Raises ValueError for a ``p`` outside [0, 1].
 
     >>> import gradlab as gl
     >>> _ = gl.manual_seed(0)
@@ -229,7 +229,7 @@ def l1_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
     number = _number_of(reduction)
     if input._array.shape != target._array.shape:
         input, target = _stretched(input, target)
-    return _reduced((input - target).abs(), number)
+    return _reduced((input - target).abs(), number)  # type: ignore[no-any-return]
 
 
 def _stretched(input: Any, target: Any) -> tuple[Any, Any]:
@@ -278,8 +278,8 @@ def nll_loss(
         return loss.nll_loss2d(input, target, weight, number, ignore_index)  # type: ignore[no-any-return]
     # As in PyTorch, other shapes become a picture that is a single pixel high.
     width = math.prod(shape[2:])
-    picture = input.reshape(shape[0], shape[1], 1, width)  # type: ignore[attr-defined]
-    places = target.reshape(shape[0], 1, width)  # type: ignore[attr-defined]
+    picture = input.reshape(shape[0], shape[1], 1, width)
+    places = target.reshape(shape[0], 1, width)
     losses = loss.nll_loss2d(picture, places, weight, number, ignore_index)
     return losses.reshape(target.shape) if number == loss.NONE else losses  # type: ignore[no-any-return]
 
@@ -335,13 +335,13 @@ def cross_entropy(
         smooth: Any = target
         if label_smoothing:
             smooth = smooth * (1 - label_smoothing) + label_smoothing / input.shape[class_dim]
-        return _soft_cross_entropy(logs, smooth, weight, number, class_dim)
+        return _soft_cross_entropy(logs, smooth, weight, number, class_dim)  # type: ignore[no-any-return]
     hard = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
     if not label_smoothing:
         return hard
     even = _even_cross_entropy(logs, target, weight, ignore_index, number, class_dim)
     share = label_smoothing / input.shape[class_dim]
-    return hard * (1 - label_smoothing) + even * share  # type: ignore[operator, no-any-return]
+    return hard * (1 - label_smoothing) + even * share  # type: ignore[no-any-return]
 
 
 def _soft_cross_entropy(logs: Any, target: Any, weight: Any, number: int, class_dim: int) -> Any:

@@ -8,7 +8,7 @@ from gradlab.tensor import Tensor
 
 
 class _Loss(Module):
-    """``reduction`` is what becomes of the elements' losses: ``"mean"``, ``"sum"`` or ``"none"``."""
+    """``reduction`` says what becomes of each element's loss: ``"mean"``, ``"sum"``, ``"none"``."""
 
     def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__()

@@ -188,9 +188,9 @@ class Module:
     ) -> RemovableHandle:
         """Call ``hook(module, args, output)`` after every ``forward``.
 
-        What it returns, unless that is None, takes the output's place. ``with_kwargs``: it is called with ``(module, args, kwargs, output)``. ``prepend``: it comes
-        before the hooks registered so far. ``always_call``: also, with None as the output, where
-        ``forward`` raises.
+        What it returns, unless that is None, takes the output's place. ``with_kwargs``: it is
+        called with ``(module, args, kwargs, output)``. ``prepend``: it comes before the hooks
+        registered so far. ``always_call``: also, with None as the output, where ``forward`` raises.
 
         >>> import gradlab as gl
         >>> relu = gl.nn.ReLU()

@@ -60,8 +60,8 @@ def mse_loss(xp: Namespace, input: Array, target: Array, reduction: int = MEAN) 
     """Squared differences."""
     if input.dtype.kind not in "fc":
         raise NotImplementedError(
-            f"\"mse_cpu\" not implemented for '{dtype_of(input).type_name}': give floating-point tensors, "
-            "with .float() for example"
+            f"\"mse_cpu\" not implemented for '{dtype_of(input).type_name}': give floating-point "
+            "tensors, with .float() for example"
         )
     difference = input - target
     return _reduced(xp, difference * difference, reduction)

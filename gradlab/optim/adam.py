@@ -17,11 +17,11 @@ class Adam(Optimizer):
     """Divides a running mean of the gradient by the root of a running mean of its square.
 
     ``betas`` are the shares that the two means keep at each step, ``eps`` keeps the divisor from
-    being 0. With ``amsgrad`` the largest mean of squares so far divides. ``weight_decay`` pulls the
-    gradient towards the parameter, or with ``decoupled_weight_decay`` the parameter itself towards
-    0 (which is AdamW). ``maximize`` goes up. ``foreach``, ``capturable`` and ``fused``, which choose
-    among PyTorch's implementations, are kept and change nothing: there is one. Raises ValueError for
-    an option out of range.
+    being 0. With ``amsgrad`` the largest mean of squares so far divides. ``weight_decay`` adds that
+    share of the parameter to the gradient, or, with ``decoupled_weight_decay``, pulls the parameter
+    itself towards 0 (which is AdamW). ``maximize`` goes up. ``foreach``, ``capturable`` and
+    ``fused``, which choose among PyTorch's implementations, are kept and change nothing: there is
+    one. Raises ValueError for an option out of range.
 
     >>> import gradlab as gl
     >>> p = gl.tensor([1.0], requires_grad=True)

@@ -190,11 +190,11 @@ def _check_optimizable(param: Any) -> None:
 
 
 def _fitting(param: Any, key: str, value: Any) -> Any:
-    """A loaded value of a parameter's state, in its dtype and on its device; ``step`` is a count."""
+    """A loaded value of a parameter's state in its dtype, on its device; ``step`` is a count."""
     if not isinstance(value, Tensor) or not isinstance(param, Tensor) or key == "step":
         return value
     dtype = param.dtype if param.is_floating_point() else value.dtype
-    return value.to(device=param.device, dtype=dtype)  # type: ignore[attr-defined]
+    return value.to(device=param.device, dtype=dtype)
 
 
 def check_at_least(minimum: float, what: str, value: Any) -> None:

@@ -13,7 +13,7 @@ from gradlab.tensor import Tensor
 class SGD(Optimizer):
     """Goes down the gradient: ``p -= lr * p.grad``, with momentum if it is asked for.
 
-    With ``weight_decay`` the gradient is first pulled towards ``p``. With ``momentum`` a velocity
+    ``weight_decay`` adds that share of ``p`` to the gradient. With ``momentum`` a velocity
     takes its place, which keeps that share of itself at each step and takes on (1 - ``dampening``)
     of the gradient, all of it in the first step; ``nesterov`` looks one step ahead. ``maximize``
     goes up instead. ``foreach`` and ``fused``, which choose among PyTorch's implementations, are
@@ -82,7 +82,8 @@ class SGD(Optimizer):
         state = self.state[param]
         known = state.get("momentum_buffer")
         if known is None:
-            known = state["momentum_buffer"] = Tensor._wrap(arrays.as_array(gradient.copy(), param._array))
+            first = arrays.as_array(gradient.copy(), param._array)
+            known = state["momentum_buffer"] = Tensor._wrap(first)
         else:
             known._array *= group["momentum"]
             known._array += (1 - group["dampening"]) * gradient

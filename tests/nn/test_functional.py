@@ -297,7 +297,8 @@ LOSSES = ["MSELoss", "L1Loss", "BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss
 @pytest.mark.parametrize("name", LOSSES)
 def test_loss_modules_do_what_their_functions_do(torch: Any, name: str, reduction: str) -> None:
     by_class = name in ("CrossEntropyLoss", "NLLLoss")
-    arguments = (drawn(4, 3, low=0.1, high=0.9), classes(4) if by_class else drawn(4, 3, low=0, high=1))
+    target = classes(4) if by_class else drawn(4, 3, low=0, high=1)
+    arguments = (drawn(4, 3, low=0.1, high=0.9), target)
     results = []
     for lib in (gl, torch):
         weighted = {} if name in ("MSELoss", "L1Loss") else {"weight": lib.tensor(WEIGHT)}
@@ -326,5 +327,6 @@ ACTIVATIONS = [
 def test_activation_modules_are_pytorchs(torch: Any, name: str, arguments: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        results = [getattr(lib.nn, name)(*arguments)(lib.tensor(drawn(4, 3))) for lib in (gl, torch)]
+        modules = [getattr(lib.nn, name)(*arguments) for lib in (gl, torch)]
+        results = [m(lib.tensor(drawn(4, 3))) for m, lib in zip(modules, (gl, torch), strict=True)]
     assert_close(*results, rtol=1e-12)

@@ -1,0 +1,252 @@
+"""Time gradlab beside PyTorch, plain NumPy, MyGrad and HIPS autograd, in one run on one thread.
+
+    python benchmarks/run.py                 writes benchmarks/results/latest.json and .md
+    python benchmarks/run.py --name laptop --rounds 40
+
+The contestants take turns: every round times each of them once, in another order each time, so
+what else the machine does in the meantime falls on all alike. A ratio is the median over the
+rounds of the quotient of the times in one round. Results are compared before anything is timed.
+Garbage collection stays on, as in use.
+"""
+
+from __future__ import annotations
+
+import one_thread  # isort: skip  # noqa: F401
+
+import argparse
+import importlib
+import json
+import platform
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cases
+import numpy as np
+
+import gradlab
+
+RESULTS = Path(__file__).parent / "results"
+ROUND_SECONDS = 0.02  # how long one contestant is timed in one round
+
+# What gradlab set out to reach: at most so much of another's time.
+TARGETS = {
+    "sine": {"torch": 0.40, "numpy": 2.0},
+    "training": {"torch": 0.60, "numpy": 1.20},
+    "chain": {"torch": 0.50},
+}
+TITLES = {
+    "sine": "(2·sin(a) + 1).sum() of 25 floats, forward and backward",
+    "training": "One training step, 16×1000 → 100 → 10: Linear, ReLU, Linear, squared error, SGD",
+    "chain": "A chain of 2,000 small mul and div on 2×3 tensors, forward and backward",
+}
+
+
+def main() -> None:
+    """Time everything and write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--name", default="latest", help="name of the result files")
+    parser.add_argument("--rounds", type=int, default=60, help="rounds per case (default 60)")
+    parser.add_argument("--no-operations", action="store_true", help="leave out the table of ops")
+    arguments = parser.parse_args()
+    torch = _torch()
+    report: dict[str, Any] = {"machine": machine(), "rounds": arguments.rounds, "cases": {}}
+    for name, contestants in compared(torch).items():
+        check(name, contestants)
+        report["cases"][name] = summary(timed(contestants, arguments.rounds))
+        print(case_table(name, report["cases"][name]), flush=True)
+    if not arguments.no_operations:
+        report["operations"] = operations(torch, max(5, arguments.rounds // 4))
+        print(operation_table(report["operations"]))
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{arguments.name}.json").write_text(json.dumps(report, indent=1) + "\n")
+    (RESULTS / f"{arguments.name}.md").write_text(markdown(report))
+
+
+def _torch() -> ModuleType | None:
+    try:
+        torch = importlib.import_module("torch")
+    except ImportError:
+        print("PyTorch is not installed: it is left out.", file=sys.stderr)
+        return None
+    torch.set_num_threads(1)
+    return torch
+
+
+def compared(torch: ModuleType | None) -> dict[str, dict[str, cases.Round]]:
+    """For each case its contestants by name."""
+    like_torch = {"gradlab": gradlab} | ({"torch": torch} if torch else {})
+    found: dict[str, dict[str, cases.Round]] = {}
+    for name in TITLES:
+        write = getattr(cases, f"{name}_like_torch")
+        found[name] = {library: write(module) for library, module in like_torch.items()}
+        for library in ("numpy", "mygrad", "autograd"):
+            found[name][library] = getattr(cases, f"{name}_{library}")()
+    return found
+
+
+def check(case: str, contestants: Mapping[str, cases.Round]) -> None:
+    """Stop unless all contestants compute the same: the timing would mean nothing."""
+    results = {name: [np.asarray(r) for r in _flat(run())] for name, run in contestants.items()}
+    expected = results["numpy"]
+    for name, found in results.items():
+        for one, other in zip(found, expected, strict=True):
+            # 1,000 divisions and multiplications in float32 drift apart by some 1e-4.
+            np.testing.assert_allclose(one, other, rtol=2e-3, err_msg=f"{case}: {name} and numpy")
+
+
+def _flat(values: Sequence[Any]) -> list[Any]:
+    return [v.numpy() if hasattr(v, "numpy") else v for v in values]
+
+
+# ------------------------------------------------------------------ timing
+
+
+def timed(contestants: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+    """Seconds per call in each round, for each contestant."""
+    repeats = {name: _repeats(run) for name, run in contestants.items()}
+    found: dict[str, list[float]] = {name: [] for name in contestants}
+    order = list(contestants)
+    for _ in range(rounds):
+        random.shuffle(order)
+        for name in order:
+            run = contestants[name]
+            calls = range(repeats[name])
+            start = time.perf_counter()
+            for _ in calls:
+                run()
+            found[name].append((time.perf_counter() - start) / len(calls))
+    return found
+
+
+def _repeats(run: Callable[[], Any]) -> int:
+    """How many calls fill a round; this warms the contestant up as well."""
+    count = 1
+    while True:
+        start = time.perf_counter()
+        for _ in range(count):
+            run()
+        seconds = time.perf_counter() - start
+        if seconds > ROUND_SECONDS / 4:
+            return max(1, round(count * ROUND_SECONDS / seconds))
+        count *= 4
+
+
+def summary(times: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    """Median and least time in microseconds, and gradlab's ratio to each of the others."""
+    return {
+        "median_us": {name: statistics.median(t) * 1e6 for name, t in times.items()},
+        "min_us": {name: min(t) * 1e6 for name, t in times.items()},
+        "ratio": {
+            name: statistics.median(
+                own / other for own, other in zip(times["gradlab"], t, strict=True)
+            )
+            for name, t in times.items()
+            if name != "gradlab"
+        },
+        "ratio_of_min": {
+            name: min(times["gradlab"]) / min(t) for name, t in times.items() if name != "gradlab"
+        },
+    }
+
+
+def operations(torch: ModuleType | None, rounds: int) -> list[dict[str, Any]]:
+    """What single operations cost, recorded, and with their backward pass."""
+    libraries = {"gradlab": gradlab} | ({"torch": torch} if torch else {})
+    rows = []
+    for size, numbers in {"5×5": cases.SMALL, "300×300": cases.LARGE}.items():
+        for name in cases.OPERATIONS:
+            contestants = {
+                f"{library} {what}": cases.operation_like_torch(module, name, numbers, backward)
+                for library, module in libraries.items()
+                for what, backward in (("forward", False), ("both", True))
+            }
+            times = timed(contestants, rounds)
+            least = {key: min(t) * 1e6 for key, t in times.items()}
+            rows.append({"operation": name, "size": size, "min_us": least})
+    return rows
+
+
+# ------------------------------------------------------------------ reporting
+
+
+def machine() -> dict[str, str]:
+    """What the figures were taken on, and when."""
+    found = {"date": date.today().isoformat(), "cpu": _cpu(), "python": platform.python_version()}
+    for package in ("gradlab", "numpy", "torch", "mygrad", "autograd"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = getattr(sys.modules.get(package), "__version__", "not installed")
+    return found
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()
+
+
+def markdown(report: Mapping[str, Any]) -> str:
+    """The whole report as a page."""
+    on = report["machine"]
+    versions = ", ".join(f"{k} {v}" for k, v in on.items() if k not in ("date", "cpu"))
+    parts = [
+        "# gradlab beside its peers",
+        f"{on['date']}, {on['cpu']}, one thread; {versions}. {report['rounds']} interleaved rounds "
+        "per case. Times are microseconds; *ratio* is gradlab's time as a part of the other's, the "
+        "median over rounds; *of min* compares the least times.",
+    ]
+    parts += [case_table(name, case) for name, case in report["cases"].items()]
+    if "operations" in report:
+        parts.append(operation_table(report["operations"]))
+    return "\n\n".join(parts) + "\n"
+
+
+def case_table(name: str, case: Mapping[str, Any]) -> str:
+    """One case as a table."""
+    lines = [
+        f"### {TITLES[name]}\n",
+        "| | median | min | ratio | of min | target |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for library, median in case["median_us"].items():
+        ratio, of_min = (case[key].get(library) for key in ("ratio", "ratio_of_min"))
+        target = TARGETS[name].get(library)
+        cells = [
+            library,
+            f"{median:.1f}",
+            f"{case['min_us'][library]:.1f}",
+            *("" if value is None else f"{value:.2f}" for value in (ratio, of_min)),
+            "" if target is None else f"≤ {target:.2f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def operation_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Single operations as a table: least times, forward alone and with the backward pass."""
+    columns = list(rows[0]["min_us"])
+    lines = [
+        "### Single operations, recorded (least microseconds; both: forward and backward)\n",
+        f"| | size | {' | '.join(columns)} |",
+        "|---|---|" + "---:|" * len(columns),
+    ]
+    for row in rows:
+        times = " | ".join(f"{row['min_us'][column]:.1f}" for column in columns)
+        lines.append(f"| `{row['operation']}` | {row['size']} | {times} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
