@@ -13,7 +13,8 @@ ENGINE = ROOT / "gradlab"
 WIDGETS = ROOT / "widgets/gradlab_widgets"
 
 ROOMS = [
-    ["arrays", "cuda", "generator", "grad_mode", "observers", "printing", "return_types", "samples"],
+    ["arrays", "cuda", "generator", "grad_mode"]
+    + ["observers", "printing", "return_types", "samples"],
     ["graph", "engine", "inplace"],
     ["tensor", "op"],
     ["ops"],
