@@ -169,7 +169,7 @@ def _check_inputs(inputs: Sequence[Any]) -> None:
                 stacklevel=3,
             )
         sizes_and_steps = zip(tensor.shape, tensor.stride(), strict=True)
-        if any(step == 0 and size > 1 for size, step in sizes_and_steps):
+        if tensor.numel() and any(step == 0 and size > 1 for size, step in sizes_and_steps):
             raise RuntimeError(
                 f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs "
                 "that are non-overlapping, since it moves one element at a time. Call "

@@ -1,0 +1,1 @@
+"""Tests that nobody wrote one by one: they walk the table of operations, `gradlab.op.OPS`."""

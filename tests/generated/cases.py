@@ -1,0 +1,243 @@
+"""What the generated tests call: every operation with each of its samples, here and in PyTorch."""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy
+import pytest
+
+import gradlab as gl
+from gradlab.op import OPS, Op
+from gradlab.samples import Draw, Sample
+
+
+@dataclass(frozen=True)
+class Case:
+    """One operation with one of its samples."""
+
+    op: Op
+    number: int
+    sample: Sample
+
+    def __str__(self) -> str:
+        return f"{self.op.name}-{self.number}"
+
+    def arguments(
+        self, torch: ModuleType, *, dtype: str = "float64", requires_grad: bool = True
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The sample's arguments for a library: the same numbers for each, in its tensors.
+
+        Tensors of floats get `dtype` and, where that has gradients, require them.
+        """
+        generator = numpy.random.default_rng([zlib.crc32(self.op.name.encode()), self.number])
+
+        def given(value: Any, wanted: bool) -> Any:
+            if isinstance(value, Draw):
+                return _tensor(torch, value, generator, dtype, wanted)
+            if isinstance(value, (tuple, list)):
+                parts = [given(one, wanted) for one in value]
+                return type(value)(parts) if torch is gl else parts
+            return _translated(torch, value)
+
+        def wanted(name: str) -> bool:
+            return requires_grad and (name in self.op.gradients or not self.op.gradients)
+
+        names = list(self.op.signature.parameters)[: len(self.sample.args)]
+        args = tuple(
+            given(value, wanted(name)) for name, value in zip(names, self.sample.args, strict=True)
+        )
+        kwargs = {name: given(value, wanted(name)) for name, value in self.sample.kwargs.items()}
+        return args, kwargs
+
+
+def _tensor(
+    torch: ModuleType, draw: Draw, generator: numpy.random.Generator, dtype: str, wanted: bool
+) -> Any:
+    numbers = draw.array(generator)
+    if draw.dtype != "float64":
+        return torch.tensor(numbers)
+    kind = numpy.dtype(dtype)
+    if kind.kind in "ui":
+        numbers = numpy.trunc(numpy.abs(numbers) if kind.kind == "u" else numbers)
+    tensor = torch.tensor(numbers.astype(kind))
+    return tensor.requires_grad_() if wanted and kind.kind in "fc" else tensor
+
+
+def _translated(torch: ModuleType, value: Any) -> Any:
+    """gradlab's own objects in a sample (tensors of indices, dtypes, devices) for `torch`."""
+    if torch is gl:
+        return value
+    if isinstance(value, gl.Tensor):
+        return torch.tensor(value.numpy())
+    if isinstance(value, gl.dtype):
+        return getattr(torch, value.name)
+    if isinstance(value, gl.device):
+        return torch.device(str(value))
+    return value
+
+
+CASES = [
+    Case(op, number, sample) for op in OPS.values() for number, sample in enumerate(op.samples)
+]
+DIFFERENTIABLE = [case for case in CASES if case.op.gradients]
+
+each_case = pytest.mark.parametrize("case", CASES, ids=str)
+each_differentiable_case = pytest.mark.parametrize("case", DIFFERENTIABLE, ids=str)
+each_op = pytest.mark.parametrize("op", OPS.values(), ids=OPS)
+
+
+def tensors(values: Any) -> list[Any]:
+    """The tensors in arguments or results, in order."""
+    if isinstance(values, (tuple, list)):
+        return [tensor for value in values for tensor in tensors(value)]
+    if isinstance(values, dict):
+        return tensors(list(values.values()))
+    return [values] if hasattr(values, "requires_grad") else []
+
+
+def numbers(tensor: Any) -> Any:
+    """A tensor's elements as a NumPy array, whichever library and device it is of."""
+    return tensor.numpy(force=True)
+
+
+# ------------------------------------------------------------------ PyTorch's names
+
+
+def aten(name: str) -> Callable[[ModuleType], Any]:
+    """An operation of PyTorch's that has no function of its own in `torch`."""
+    return lambda torch: getattr(torch.ops.aten, name)
+
+
+def functional(name: str) -> Callable[[ModuleType], Any]:
+    return lambda torch: getattr(torch.nn.functional, name)
+
+
+def called(name: str) -> Callable[[ModuleType], Any]:
+    return lambda torch: getattr(torch, name)
+
+
+def picked(x: Any, indices: Any, dim: int, keepdim: bool) -> Any:
+    """The elements at one index along a dimension, as max and min along it pick them."""
+    return x.gather(dim, indices) if keepdim else x.gather(dim, indices.unsqueeze(dim)).squeeze(dim)
+
+
+def put_into_zeros(index_put: Any, g: Any, shape: Any, indices: Any) -> Any:
+    return index_put(g.new_zeros(shape), indices, g, True)
+
+
+def zero_at(index_put: Any, x: Any, indices: Any) -> Any:
+    return index_put(x, indices, x.new_zeros(()))
+
+
+def add_into_zeros(index_add: Any, g: Any, shape: Any, dim: int, index: Any) -> Any:
+    return index_add(g.new_zeros(shape), dim, index, g)
+
+
+Counterpart = Callable[[ModuleType], Callable[..., Any]]
+
+PYTORCH: dict[str, Counterpart] = {
+    "silu": functional("silu"),
+    "leaky_relu": functional("leaky_relu"),
+    "elu": functional("elu"),
+    "softplus": functional("softplus"),
+    "copy": lambda torch: lambda x, other: x.clone().copy_(other),
+    "fill_scalar": lambda torch: lambda x, value: x.clone().fill_(value),
+    "fill_tensor": lambda torch: lambda x, value: x.clone().fill_(value),
+    "zero": lambda torch: lambda x: x.clone().zero_(),
+    "to_copy": lambda torch: lambda x, dtype, device, source: x.to(dtype, copy=True),
+    "view": aten("view"),
+    "reshape_alias": lambda torch: lambda x, shape: x.reshape(shape),
+    "unsafe_view": aten("_unsafe_view"),
+    "squeeze_all": called("squeeze"),
+    "squeeze_dim": called("squeeze"),
+    "squeeze_dims": called("squeeze"),
+    "squeeze_own": called("squeeze"),
+    "alias": aten("alias"),
+    "expand": lambda torch: lambda x, shape: x.expand(shape),
+    "repeat": lambda torch: lambda x, repeats: x.repeat(repeats),
+    "select_backward": aten("select_backward"),
+    "slice": aten("slice"),
+    "slice_backward": aten("slice_backward"),
+    "diagonal_backward": aten("diagonal_backward"),
+    "diag_embed": aten("diagonal_backward"),
+    "index": aten("index"),
+    "index_put": aten("index_put"),
+    "index_backward": lambda torch: functools.partial(put_into_zeros, torch.ops.aten.index_put),
+    "cleared": lambda torch: functools.partial(zero_at, torch.ops.aten.index_put),
+    "gather_backward": lambda torch: (
+        lambda g, shape, dim, index: g.new_zeros(shape).scatter_add(dim, index, g)
+    ),
+    "index_select_backward": lambda torch: functools.partial(add_into_zeros, torch.index_add),
+    "masked_select_backward": lambda torch: (
+        lambda g, shape, mask: g.new_zeros(shape).masked_scatter(mask, g)
+    ),
+    "scatter_value": called("scatter"),
+    "gelu": functional("gelu"),
+    "logsigmoid": functional("logsigmoid"),
+    "round_whole": called("round"),
+    "round_decimals": lambda torch: lambda x, decimals: torch.round(x, decimals=decimals),
+    "div_rounded": lambda torch: (
+        lambda x, other, rounding_mode: torch.div(x, other, rounding_mode=rounding_mode)
+    ),
+    "sort_picked": lambda torch: lambda x, indices, dim: x.gather(dim, indices),
+    "topk_picked": lambda torch: lambda x, indices, dim: x.gather(dim, indices),
+    "mse_loss": aten("mse_loss"),
+    "nll_loss": aten("nll_loss"),
+    "nll_loss2d": aten("nll_loss2d"),
+    "binary_cross_entropy": aten("binary_cross_entropy"),
+    "scalar_pow": called("pow"),
+    "var": lambda torch: (
+        lambda x, dim, correction=1, keepdim=False: torch.var(
+            x, dim, correction=correction, keepdim=keepdim
+        )
+    ),
+    "std": lambda torch: (
+        lambda x, dim, correction=1, keepdim=False: torch.std(
+            x, dim, correction=correction, keepdim=keepdim
+        )
+    ),
+    "sum_dim": called("sum"),
+    "mean_dim": called("mean"),
+    "prod_dim": called("prod"),
+    "vector_norm": lambda torch: torch.linalg.vector_norm,
+    "max_dim": lambda torch: lambda x, indices, dim, keepdim: picked(x, indices, dim, keepdim),
+    "min_dim": lambda torch: lambda x, indices, dim, keepdim: picked(x, indices, dim, keepdim),
+    "ratio": called("div"),
+}
+"""The primitives whose name is not that of a function `torch.<name>` with the same arguments."""
+
+OWN_PARTS = {
+    "nll_loss_backward": "takes the weights where PyTorch's takes their sum",
+    "shifted": "a part of cumprod's derivative; PyTorch has no such operation",
+    "ties": "a part of max's derivative",
+}
+"""Primitives with nothing in PyTorch to compare to; what uses them is compared."""
+
+
+def counterpart(torch: ModuleType, op: Op) -> Callable[..., Any]:
+    """The function of `torch` that does what a primitive does."""
+    if op.name in OWN_PARTS:
+        pytest.skip(OWN_PARTS[op.name])
+    found: Callable[..., Any] = PYTORCH.get(op.name, called(plain_name(op.name)))(torch)
+    return found
+
+
+def plain_name(name: str) -> str:
+    """`pow` for `pow_scalar` and `pow_tensor`: one function, one primitive per kind of operand."""
+    return name.removesuffix("_scalar").removesuffix("_tensor")
+
+
+def public_function(op: Op) -> Callable[..., Any] | None:
+    """The function of gradlab through which people reach a primitive, if it has PyTorch's name."""
+    if op.name in OWN_PARTS:
+        return None
+    try:
+        return counterpart(gl, op)
+    except AttributeError:  # torch.ops.aten, which gradlab has no need of
+        return None
