@@ -173,7 +173,8 @@ def result_dtype(operands: Sequence[Any]) -> numpy.dtype[Any]:
     """The dtype arrays and Python numbers meet in, by PyTorch's rule.
 
     Arrays with dimensions decide; a 0-d array, and after it a Python number, has a say only when
-    its category (bool < integer < float < complex) is higher.
+    its category (bool < integer < float < complex) is higher. A float that meets a complex number
+    in this way keeps its precision.
     """
     tiers: list[numpy.dtype[Any] | None] = [None, None, None]  # n-d, 0-d, Python numbers
     for operand in operands:
@@ -185,8 +186,11 @@ def result_dtype(operands: Sequence[Any]) -> numpy.dtype[Any]:
         tiers[tier] = found if known is None else promote_types(known, found)
     result = None
     for candidate in tiers:
-        if candidate is not None and (result is None or _RANK[candidate.kind] > _RANK[result.kind]):
-            result = candidate
+        if candidate is None or (result and _RANK[candidate.kind] <= _RANK[result.kind]):
+            continue
+        if result and result.kind == "f":
+            candidate = numpy.result_type(result, numpy.complex64)
+        result = candidate
     assert result is not None, "an op has at least one operand"
     return result
 
