@@ -166,6 +166,28 @@ def test_a_broadcast_operand_gets_the_sum(gl: Any) -> None:
     assert any("∑" in trace.math[i] for i in trace.steps.formulas[step])
 
 
+def test_what_a_bias_gets_is_summed_over_the_rows(gl: Any, nn: Any) -> None:
+    layer = nn.Linear(3, 2)
+    trace = gw.trace(layer(gl.ones(4, 3)).sum())
+    step = trace.steps.node.index(trace.nodes.title.index("addmm"))
+    assert "adds it up over what layer.bias was repeated for" in trace.steps.words[step]
+    assert any("∑" in trace.math[i] for i in trace.steps.formulas[step])
+
+
+def test_letters_in_sentences_are_explained(gl: Any) -> None:
+    x = gl.tensor([1.0], requires_grad=True)
+    words = gw.trace(gl.exp(x * 2).sum()).steps.words
+    assert "multiplies it by y (y is its result)" in words[2]
+
+
+def test_a_users_x_is_not_confused_with_an_unnamed_one(gl: Any) -> None:
+    x = gl.tensor([1.0], requires_grad=True)
+    trace = gw.graph((x * 2) + x).trace
+    formula = trace.nodes.formula[-1]
+    assert formula is not None
+    assert "".join(_texts(trace.math[formula])) == "y=x′+x"
+
+
 def test_sentences_are_whole_and_speak_plainly(gl: Any) -> None:
     a = gl.tensor([0.0], requires_grad=True)
     b = gl.sin(a)

@@ -15,8 +15,8 @@ Works on tensors of gradlab and of PyTorch. In a notebook:
 >>> import gradlab as gl
 >>> a = gl.linspace(0, 6, 25, requires_grad=True)
 >>> out = (2 * gl.sin(a) + 1).sum()
->>> trace(out).steps.words[0]
-'The pass starts at out: its gradient with respect to itself is 1.'
+>>> trace(out).nodes.title[2:]
+('sin', '×', '+', 'sum')
 """
 
 from __future__ import annotations

@@ -244,6 +244,9 @@ _SIGNS = {
     "bmm": "matmul",
     "mv": "matmul",
     "t": "transpose",
+    "unsafe_view": "view",
+    "reshape_alias": "view",
+    "linalg_vector_norm": "norm",
 }
 
 

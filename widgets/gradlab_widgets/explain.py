@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradlab_widgets.formulas import (
+    SCALES,
     Rule,
     Template,
     bar,
@@ -48,6 +49,7 @@ class Operand:
     markup: str
     text: str
     value: Value | None = None
+    letter: str = ""  # what stands for it in formulas, if it has no name
 
 
 class Explained:
@@ -131,7 +133,7 @@ class Explained:
                 continue
             target = vocabulary.target(slot)
             template = vocabulary.gradient_of(slot)
-            summed = vocabulary.elementwise and arrived is not None and arrived.shape != left.shape
+            summed = arrived is not None and vocabulary.sums(template, arrived, left)
             if template is not None:
                 symbols.append(vocabulary.symbolic(template, target, summed))
                 if self._numbers:
@@ -154,18 +156,21 @@ class _Vocabulary:
     def __init__(self, graph: Graph, found: Found) -> None:
         self._graph = graph
         self._found = found
-        rule = rule_of(found.op, unscaled=found.options.get("alpha", 1) == 1)
+        rule = rule_of(found.op, frozenset(s for s in SCALES if found.options.get(s, 1) == 1))
         self.rule: Rule | None = None if rule is None or rule.sequence else rule
         self.elementwise = self.rule is not None and self.rule.elementwise
         self._operands: dict[str, Operand] = {}
         self._letters: dict[Any, str] = {}
-        names = {graph.names.of(*edge) for edge in found.inputs if edge[0] is not None}
-        self._taken = names | {found.name}
+        edges = {edge for edge in found.inputs if edge[0] is not None}
+        self._unnamed = sum(1 for edge in edges if not self._name_of(*edge))
+        self._taken = {self._name_of(*edge) for edge in edges} | {found.name}
         letter = self._letter("y")
         name = found.name
-        self.out = Operand(
-            identifier(name or letter), name or "its result", found.value or self._saved("out")
-        )
+        value = found.value or self._saved("out")
+        if name:
+            self.out = Operand(identifier(name), name, value)
+        else:
+            self.out = Operand(identifier(letter), "its result", value, letter)
 
     def operand(self, word: str) -> Operand:
         """What a placeholder of this node's formulas stands for."""
@@ -184,6 +189,11 @@ class _Vocabulary:
         if self.rule is None or slot >= len(self.rule.inputs):
             return None
         return self.rule.gradients.get(self.rule.inputs[slot])
+
+    def sums(self, template: Template | None, arrived: Value, left: Value) -> bool:
+        """Whether a broadcast is undone: more arrives than leaves, and nothing else did that."""
+        passed_on = template is not None and template.latex.strip() == "g"
+        return arrived.size > left.size and (self.elementwise or passed_on)
 
     def symbolic(self, template: Template, target: Operand, summed: bool) -> str:
         """The rule in symbols."""
@@ -232,16 +242,21 @@ class _Vocabulary:
         node, output = self._found.inputs[slot]
         source = self._graph.found[self._graph.index[node]]
         value = source.value if output == 0 else None
-        name = source.name if source.accumulates else self._graph.names.of(node, output)
+        name = self._name_of(node, output)
         if name:
             return Operand(identifier(name), name, value)
         edge = (node, output)
         if edge not in self._letters:
-            unnamed = {e for e in self._found.inputs if e[0] and not self._graph.names.of(*e)}
-            number = f"{len(self._letters) + 1}" if len(unnamed) > 1 else ""
+            number = f"{len(self._letters) + 1}" if self._unnamed > 1 else ""
             self._letters[edge] = self._letter("x" + number.translate(_SUBSCRIPTS))
         text = "a leaf without a name" if source.accumulates else f"the result of {source.title}"
-        return Operand(identifier(self._letters[edge]), text, value)
+        letter = self._letters[edge]
+        return Operand(identifier(letter), text, value, letter)
+
+    def _name_of(self, node: Any, output: int) -> str:
+        """What the user calls an input."""
+        source = self._graph.found[self._graph.index[node]]
+        return source.name if source.accumulates else self._graph.names.of(node, output)
 
     def _letter(self, letter: str) -> str:
         """A letter for what has no name, which is nobody else's name."""
@@ -264,15 +279,16 @@ class _Vocabulary:
             return Operand(value_markup(value), value_text(value), value)
         option = found.options.get(saved_as, found.options.get(word))
         constants = found.origin.arguments if found.origin is not None else ()
-        if option is None and self.rule and word in self.rule.inputs and len(constants) == 1:
+        if option is None and self.rule and word in self.rule.tensors and len(constants) == 1:
             option = constants[0]
         if isinstance(option, (int, float, complex)):
             plain = number(option)
             return Operand(numeral(plain), str(plain), Value((), "", (plain,), 1))
         if option is not None:
-            text = str(tuple(option)) if isinstance(option, (list, tuple)) else str(option)
+            several = isinstance(option, (list, tuple))
+            text = ", ".join(map(str, option)) if several else str(option)
             return Operand(f"<mtext>{html.escape(text, quote=False)}</mtext>", text)
-        if self.rule and word in self.rule.inputs:
+        if self.rule and word in self.rule.tensors:
             return Operand("<mtext>constant</mtext>", "a constant")
         return Operand(identifier(word), word)
 
@@ -315,10 +331,10 @@ _DEEDS = {
     "min": _PICKED_LARGEST,
     "amax": _PICKED_LARGEST,
     "amin": _PICKED_LARGEST,
+    "maximum": "lets it through where this input was the larger one, half of it where they tied,",
+    "minimum": "lets it through where this input was the smaller one, half of it where they tied,",
     "view": _SHAPED,
     "reshape": _SHAPED,
-    "reshape_alias": _SHAPED,
-    "unsafe_view": _SHAPED,
     "squeeze": _SHAPED,
     "unsqueeze": _SHAPED,
     "transpose": "swaps the same dimensions back",
@@ -339,7 +355,7 @@ def _deed(title: str, template: Template | None, vocabulary: _Vocabulary) -> str
     """What a node does to the gradient, as a verb phrase."""
     if title in _DEEDS:
         return _DEEDS[title]
-    if template is None:
+    if template is None or "cases" in template.latex:  # a table is no sentence
         return "applies its rule to it"
     latex = " ".join(template.latex.split())
     if latex == "g":
@@ -347,8 +363,12 @@ def _deed(title: str, template: Template | None, vocabulary: _Vocabulary) -> str
     if latex in ("-g", "- g"):
         return "turns its sign"
     fragments = {word: vocabulary.operand(word).markup for word in template.used if word != "g"}
+    unnamed = [vocabulary.operand(word) for word in template.used if word != "g"]
+    letters = {x.letter: x.text for x in unnamed if x.letter}
+    legend = " and ".join(f"{letter} is {text}" for letter, text in letters.items())
+    where = f" ({legend})" if legend else ""
     if template.factor is not None:
         verb, factor = template.factor
-        return f"{verb} {plain_text(factor.fill(fragments))}"
+        return f"{verb} {plain_text(factor.fill(fragments))}{where}"
     whole = template.fill(fragments | {"g": "<mtext>the gradient</mtext>"})
-    return f"computes {plain_text(whole)}"
+    return f"computes {plain_text(whole)}{where}"

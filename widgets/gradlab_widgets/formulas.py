@@ -20,6 +20,7 @@ from typing import Any
 from gradlab_widgets.trace import Number, Value, clean
 
 __all__ = [
+    "SCALES",
     "Rule",
     "Template",
     "bar",
@@ -35,6 +36,8 @@ __all__ = [
     "value_text",
 ]
 
+SCALES = ("alpha", "beta")  # factors that some operations have, and hardly anybody uses
+
 _PLACE = 0xE000  # U+E000 + i: placeholder i
 _ARGUMENT = 0xE100  # U+E100 + i: placeholder i right behind a function's name, as in sin x
 _TIMES = "\ue200"  # between two factors written side by side
@@ -43,7 +46,7 @@ _FUNCTIONS = ["sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "ln"]
 _WORD = re.compile(
     r"\\(?:text|mathrm|operatorname|begin|end)\*?\s*\{[^}]*\}|\\[A-Za-z]+|\\.|[A-Za-z_][A-Za-z_0-9]*"
 )
-_ALPHA = re.compile(r"\balpha\s*(?:\\,|\\cdot)\s*|\s*(?:\\,|\\cdot)\s*alpha\b")
+_BY = r"\s*\\(?:,|;|cdot)\s*"  # the sign between two factors
 _DOUBLED = re.compile(  # parentheses directly inside parentheses
     r"(<mo[^>]*>\(</mo>)<mrow><mo>\(</mo>((?:(?!</?mrow>|<mo>\().)*)<mo>\)</mo></mrow>(<mo[^>]*>\)</mo>)"
 )
@@ -78,9 +81,10 @@ class Template:
     def __init__(self, latex: str, words: Sequence[str]) -> None:
         self.latex = latex
         self.words = tuple(words)
-        found = [w for w in _WORD.findall(latex) if w in self.words]
+        marked = _WORD.sub(self._mark, latex)
+        found = [self.words[ord(c) - _PLACE] for c in marked if _PLACE <= ord(c) < _ARGUMENT]
         self.used = tuple(dict.fromkeys(found))  # each placeholder in order of appearance
-        self._markup = _mathml(_FUNCTION_CALL.sub(_mark_argument, self._marked()))
+        self._markup = _mathml(_FUNCTION_CALL.sub(_mark_argument, marked))
 
     @functools.cached_property
     def factor(self) -> tuple[str, Template] | None:
@@ -92,12 +96,12 @@ class Template:
                 return verb, Template(match[1], self.words)
         return None
 
-    def _marked(self) -> str:
-        def mark(match: re.Match[str]) -> str:
-            word = match.group()
-            return chr(_PLACE + self.words.index(word)) if word in self.words else word
-
-        return _WORD.sub(mark, self.latex)
+    def _mark(self, match: re.Match[str]) -> str:
+        """A placeholder's mark; for `input_i` that of `input`, with its subscript behind it."""
+        word, found = match.group(), match.group()
+        while found and found not in self.words:
+            found = found.rpartition("_")[0]
+        return chr(_PLACE + self.words.index(found)) + word[len(found) :] if found else word
 
     def fill(self, fragments: Mapping[str, str], *, numeric: bool = False) -> str:
         """The formula with a fragment of MathML in each place.
@@ -126,31 +130,39 @@ def _mathml(latex: str) -> str:
     """The inside of the MathML for `latex`, with every product and application spelt out."""
     from latex2mathml.converter import convert  # 30 ms to import, and only formulas need it
 
-    markup = re.sub(r' xmlns="[^"]*"', "", convert(latex))
+    spelt = re.sub(r"\\mathrm\{(\w{2,})\}", r"\\operatorname{\1}", latex)  # else letter by letter
+    spelt = re.sub(r"\\overline\{([^{}]*)\}", r"\\operatorname{mean}(\1)", spelt)  # no gradient
+    markup = re.sub(r' xmlns="[^"]*"', "", convert(spelt))
     root = ElementTree.fromstring(markup)
     for element in list(root.iter()):
-        if element.tag in ("math", "mrow", "mtd"):
+        if element.tag in _ROWS:
             _join(element)
     return "".join(ElementTree.tostring(child, encoding="unicode") for child in root)
 
 
 def _join(row: ElementTree.Element) -> None:
     """Put the sign that LaTeX leaves out between neighbours: times, or application."""
-    children, spaced, previous = list(row), False, None
+    children, spaced, inside_bars = list(row), False, False
+    previous: ElementTree.Element | None = None
+    ended = False  # whether an operand ends with `previous`
     for child in children:
         row.remove(child)
     for child in children:
         if child.tag == "mspace":
             spaced = True
             continue
-        if previous is not None and _starts_operand(child, spaced):
+        starts, ends = _starts_operand(child, spaced), _ends_operand(child)
+        if _is_bar(child):  # the bars of |x| open and close by turns
+            starts, ends = not inside_bars, inside_bars
+            inside_bars = not inside_bars
+        if previous is not None and starts:
             if _is_function(previous):
-                if not _is_argument(child) and child.text != "(":
+                if not _is_argument(child) and _first(child).text != "(":
                     row.append(_sign("\u2061"))
-            elif _ends_operand(previous):
+            elif ended:
                 row.append(_sign(_TIMES))
         row.append(child)
-        previous, spaced = child, False
+        previous, ended, spaced = child, ends, False
 
 
 def _sign(text: str) -> ElementTree.Element:
@@ -159,11 +171,32 @@ def _sign(text: str) -> ElementTree.Element:
     return sign
 
 
+_ROWS = ("math", "mrow", "mtd", "mstyle")
+_SCRIPTED = ("msup", "msub", "msubsup")
+
+
+def _first(element: ElementTree.Element) -> ElementTree.Element:
+    """What an element begins with."""
+    while element.tag in _ROWS + _SCRIPTED and len(element):
+        element = element[0]
+    return element
+
+
+def _last(element: ElementTree.Element) -> ElementTree.Element:
+    """What an element ends with, exponents aside."""
+    while element.tag in _ROWS + _SCRIPTED and len(element):
+        element = element[-1] if element.tag in _ROWS else element[0]
+    return element
+
+
 def _is_function(element: ElementTree.Element) -> bool:
-    if element.tag == "msup":
-        return _is_function(element[0])
-    name = element.text or ""
-    return element.tag in ("mi", "mo") and len(name) > 1 and name.isalpha()
+    name = _first(element).text or ""
+    return _first(element).tag in ("mi", "mo") and len(name) > 1 and name.isalpha()
+
+
+def _is_bar(element: ElementTree.Element) -> bool:
+    bar = element[0] if element.tag in _SCRIPTED else element
+    return bar.tag == "mo" and bar.text in ("|", "‖", "∣", "∥")
 
 
 def _is_argument(element: ElementTree.Element) -> bool:
@@ -172,15 +205,24 @@ def _is_argument(element: ElementTree.Element) -> bool:
 
 
 def _starts_operand(element: ElementTree.Element, spaced: bool) -> bool:
-    if element.tag == "mo":
+    if element.tag in _SCRIPTED and element[0].tag == "mo":
+        return _is_function(element)  # otherwise a closing bracket with an exponent
+    first = _first(element)
+    if first.tag == "mo":
         opening = ("(", "[") if spaced else ("(",)  # x [y > 0] is a product, x[y] an index
-        return element.text in opening or _is_function(element)
-    return element.tag not in ("mtext", "mtable")
+        return first.text in opening or _is_function(first)
+    return _is_operand(first)
 
 
 def _ends_operand(element: ElementTree.Element) -> bool:
-    if element.tag == "mo":
-        return element.text in (")", "]")
+    last = _last(element)
+    return last.text in (")", "]") if last.tag == "mo" else _is_operand(last)
+
+
+def _is_operand(element: ElementTree.Element) -> bool:
+    if element.tag == "mi":  # a name or a place; latex2mathml's other signs are none
+        letter = (element.text or " ")[0]
+        return letter.isalnum() or _PLACE <= ord(letter) < ord(_TIMES)
     return element.tag not in ("mtext", "mtable", "munder", "munderover")
 
 
@@ -189,7 +231,8 @@ class Rule:
     """What an operation computes, and the gradient of each of its inputs."""
 
     name: str
-    inputs: tuple[str, ...]  # in the order of next_functions
+    tensors: tuple[str, ...]
+    inputs: tuple[str, ...]  # those that have a gradient, in the order of next_functions
     forward: Template
     gradients: Mapping[str, Template]
     elementwise: bool
@@ -197,28 +240,31 @@ class Rule:
 
 
 @functools.cache
-def rule_of(op: str, unscaled: bool = True) -> Rule | None:
+def rule_of(op: str, ones: frozenset[str] = frozenset(SCALES)) -> Rule | None:
     """The rule of a node's operation by the node's name; None where no formula is known.
 
     Every formula comes from gradlab's declarations, for PyTorch's graphs too: the nodes have the
-    same names. `unscaled` leaves out the factor `alpha` that addition has, and hardly ever uses.
+    same names. `ones` are the factors among `SCALES` that are 1, and left out.
     """
     nodes: Mapping[str, Any] = importlib.import_module("gradlab.op").NODES
     importlib.import_module("gradlab")  # importing it fills the table
     declared = nodes.get(op)
     if declared is None:
         return None
-    inputs = tuple(declared.tensors)
-    shapes = [f"{name}_shape" for name in inputs]
-    words = ("g", "out", *inputs, *declared.options, *shapes)
+    shapes = [f"{name}_shape" for name in declared.tensors]
+    words = ("g", "out", *declared.tensors, *declared.options, *shapes)
 
     def template(latex: str) -> Template:
-        written = latex.replace(r"\alpha", "alpha") if "alpha" in declared.options else latex
-        return Template(_ALPHA.sub("", written) if unscaled else written, words)
+        if "alpha" in declared.options:
+            latex = latex.replace(r"\alpha", "alpha")
+        for scale in ones:
+            latex = re.sub(rf"\b{scale}{_BY}|{_BY}{scale}\b", "", latex)
+        return Template(latex, words)
 
     return Rule(
         name=declared.name,
-        inputs=inputs,
+        tensors=tuple(declared.tensors),
+        inputs=tuple(declared.gradients),
         forward=template(declared.latex),
         gradients={name: template(g.latex) for name, g in declared.gradients.items()},
         elementwise=declared.forward.__module__ == "gradlab.ops.pointwise",
@@ -282,12 +328,13 @@ def number_text(x: Number) -> str:
 def numeral(x: Number, *, alone: bool = False) -> str:
     """A number as MathML; in parentheses, unless alone, where its sign would meet another one."""
     text = number_text(x)
-    mantissa, exponent, power = text.partition("e")
-    markup = f"<mn>{mantissa}</mn>"
-    if exponent and power[1:].isdigit():
-        ten = f"<msup><mn>10</mn><mn>{int(power)}</mn></msup>"
-        markup = f"<mrow>{markup}<mo>·</mo>{ten}</mrow>"
-    compound = exponent or text.startswith("−") or "j" in text
+    scientific = re.fullmatch(r"(.*\d)e([+-]\d+)", text)
+    if scientific:
+        ten = f"<msup><mn>10</mn><mn>{int(scientific[2])}</mn></msup>"
+        markup = f"<mrow><mn>{scientific[1]}</mn><mo>·</mo>{ten}</mrow>"
+    else:
+        markup = f"<mn>{text}</mn>"
+    compound = scientific or text.startswith("−") or text.endswith("j")
     return parenthesised(markup) if compound and not alone else markup
 
 
@@ -326,6 +373,7 @@ def _count(shape: tuple[int, ...]) -> str:
 
 # ---------------------------------------------------------------------- MathML as a line of text
 
+_POWERS = {"2": "²", "3": "³", "⊤": "ᵀ", "T": "ᵀ"}
 _BOUND_TIGHTLY = {"mi", "mn", "mtext", "msup", "msqrt", "mover", "mo"}
 
 
@@ -350,9 +398,10 @@ def _text(element: ElementTree.Element) -> str:
         return f"{_grouped(parts[0])} / {_grouped(parts[1])}"
     if kind == "msup":
         exponent = _grouped(parts[1])
-        return _grouped(parts[0]) + {"2": "²", "3": "³", "⊤": "ᵀ"}.get(exponent, f"^{exponent}")
+        return _grouped(parts[0]) + _POWERS.get(exponent, f"^{exponent}")
     if kind == "msub":
-        return f"{_text(parts[0]).rstrip()}_{_grouped(parts[1])}"
+        behind = " " if parts[0].tag == "mo" and not _is_bar(parts[0]) else ""
+        return f"{_text(parts[0]).rstrip()}_{_grouped(parts[1])}{behind}"
     if kind == "msqrt":
         return f"√({''.join(map(_text, parts)).strip()})"
     if kind == "mover":
@@ -377,4 +426,4 @@ def _grouped(element: ElementTree.Element) -> str:
         element = element[0]
     text = _text(element).strip()
     simple = element.tag in _BOUND_TIGHTLY or " " not in text
-    return text if simple or (text.startswith("(") and text.endswith(")")) else f"({text})"
+    return text if simple or text[0] + text[-1] in ("()", "[]") else f"({text})"

@@ -70,7 +70,7 @@ def figure(f: Callable[[Any], Any], inputs: Any) -> Figure:
 
     >>> import gradlab as gl
     >>> fig = figure(gl.sin, gl.linspace(0, 6, 100))
-    >>> [line.get_label() for line in fig.axes[0].lines]
+    >>> [text.get_text() for text in fig.axes[0].get_legend().get_texts()]
     ['sin(x)', '∂sin/∂x']
     """
     from matplotlib.figure import Figure  # half a second to import, and only this needs it
