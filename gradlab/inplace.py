@@ -59,6 +59,12 @@ class View:
         """The operations that lead from the base to this view."""
         return (*self.base_steps, (self.op, self.options, self.output))
 
+    @property
+    def maker(self) -> str:
+        """Which output of which operation this view is, in words."""
+        made_by = re.sub(r"Backward\d*$", "", self.op.node.__name__)
+        return f"Output {self.output} of {made_by}"
+
     def refresh(self, tensor: Any) -> None:
         """Bring the history of ``tensor``, which is this view, up to date with its base's."""
         base = self.base
@@ -77,13 +83,20 @@ class View:
         """Raise PyTorch's error where history could not follow a change; ``changed``: what is."""
         if self.forbidden is None:
             return
-        made_by = re.sub(r"Backward\d*$", "", self.op.node.__name__)
-        who = f"Output {self.output} of {made_by} is a view"
+        who = f"{self.maker} is a view"
         if self.forbidden == "one of many":
             raise RuntimeError(
                 f"{who} and {changed} modified inplace. This view is the output of a function that "
                 "returns multiple views. Such functions do not allow the output views to be "
                 "modified inplace. You should replace the inplace operation by an out-of-place one."
+            )
+        if self.forbidden == "in a Function":
+            raise RuntimeError(
+                f"{who} and {changed} modified inplace. This view was created inside a custom "
+                "Function (or because an input was returned as-is) and the autograd logic to "
+                "handle view+inplace would override the custom backward associated with the "
+                "custom Function, leading to incorrect gradients. This behavior is forbidden. You "
+                "can fix this by cloning the output of the custom Function."
             )
         who = f"{who} of a view which" if self.recorded else "A view"
         raise RuntimeError(

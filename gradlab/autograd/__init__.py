@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from gradlab.autograd import function
+from gradlab.autograd import function, functional
 from gradlab.autograd.function import Function
 from gradlab.autograd.gradcheck import gradcheck, gradgradcheck
 from gradlab.engine import backward, grad
@@ -19,6 +19,7 @@ __all__ = [
     "backward",
     "enable_grad",
     "function",
+    "functional",
     "grad",
     "gradcheck",
     "gradgradcheck",

@@ -27,7 +27,9 @@ from gradlab.op import modified_since, second_backward
 from gradlab.ops.shape import view
 from gradlab.tensor import Tensor
 
-_OF_THE_NODE = frozenset({"metadata", "name", "next_functions", "register_hook", "register_prehook"})
+_OF_THE_NODE = frozenset(
+    {"metadata", "name", "next_functions", "register_hook", "register_prehook"}
+)
 
 
 class FunctionCtx:
@@ -175,7 +177,7 @@ class FunctionNode(Node):
         )
 
     def _per_edge(self, returned: Any) -> list[Any]:
-        """What ``backward`` returned, checked, without the None of arguments that are no tensors."""
+        """What ``backward`` returned, checked, without the None of what are no tensors."""
         found = returned if isinstance(returned, tuple) else (returned,)
         expected = len(self._from_tensor)
         if len(found) > expected and all(g is None for g in found[expected:]):
@@ -209,13 +211,14 @@ class FunctionNode(Node):
                 "return one, or a tuple with one for each argument of forward."
             )
         following, output = edge
-        if following is not None and gradient.is_complex():
-            if following.outputs[output][1].kind != "c":
-                raise RuntimeError(
-                    "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == "
-                    f"grad_is_complex) to be true, but got false. {self.name()} returned a "
-                    f"{gradient.dtype} gradient for a real input."
-                )
+        if following is None or not gradient.is_complex():
+            return
+        if following.outputs[output][1].kind != "c":
+            raise RuntimeError(
+                "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == "
+                f"grad_is_complex) to be true, but got false. {self.name()} returned a "
+                f"{gradient.dtype} gradient for a real input."
+            )
 
     # ------------------------------------------------------------------ after forward
 
@@ -230,9 +233,7 @@ class FunctionNode(Node):
                 self.shape, self.dtype = self._outputs[0]
         results = tuple(
             [
-                self._result(value, i, inputs, recorded)
-                if isinstance(value, Tensor)
-                else value
+                self._result(value, i, inputs, recorded) if isinstance(value, Tensor) else value
                 for i, value in enumerate(returned)
             ]
         )
@@ -388,33 +389,20 @@ def _mark_views(node: FunctionNode, results: Sequence[Any]) -> None:
 class _FunctionView(View):
     """What a Function's result is a view of; its history can't follow a change in place."""
 
-    __slots__ = ("_maker", "_several")
+    __slots__ = ("_maker",)
 
     def __init__(self, tensor: Tensor, node: FunctionNode, *, several: bool) -> None:
         known = tensor._view
         assert known is not None
         for slot in View.__slots__:
             setattr(self, slot, getattr(known, slot))
-        self.forbidden = "in a Function"
+        self.forbidden = "one of many" if several else "in a Function"
         self.version = tensor._counter[0]
         self._maker = f"Output {tensor.output_nr} of {node.function.__name__}"
-        self._several = several
 
-    def check_may_change(self, changed: str) -> None:
-        if self._several:
-            raise RuntimeError(
-                f"{self._maker} is a view and {changed} modified inplace. This view is the output "
-                "of a function that returns multiple views. Such functions do not allow the output "
-                "views to be modified inplace. You should replace the inplace operation by an "
-                "out-of-place one."
-            )
-        raise RuntimeError(
-            f"{self._maker} is a view and {changed} modified inplace. This view was created inside "
-            "a custom Function (or because an input was returned as-is) and the autograd logic to "
-            "handle view+inplace would override the custom backward associated with the custom "
-            "Function, leading to incorrect gradients. This behavior is forbidden. You can fix "
-            "this by cloning the output of the custom Function."
-        )
+    @property
+    def maker(self) -> str:
+        return self._maker
 
 
 # ------------------------------------------------------------------ what a user subclasses
