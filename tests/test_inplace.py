@@ -233,7 +233,7 @@ def test_an_illegal_change_in_place_is_refused_as_by_pytorch(program: str) -> No
 
 VIEWS = (
     "{t}[0]", "{t}[-1]", "{t}[..., 0]", "{t}[1:]", "{t}[::2]", "{t}[:, 1:]", "{t}[None]", "{t}.t()",
-    "{t}.mT", "{t}.reshape(-1)", "{t}.view(-1)", "{t}.flatten()", "{t}.unsqueeze(-1)",
+    "{t}.ravel()", "{t}.reshape(-1)", "{t}.view(-1)", "{t}.flatten()", "{t}.unsqueeze(-1)",
     "{t}.squeeze()", "{t}.squeeze(0)", "{t}.diagonal()", "{t}.transpose(0, -1)",
     "{t}.movedim(0, -1)", "{t}.narrow(0, 0, 1)", "{t}.unbind(0)[0]", "{t}.split(2)[0]",
     "{t}.detach()", "{t}[...]",
