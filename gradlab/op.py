@@ -510,10 +510,22 @@ def _function_source(declared: Op, on_bad_argument: str) -> str:
         "    except ValueError as error:",
         f"        raise forward_error(op, error, {_array_list(declared)}) from None",
     ]
-    if declared.promote == "float" and len(declared.tensors) == 1:
+    if declared.promote == "float" and _widens_integers(declared):
         lines += _again_in_float(declared)
     lines += _one_output(declared) if declared.outputs == 1 else _many_outputs(declared)
     return "\n".join(lines)
+
+
+def _widens_integers(declared: Op) -> bool:
+    """Whether the forward, of one tensor, makes floats of integers all by itself."""
+    if len(declared.tensors) != 1 or declared.options:
+        return False
+    try:
+        with numpy.errstate(all="ignore"):
+            results = [declared.forward(numpy, numpy.ones(1, kind)) for kind in ("bool", "int64")]
+    except Exception:  # it wants floats, or something that its module defines only further down
+        return False
+    return all(result.dtype.kind == "f" for result in results)
 
 
 def _again_in_float(declared: Op) -> list[str]:
@@ -572,6 +584,11 @@ def _reading(declared: Op) -> list[str]:
         return [*_reading_as_they_are(declared), *_library(f"a_{first}")]
     if not others:
         lines = [f"a_{first} = {first}._array", f"needs_{first} = {_needs(first)}"]
+        if declared.promote == "float" and not _widens_integers(declared):
+            lines += [
+                f"if a_{first}.dtype not in DIFFERENTIABLE:",
+                f"    (a_{first},) = promote_to_float((a_{first},))",
+            ]
         return [*lines, *_library(f"a_{first}")]
     if len(others) == 1 and not declared.optional:
         return [*_reading_pair(declared, first, others[0]), *_library(f"a_{first}")]
