@@ -147,6 +147,8 @@ def test_an_operation_nobody_knows_has_no_rule() -> None:
         ("nan", "nan"),
         ("-inf", "−inf"),
         (1e-9, "1e-09"),
+        ("0.682772517-1.2625196j", "0.6828-1.263j"),
+        ("True", "True"),
     ],
 )
 def test_numbers_are_short(x: float | str, text: str) -> None:

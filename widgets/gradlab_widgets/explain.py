@@ -91,18 +91,19 @@ class Explained:
     def accumulate(self, event: Event) -> tuple[list[str], str]:
         """A leaf's `.grad` growing."""
         found = self._graph.found[event.row]
-        name = found.name or "the leaf"
+        name = f"{found.name}.grad" if found.name else "The leaf's .grad"
         arrived = event.incoming[0] if event.incoming else None
-        grad, gradient = identifier(f"{name}.grad"), bar(identifier(name))
+        letter = found.name or "x"
+        grad, gradient = identifier(f"{letter}.grad"), bar(identifier(letter))
         if event.before is None:
             formulas = [equation(grad, gradient)]
-            words = f"{name}.grad was None; now it is the gradient that arrived: "
+            words = f"{name} was None; now it is the gradient that arrived: "
         else:
             grows = f"{grad}<mo>←</mo>{grad}<mo>+</mo>{gradient}"
             formulas = [equation(grows)]
             words = (
-                f"The gradient that arrived, {value_text(arrived)}, is added to {name}.grad, "
-                f"which was {value_text(event.before)} and now is "
+                f"{name} was {value_text(event.before)}; the gradient that arrived is added, "
+                f"{value_text(arrived)}, and now it is "
             )
         if self._numbers and arrived is not None and event.after is not None:
             sides = [grad, value_markup(event.after, alone=True)]

@@ -321,7 +321,11 @@ def number_text(x: Number) -> str:
     >>> number_text(1.93185165), number_text(0.0), number_text(-12345678.0), number_text("nan")
     ('1.932', '0', '−1.235e+07', 'nan')
     """
-    text = f"{x:.4g}" if isinstance(x, (int, float)) else x
+    if isinstance(x, str) and x.endswith("j"):
+        z = complex(x)
+        text = f"{z.real:.4g}{z.imag:+.4g}j"
+    else:
+        text = x if isinstance(x, str) else f"{x:.4g}"
     return "−" + text[1:] if text.startswith("-") else text
 
 
