@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import clean_notebooks
+import gradlab
 
 ROOT = Path(__file__).parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -46,3 +47,23 @@ def test_cleaning_drops_outputs_counts_and_widget_state() -> None:
     ]
     assert cleaned["metadata"].keys() == {"kernelspec", "language_info"}
     assert clean_notebooks.clean(cleaned) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("None", "Put your derivative"),
+        ("3 * x**2 - 1", "Yes!"),
+        ("3 * x.detach() ** 2 - 1", "Yes!"),
+        ("3 * x**2", "Not yet"),
+    ],
+)
+def test_the_first_exercise_knows_right_from_wrong(
+    answer: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = json.loads(LESSONS[0].read_text("utf-8"))["cells"]
+    *_, task, check = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    assert "mine = None" in task
+    scope = {"gl": gradlab}
+    exec(task.replace("mine = None", f"mine = {answer}") + "\n" + check, scope)
+    assert capsys.readouterr().out.startswith(said)
