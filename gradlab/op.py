@@ -191,8 +191,9 @@ def composite(
 def alias(name: str, *others: str) -> None:
     """Publish a function, its method and its in-place form under other names too."""
     for other in others:
-        FUNCTIONS[other] = FUNCTIONS[name]
         for form in ("", "_"):
+            if name + form in FUNCTIONS:
+                FUNCTIONS[other + form] = FUNCTIONS[name + form]
             if hasattr(Tensor, name + form):
                 setattr(Tensor, other + form, getattr(Tensor, name + form))
 
@@ -503,7 +504,7 @@ def _function_source(declared: Op, on_bad_argument: str) -> str:
         "    except AttributeError:",
         f"        converted = convert_arguments(op, ({arguments},))",
         "        if converted is not None:",
-        "            return function(*converted)",
+        f"            return function({_converted_arguments(declared)})",
         "        " + on_bad_argument.format(arguments=f"({arguments},)"),
         "    try:",
         f"        result = forward(xp, {', '.join(_forward_arguments(declared))})",
@@ -539,6 +540,15 @@ def _again_in_float(declared: Op) -> list[str]:
         f"        (a_{name},) = promote_to_float((a_{name},))",
         f"        result = forward(xp, {', '.join(_forward_arguments(declared))})",
     ]
+
+
+def _converted_arguments(declared: Op) -> str:
+    """The arguments of a second call, with those converted that the first could not use."""
+    parameters = declared.signature.parameters.values()
+    return ", ".join(
+        f"{p.name}=converted[{i}]" if p.kind is p.KEYWORD_ONLY else f"converted[{i}]"
+        for i, p in enumerate(parameters)
+    )
 
 
 def _names(declared: Op) -> list[str]:
