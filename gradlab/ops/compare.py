@@ -67,6 +67,7 @@ def lt(xp: Namespace, input: Array, other: Array) -> Array:
     >>> gl.tensor([1.0, 2.0]) < 2
     tensor([ True, False])
     """
+    _check_ordered("lt_cpu", input)
     return xp.less(input, other)
 
 
@@ -84,6 +85,7 @@ def le(xp: Namespace, input: Array, other: Array) -> Array:
     >>> gl.tensor([1.0, 2.0]) <= 1
     tensor([ True, False])
     """
+    _check_ordered("le_cpu", input)
     return xp.less_equal(input, other)
 
 
@@ -101,6 +103,7 @@ def gt(xp: Namespace, input: Array, other: Array) -> Array:
     >>> gl.tensor([1.0, 2.0]) > 1
     tensor([False,  True])
     """
+    _check_ordered("gt_cpu", input)
     return xp.greater(input, other)
 
 
@@ -118,7 +121,16 @@ def ge(xp: Namespace, input: Array, other: Array) -> Array:
     >>> gl.tensor([1.0, 2.0]) >= 2
     tensor([False,  True])
     """
+    _check_ordered("ge_cpu", input)
     return xp.greater_equal(input, other)
+
+
+def _check_ordered(kernel: str, array: Array) -> None:
+    if array.dtype.kind == "c":
+        raise NotImplementedError(
+            f"\"{kernel}\" not implemented for '{arrays.dtype_of(array).type_name}': complex "
+            "numbers have no order; compare their .abs()"
+        )
 
 
 # ------------------------------------------------------------------ logic
@@ -543,6 +555,17 @@ alias("lt", "less")
 alias("le", "less_equal")
 alias("gt", "greater")
 alias("ge", "greater_equal")
+
+
+def _publish_reflected_shift(name: str, function: Callable[[Any, Any], Any]) -> None:
+    def shift(input: Tensor, other: Any) -> Any:
+        return function(other, input)
+
+    composite(name, public=False)(shift)
+
+
+_publish_reflected_shift("__rlshift__", bitwise_left_shift)
+_publish_reflected_shift("__rrshift__", bitwise_right_shift)
 
 for _name, _same in {
     "__rand__": "__and__",

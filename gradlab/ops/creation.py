@@ -883,7 +883,7 @@ def _bernoulli_(input: Tensor, p: Any = 0.5, *, generator: Generator | None = No
 
 
 @op(
-    latex=r"\mathcal{U}(from, to)",
+    latex=r"\mathcal{U}(from_, to)",
     grad=_NO_GRADIENT,
     public=False,
     method=False,
@@ -1010,4 +1010,5 @@ def _publish_legacy(dtype: arrays.dtype) -> None:
 
 Tensor.__new__ = staticmethod(_new_tensor)  # type: ignore[method-assign]
 for _legacy_dtype in arrays.ALL_DTYPES:
-    _publish_legacy(_legacy_dtype)
+    if not _legacy_dtype.is_complex:
+        _publish_legacy(_legacy_dtype)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import importlib
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy
 
 from gradlab import arrays
 from gradlab.arrays import PYTHON_SCALARS, REAL_FLOATING, Array, Namespace
-from gradlab.op import alias, composite, op
+from gradlab.op import FUNCTIONS, alias, composite, op
 from gradlab.samples import call, draw, mask, pairs, real
 from gradlab.tensor import Tensor
 
@@ -52,7 +53,7 @@ def add(xp: Namespace, input: Array, other: Array, *, alpha: float = 1) -> Array
     >>> gl.add(gl.tensor([1.0, 2.0]), 10)
     tensor([11., 12.])
     """
-    return xp.add(input, other if alpha == 1 else other * _checked_alpha(alpha, input))
+    return xp.add(input, other if alpha == 1 else _scaled(xp, other, alpha))
 
 
 @op(
@@ -61,7 +62,7 @@ def add(xp: Namespace, input: Array, other: Array, *, alpha: float = 1) -> Array
         input=(lambda g: g, r"g"),
         other=(lambda g, alpha: -g if alpha == 1 else g * -alpha, r"-g \cdot alpha"),
     ),
-    promote="same",
+    promote="no bool",
     operator="__sub__",
     samples=(*pairs(), call(draw(3), draw(3), alpha=2.5)),
 )
@@ -75,7 +76,7 @@ def sub(xp: Namespace, input: Array, other: Array, *, alpha: float = 1) -> Array
     tensor([-9., -8.])
     """
     try:
-        return xp.subtract(input, other if alpha == 1 else other * _checked_alpha(alpha, input))
+        return xp.subtract(input, other if alpha == 1 else _scaled(xp, other, alpha))
     except TypeError:
         raise RuntimeError(_NO_BOOL_SUBTRACTION) from None
 
@@ -86,7 +87,7 @@ def sub(xp: Namespace, input: Array, other: Array, *, alpha: float = 1) -> Array
         input=(lambda g, alpha: -g if alpha == 1 else g * -alpha, r"-g \cdot alpha"),
         other=(lambda g: g, r"g"),
     ),
-    promote="same",
+    promote="no bool",
     node="RsubBackward1",
     method=False,
     inplace=False,
@@ -101,7 +102,7 @@ def rsub(xp: Namespace, input: Array, other: Array, *, alpha: float = 1) -> Arra
     tensor([9., 8.])
     """
     try:
-        return xp.subtract(other, input if alpha == 1 else input * _checked_alpha(alpha, input))
+        return xp.subtract(other, input if alpha == 1 else _scaled(xp, input, alpha))
     except TypeError:
         raise RuntimeError(_NO_BOOL_SUBTRACTION) from None
 
@@ -112,16 +113,14 @@ _NO_BOOL_SUBTRACTION = (
 )
 
 
-def _checked_alpha(alpha: float, array: Array) -> float:
-    """``alpha``, which must not be of a higher category than what it multiplies."""
-    if type(alpha) is bool and array.dtype.kind != "b":
-        raise RuntimeError("Boolean alpha only supported for Boolean results.")
+def _scaled(xp: Namespace, array: Array, alpha: float) -> Array:
+    """``array`` times ``alpha``, which must not be of a higher category than the array's dtype."""
     if type(alpha) is float and array.dtype.kind in "iub":
         raise RuntimeError(
             "For integral input tensors, argument alpha must not be a floating point number, "
             f"got {alpha}."
         )
-    return alpha
+    return array * xp.asarray(alpha).astype(array.dtype)
 
 
 @op(
@@ -489,8 +488,9 @@ def sign(xp: Namespace, input: Array) -> Array:
     tensor([-1.,  0.,  1.])
     """
     if input.dtype.kind == "c":
-        raise RuntimeError(
-            "Unlike NumPy, torch.sign doesn't support complex numbers. Use sgn() instead."
+        raise NotImplementedError(
+            "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use "
+            "torch.sgn instead."
         )
     return _signs(xp, input)
 
@@ -514,7 +514,9 @@ def sgn(xp: Namespace, input: Array) -> Array:
 def _signs(xp: Namespace, array: Array) -> Array:
     if array.dtype.kind == "c":
         return xp.sign(array)
-    # Not xp.sign, which leaves nan where PyTorch has 0, and refuses bools.
+    if array.dtype.kind == "b":
+        return array.copy()
+    # Not xp.sign, which leaves nan where PyTorch has 0.
     return xp.greater(array, 0).astype(array.dtype) - xp.less(array, 0)
 
 
@@ -573,6 +575,8 @@ def _rounded(kernel: str, function: Callable[[Array], Array], array: Array) -> A
     """Whole numbers stay what they are, bools are refused."""
     if array.dtype.kind == "b":
         raise NotImplementedError(f"\"{kernel}\" not implemented for 'Bool': it is whole already")
+    if array.dtype.kind == "c":
+        raise NotImplementedError(f"{function.__name__} is not supported for complex inputs")
     return array.copy() if array.dtype.kind in "iu" else function(array)
 
 
@@ -1219,9 +1223,8 @@ def sigmoid(xp: Namespace, input: Array) -> Array:
     >>> gl.sigmoid(gl.tensor([-200.0, 0.0, 2.0]))
     tensor([0.0000, 0.5000, 0.8808])
     """
-    # e to a negative number only: nothing overflows, and small results keep their digits.
-    e = xp.exp(-xp.absolute(input))
-    return xp.where(input >= 0, 1, e) / (1 + e)
+    # Far below zero the exponential overflows to inf, and 1 / inf is the right result.
+    return 1 / (1 + xp.exp(-1.0 * input))
 
 
 @op(
@@ -1242,7 +1245,7 @@ def relu(xp: Namespace, input: Array) -> Array:
     >>> gl.relu(gl.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-    if input.dtype.kind == "b":
+    if input.dtype is arrays.BOOL:
         raise RuntimeError("Boolean inputs not supported for relu: a bool is never negative")
     return xp.maximum(input, 0)
 
@@ -1294,8 +1297,9 @@ def erf(xp: Namespace, input: Array) -> Array:
 
 def _erf(xp: Namespace, array: Array) -> Array:
     if xp is numpy:  # which has none: one by one, 0.1 µs each
+        dtype = array.dtype if array.dtype.kind == "f" else numpy.float64
         values = map(math.erf, array.ravel().tolist())
-        return numpy.fromiter(values, array.dtype, array.size).reshape(array.shape)
+        return numpy.fromiter(values, dtype, array.size).reshape(array.shape)
     return importlib.import_module("cupyx.scipy.special").erf(array)
 
 
@@ -1378,6 +1382,8 @@ def maximum(xp: Namespace, input: Array, other: Array) -> Array:
     >>> gl.maximum(gl.tensor([1.0, 5.0]), gl.tensor([3.0, 4.0]))
     tensor([3., 5.])
     """
+    if input.dtype.kind == "c":
+        raise RuntimeError("maximum not implemented for complex tensors: they have no order")
     return xp.maximum(input, other)
 
 
@@ -1410,6 +1416,8 @@ def minimum(xp: Namespace, input: Array, other: Array) -> Array:
     >>> gl.minimum(gl.tensor([1.0, 5.0]), gl.tensor([3.0, 4.0]))
     tensor([1., 4.])
     """
+    if input.dtype.kind == "c":
+        raise RuntimeError("minimum not implemented for complex tensors: they have no order")
     return xp.minimum(input, other)
 
 
@@ -1491,6 +1499,13 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
     """
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    for bound in (min, max):
+        if bound is not None and not isinstance(bound, (Tensor, int, float, numpy.generic)):
+            raise TypeError(
+                "clamp() received an invalid combination of arguments - got "
+                f"({type(min).__name__}, {type(max).__name__}): a bound is a number, a tensor, "
+                "or None"
+            )
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         return clamp_tensor(input, min, max)  # type: ignore[no-any-return]
     return clamp_scalar(input, min, max)  # type: ignore[no-any-return]
@@ -1525,13 +1540,14 @@ def clamp_scalar(
     xp: Namespace, input: Array, min: float | None = None, max: float | None = None
 ) -> Array:
     """Elements within bounds that are numbers."""
-    dtype = arrays.result_dtype([x for x in (input, min, max) if x is not None])
-    result = input.astype(dtype, copy=False)
-    if min is not None:
-        result = xp.maximum(result, min)
-    if max is not None:
-        result = xp.minimum(result, max)
-    return result
+    if input.dtype.kind == "c":
+        raise NotImplementedError("clamp is not supported for complex types: they have no order")
+    if input.dtype not in REAL_FLOATING:
+        given = [bound for bound in (min, max) if bound is not None]
+        input, *bounds = arrays.promote((input, *given))
+        min, max = (None if bound is None else bounds.pop(0) for bound in (min, max))
+    result = input if min is None else xp.maximum(input, min)
+    return result if max is None else xp.minimum(result, max)
 
 
 @op(
@@ -1745,7 +1761,15 @@ def _where(condition: Any, input: Any = None, other: Any = None) -> Any:
             "where(): argument 'condition' (position 1) must be Tensor, not "
             f"{type(condition).__name__}"
         )
-    if condition._array.dtype.kind != "b":
+    if condition.dtype is arrays.uint8:
+        warnings.warn(
+            "where received a uint8 condition tensor. This behavior is deprecated and will be "
+            "removed in a future version of PyTorch. Use a boolean condition instead.",
+            UserWarning,
+            stacklevel=2,
+        )
+        condition = condition != 0
+    if condition.dtype is not arrays.bool_:
         raise RuntimeError(
             "where expected condition to be a boolean tensor, but got a tensor with dtype "
             f"{condition.dtype.type_name}. Compare it first, with != 0 for example."
@@ -1781,10 +1805,15 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Tensor:
     if isinstance(value, Tensor):
         if value.ndim:
             raise RuntimeError(
-                "masked_fill only supports a 0-dimensional value tensor, but got tensor with "
+                "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                 f"{value.ndim} dimension(s). gradlab.where(mask, value, input) takes any shape."
             )
         return masked_fill_tensor(input, mask, value)  # type: ignore[no-any-return]
+    if type(value) not in PYTHON_SCALARS and not isinstance(value, numpy.generic):
+        raise TypeError(
+            "masked_fill() received an invalid combination of arguments - got "
+            f"({type(mask).__name__}, {type(value).__name__}): value is a number or a 0-d tensor"
+        )
     return masked_fill_scalar(input, mask, value)  # type: ignore[no-any-return]
 
 
@@ -1808,7 +1837,12 @@ _UNFILLED = r"\begin{cases} 0 & mask \\ g & \text{otherwise} \end{cases}"
 def masked_fill_scalar(xp: Namespace, input: Array, mask: Array, value: float) -> Array:
     """Elements, and a number where a mask holds."""
     _check_mask(mask)
-    return xp.where(mask, xp.asarray(value, input.dtype), input)
+    if type(value) is complex and input.dtype.kind != "c":
+        raise RuntimeError(
+            f"value cannot be converted to type {arrays.dtype_of(input).name} without overflow: "
+            f"{value} is complex"
+        )
+    return xp.where(mask, xp.asarray(value).astype(input.dtype), input)
 
 
 @op(
@@ -1974,7 +2008,9 @@ def addcdiv(
     """
     if input.dtype.kind in "iub":
         raise RuntimeError(
-            "Integer division with addcdiv is no longer supported: convert a tensor with .float()"
+            "Integer division with addcdiv is no longer supported, and in a future  release "
+            "addcdiv will perform a true division of tensor1 and tensor2. Convert a tensor with "
+            ".float() for that."
         )
     return input + value * (tensor1 / tensor2)
 
@@ -2025,6 +2061,9 @@ for _name, _same in {
     "__ipow__": "pow_",
 }.items():
     setattr(Tensor, _name, getattr(Tensor, _same))
+
+for _name in ("clamp", "clamp_min", "clamp_max", "round", "square"):
+    FUNCTIONS[_name + "_"] = getattr(Tensor, _name + "_")
 
 alias("sub", "subtract")
 alias("mul", "multiply")
