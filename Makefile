@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 LAB ?=
+# The CUDA that gpu-test's CuPy is for: 12 or 13.
+CUDA ?= 12
 # Workers for pytest; `auto` is one per core.
 WORKERS ?= auto
 
@@ -60,11 +62,12 @@ bench: $(VENV)/.test
 	$(BIN)/python benchmarks/run.py
 
 gpu-test: $(VENV)/.test
-	$(BIN)/python -m pytest tests --device cuda -m "not browser"
+	$(BIN)/python -m pip install --quiet -c requirements/test.txt -e ".[cuda$(CUDA)]"
+	$(BIN)/python -m pytest tests --device cuda -m "not browser" -ra
 
-screenshots: $(VENV)/.test
+screenshots: $(VENV)/.test widgets/node_modules/.package-lock.json
 	$(BIN)/python tools/chromium.py
-	$(BIN)/python -m pytest tests/browser -m browser
+	$(BIN)/python -m pytest tests/browser
 	@echo "Pictures: artefacts/"
 
 # Versions for every Python and system gradlab supports; no registry's address is written.

@@ -6,6 +6,8 @@ from types import ModuleType
 
 import pytest
 
+import gradlab
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -14,6 +16,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("cpu", "cuda"),
         help="the device that the engine's tests make their tensors on (default: cpu)",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--device") == "cuda" and not gradlab.cuda.is_available():
+        raise pytest.UsageError(
+            "--device cuda, but gradlab.cuda.is_available() is False: either there is no GPU here or "
+            "CuPy is not installed (make gpu-test installs it)"
+        )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--device") == "cuda":
+        return
+    for item in items:
+        if item.get_closest_marker("gpu"):
+            item.add_marker(pytest.mark.skip(reason="needs a GPU: run with --device cuda"))
 
 
 @pytest.fixture(scope="session")
