@@ -81,7 +81,7 @@ _APART = Indices([Tensor._wrap(numpy.array([0, 1])), None, Tensor._wrap(numpy.ar
 
 
 @op(
-    latex=r"input_{indices}",
+    latex=r"{input}_{indices}",
     grad=dict(
         input=(
             lambda g, xp, input_shape, indices: xp.index_backward(g, input_shape, indices),
@@ -106,7 +106,7 @@ def index(xp: Namespace, input: Array, indices: Indices) -> Array:
 
 @op(
     latex=r"\textstyle\sum input \text{ at } indices",
-    grad=dict(input=(lambda g, xp, indices: xp.index(g, indices), r"g_{indices}")),
+    grad=dict(input=(lambda g, xp, indices: xp.index(g, indices), r"{g}_{indices}")),
     public=False,
     method=False,
     samples=(
@@ -146,7 +146,7 @@ def _added_at(xp: Namespace, array: Array, shape: tuple[int, ...], places: Array
             lambda g, xp, indices, accumulate: g if accumulate else xp.cleared(g, indices),
             r"g,\ 0 \text{ at } indices",
         ),
-        values=(lambda g, xp, indices: xp.index(g, indices), r"g_{indices}"),
+        values=(lambda g, xp, indices: xp.index(g, indices), r"{g}_{indices}"),
     ),
     node="IndexPutBackward0",
     public=False,
@@ -471,7 +471,7 @@ def _index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = 
 
 
 @op(
-    latex=r"input_{index}",
+    latex=r"{input}_{index}",
     grad=dict(
         input=(
             lambda g, xp, input_shape, dim, index: xp.gather_backward(g, input_shape, dim, index),
@@ -540,7 +540,7 @@ def _check_bounds(index: Array, dim: int, size: int) -> None:
 
 @op(
     latex=r"\textstyle\sum input \text{ at } index",
-    grad=dict(input=(lambda g, xp, dim, index: xp.gather(g, dim, index), r"g_{index}")),
+    grad=dict(input=(lambda g, xp, dim, index: xp.gather(g, dim, index), r"{g}_{index}")),
     public=False,
     method=False,
     samples=(
@@ -595,7 +595,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
 
 
 @op(
-    latex=r"input_{index}",
+    latex=r"{input}_{index}",
     grad=dict(
         input=(
             lambda g, xp, input_shape, dim, index: xp.index_select_backward(
@@ -638,7 +638,7 @@ def index_select(xp: Namespace, input: Array, dim: int, index: Array) -> Array:
 
 @op(
     latex=r"\textstyle\sum input \text{ at } index",
-    grad=dict(input=(lambda g, xp, dim, index: xp.index_select(g, dim, index), r"g_{index}")),
+    grad=dict(input=(lambda g, xp, dim, index: xp.index_select(g, dim, index), r"{g}_{index}")),
     public=False,
     method=False,
     samples=(call(draw(4, 2), (3, 2), 0, indices(4, below=3)),),
@@ -657,7 +657,7 @@ def index_select_backward(
     latex=r"input + src \text{ at } index",
     grad=dict(
         input=(lambda g: g, r"g"),
-        src=(lambda g, xp, dim, index: xp.gather(g, dim, index), r"g_{index}"),
+        src=(lambda g, xp, dim, index: xp.gather(g, dim, index), r"{g}_{index}"),
     ),
     inplace=True,
     samples=(
@@ -688,7 +688,7 @@ def scatter_add(xp: Namespace, input: Array, dim: int, index: Array, src: Array)
             lambda g, xp, dim, index: xp.scatter_value(g, dim, index, 0),
             r"g,\ 0 \text{ at } index",
         ),
-        src=(lambda g, xp, dim, index: xp.gather(g, dim, index), r"g_{index}"),
+        src=(lambda g, xp, dim, index: xp.gather(g, dim, index), r"{g}_{index}"),
     ),
     public=False,
     method=False,
@@ -776,7 +776,7 @@ def _scatter_(
 
 
 @op(
-    latex=r"input_{mask}",
+    latex=r"{input}_{mask}",
     grad=dict(
         input=(
             lambda g, xp, input_shape, mask: xp.masked_select_backward(
@@ -818,7 +818,8 @@ def _common_shape(one: Array, two: Array) -> tuple[int, ...]:
 
 @op(
     latex=r"input \text{ at } mask,\ 0 \text{ elsewhere}",
-    grad=dict(input=(lambda g, xp, mask: xp.masked_select(g, mask), r"g_{mask}")),
+    grad=dict(input=(lambda g, xp, mask: xp.masked_select(g, mask), r"{g}_{mask}")),
+    samples=(call(draw(2), (3,), Tensor._wrap(numpy.array([True, False, True]))),),
     public=False,
     method=False,
 )

@@ -70,7 +70,7 @@ def sum_dim(
 ) -> Array:
     """Sum over dimensions."""
     dtype = _sum_dtype(input) if dtype is None else dtype
-    return xp.add.reduce(input, dim, dtype, None, keepdim)
+    return xp.add.reduce(input, dim if input.ndim else None, dtype, None, keepdim)
 
 
 def _sum_dtype(array: Array) -> Any:
@@ -224,7 +224,7 @@ def _mean_of(
             lambda g, xp, input: (
                 g * xp.view(_product_of_others(xp, input.reshape((-1,)), 0), input.shape)
             ),
-            r"g \, \textstyle\prod_{j \ne i} input_j",
+            r"g \, \textstyle\prod_{j \ne i} {input}_j",
         )
     ),
     public=False,
@@ -243,7 +243,7 @@ def prod(xp: Namespace, input: Array, dtype: Any = None) -> Array:
             lambda g, xp, input, dim, keepdim: (
                 put_back(xp, g, input.shape, (dim,), keepdim) * _product_of_others(xp, input, dim)
             ),
-            r"g \, \textstyle\prod_{j \ne i} input_j",
+            r"g \, \textstyle\prod_{j \ne i} {input}_j",
         )
     ),
     node="ProdBackward1",
@@ -276,8 +276,10 @@ def _product_of_others(xp: Any, input: Any, dim: int) -> Any:
 
 
 @op(
-    latex=r"input_{i - steps}",
-    grad=dict(input=(lambda g, xp, steps, dim: xp.shifted(g, -steps, dim, 0.0), r"g_{i + steps}")),
+    latex=r"{input}_{i - steps}",
+    grad=dict(
+        input=(lambda g, xp, steps, dim: xp.shifted(g, -steps, dim, 0.0), r"{g}_{i + steps}")
+    ),
     public=False,
     method=False,
     samples=(call(draw(4), 1, 0, 1.0), call(draw(2, 3), -2, 1, 0.0), call(draw(2), 5, 0, 1.0)),
@@ -869,6 +871,8 @@ def argmin(xp: Namespace, input: Array, dim: int | None = None, keepdim: bool = 
 def _place(
     xp: Namespace, name: str, find: Any, array: Array, dim: int | None, keepdim: bool
 ) -> Array:
+    if array.dtype == bool:
+        raise RuntimeError(f"{name}(): does not support bool input. Convert it with .int() first.")
     if dim is None:
         if not array.size:
             raise IndexError(
@@ -1009,11 +1013,11 @@ def _for_softmax(
 
 
 @op(
-    latex=r"\textstyle\sum_{j \le i} input_j",
+    latex=r"\textstyle\sum_{j \le i} {input}_j",
     grad=dict(
         input=(
             lambda g, xp, dim: xp.flip(xp.cumsum(xp.flip(g, (dim,)), dim), (dim,)),
-            r"\textstyle\sum_{j \ge i} g_j",
+            r"\textstyle\sum_{j \ge i} {g}_j",
         )
     ),
     samples=(call(draw(2, 3), 0), call(draw(2, 3), -1), call(draw(), 0), call(draw(0), 0)),

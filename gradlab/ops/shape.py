@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import math
 import operator
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -506,7 +507,16 @@ also_known_as("transpose", "swapaxes", "swapdims")
 
 
 def _capital_t(input: Tensor) -> Tensor:
-    """The dimensions in reverse order, as a view."""
+    """The dimensions in reverse order, as a view. Warns where there are not two."""
+    if input.ndim != 2:
+        warnings.warn(
+            "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is "
+            "deprecated and it will throw an error in a future release. Consider `x.mT` to "
+            "transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to "
+            "reverse the dimensions of a tensor.",
+            UserWarning,
+            stacklevel=2,
+        )
     return permute(input, tuple(range(input.ndim - 1, -1, -1)))  # type: ignore[no-any-return]
 
 
@@ -886,7 +896,7 @@ def _at(dim: int, where: Any) -> tuple[Any, ...]:
 
 
 @op(
-    latex=r"input_{index}",
+    latex=r"{input}_{index}",
     grad=dict(
         input=(
             lambda g, xp, input_shape, dim, index: xp.select_backward(g, input_shape, dim, index),
@@ -919,7 +929,7 @@ def select(xp: Namespace, input: Array, dim: int, index: int) -> Array:
 
 @op(
     latex=r"input \text{ at } index,\ 0 \text{ elsewhere}",
-    grad=dict(input=(lambda g, xp, dim, index: xp.select(g, dim, index), r"g_{index}")),
+    grad=dict(input=(lambda g, xp, dim, index: xp.select(g, dim, index), r"{g}_{index}")),
     public=False,
     method=False,
     samples=(call(draw(2), (2, 3), 1, 0), call(draw(), (3,), -1, -1)),
@@ -934,7 +944,7 @@ def select_backward(
 
 
 @op(
-    latex=r"input_{start:end:step}",
+    latex=r"{input}_{start:end:step}",
     grad=dict(
         input=(
             lambda g, xp, input_shape, dim, start, end, step: xp.slice_backward(
@@ -958,7 +968,7 @@ def slice(xp: Namespace, input: Array, dim: int, start: int, end: int, step: int
     grad=dict(
         input=(
             lambda g, xp, dim, start, end, step: xp.slice(g, dim, start, end, step),
-            r"g_{start:end:step}",
+            r"{g}_{start:end:step}",
         )
     ),
     public=False,
@@ -1132,7 +1142,7 @@ def unbind(xp: Namespace, input: Array, dim: int = 0) -> tuple[Array, ...]:
 )
 def flip(xp: Namespace, input: Array, dims: tuple[int, ...]) -> Array:
     """A copy in reverse order along some dimensions."""
-    return xp.flip(input, dims).copy()
+    return (xp.flip(input, dims) if input.ndim else input).copy()
 
 
 @composite("flip")
