@@ -166,6 +166,8 @@ def test_values_are_cut_and_say_so() -> None:
 
 
 def test_powers_of_ten_are_written_as_such() -> None:
+    tiny = Value((2,), "float32", (-1.5e-9, 2.0), 2)
+    assert plain_text(value_markup(tiny)) == "[−1.5 · 10^-9, 2]"
     assert plain_text(numeral(-1.5e-9, alone=True)) == "−1.5 · 10^-9"
 
 

@@ -346,7 +346,7 @@ def value_markup(value: Value, most: int = 3, *, alone: bool = False) -> str:
     """A value as MathML: a number, or the first of many in brackets."""
     if value.size == 1 and value.data:
         return numeral(value.data[0], alone=alone)
-    shown = [f"<mn>{number_text(x)}</mn>" for x in value.data[:most]]
+    shown = [numeral(x, alone=True) for x in value.data[:most]]
     if value.size > min(most, len(value.data)):
         shown.append("<mi>…</mi>")
     return f"<mrow><mo>[</mo>{'<mo>,</mo>'.join(shown)}<mo>]</mo></mrow>"
