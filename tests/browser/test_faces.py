@@ -294,7 +294,10 @@ def test_the_table_holds_all_that_the_picture_holds(show: Open) -> None:
     page = show("sin-step")
     press(page, "Tab", "t")
     part(page, "last").click()
-    rows = [row.inner_text().split("\t") for row in part(page, "table").locator("tbody tr").all()]
+    rows = [
+        [cell.strip() for cell in row.locator("th, td").all_inner_texts()]
+        for row in part(page, "table").locator("tbody tr").all()
+    ]
     trace = page.evaluate("gradlab.payload")
     for index, row in enumerate(rows):
         assert row[0] == str(index)
@@ -583,11 +586,11 @@ def test_a_grown_trace_keeps_its_old_nodes_in_place(show: Open) -> None:
         steps: upTo(rest.steps, () => false) });
     }"""
     page.evaluate(cut, 8)
+    expect(part(page, "node")).to_have_count(8)
     before = page.evaluate(places)
-    assert len(before) == 8
     page.evaluate(cut, 12)
+    expect(part(page, "node")).to_have_count(12)
     after = page.evaluate(places)
-    assert len(after) == 12
     assert {index: after[index] for index in before} == before
 
 

@@ -24,7 +24,11 @@ await build({
   logLevel: "warning",
 });
 const files = tests.map((name) => join(out, name.replace(/\.ts$/, ".mjs")));
-const run = spawnSync(process.execPath, ["--test", "--test-reporter=spec", "--enable-source-maps", ...files], {
-  stdio: "inherit",
-});
+const run = spawnSync(
+  process.execPath,
+  ["--test", "--test-reporter=spec", "--enable-source-maps", ...files],
+  {
+    stdio: "inherit",
+  },
+);
 process.exit(run.status ?? 1);

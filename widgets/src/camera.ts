@@ -58,7 +58,12 @@ export function pan(camera: Camera, x: number, y: number): Camera {
 
 /** The part of the world in view. */
 export function seen({ x, y, scale }: Camera, { width, height }: Size): Box {
-  return { left: -x / scale, top: -y / scale, right: (width - x) / scale, bottom: (height - y) / scale };
+  return {
+    left: -x / scale,
+    top: -y / scale,
+    right: (width - x) / scale,
+    bottom: (height - y) / scale,
+  };
 }
 
 /** Where `box` is out of view, moves the camera only as far as it and `context` around it need. */

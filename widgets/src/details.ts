@@ -25,8 +25,8 @@ export function details(trace: Trace, node: number, actions: DetailsActions): HT
   const written = nodes.formula[node]!;
   const value = nodes.value[node]!;
   const source = nodes.source[node]!;
-  const close = iconButton("Close details", "M4 4l8 8M12 4l-8 8", "close-details");
-  close.addEventListener("click", actions.close);
+  const cross = "M4 4l8 8M12 4l-8 8";
+  const close = iconButton("close-details", "Close details", cross, actions.close);
   return h(
     "section",
     { class: "gl-details", "data-gl": "details", "data-gl-node": node, "aria-label": "Details" },
@@ -76,7 +76,11 @@ function moduleList({ modules, toggleModule }: DetailsActions): HTMLElement {
     "div",
     { class: "gl-modules" },
     ...modules.map(({ path, isOpen }) => {
-      const button = h("button", { type: "button", class: "gl-button gl-text" }, isOpen ? "fold" : "open");
+      const button = h(
+        "button",
+        { type: "button", class: "gl-button gl-text" },
+        isOpen ? "fold" : "open",
+      );
       button.addEventListener("click", () => toggleModule(path));
       return h("div", {}, h("code", {}, path), button);
     }),

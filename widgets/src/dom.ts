@@ -39,17 +39,29 @@ export function hasModifier({ ctrlKey, metaKey, altKey }: KeyboardEvent): boolea
 }
 
 /** A push button with an icon drawn from `path` (16×16) and a name for screen readers. */
-export function iconButton(name: string, path: string, handle: string): HTMLButtonElement {
-  return h(
+export function iconButton(
+  handle: string,
+  name: string,
+  path: string,
+  act: () => void,
+): HTMLButtonElement {
+  const button = h(
     "button",
     { type: "button", class: "gl-button", title: name, "aria-label": name, "data-gl": handle },
     s("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, s("path", { d: path })),
   );
+  button.addEventListener("click", act);
+  return button;
 }
 
-function dressed<Made extends Element>(made: Made, attributes: Attributes, children: Child[]): Made {
+function dressed<Made extends Element>(
+  made: Made,
+  attributes: Attributes,
+  children: Child[],
+): Made {
   for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== false) made.setAttribute(name, value === true ? "" : `${value}`);
+    if (value !== null && value !== false)
+      made.setAttribute(name, value === true ? "" : `${value}`);
   }
   for (const child of children) if (child) made.append(child);
   return made;

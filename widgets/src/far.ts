@@ -1,4 +1,4 @@
-/** The graph from far away: thousands of boxes as dots on a canvas, in the colours of the style sheet. */
+/** The graph from far away: thousands of boxes as dots on a canvas, in the sheet's colours. */
 
 import type { Camera, Size } from "./camera";
 import { seen } from "./camera";
@@ -57,7 +57,11 @@ function penFor(canvas: HTMLCanvasElement, { camera, size }: FarScene): CanvasRe
 }
 
 /** Lines are drawn straight from bend to bend: curves cannot be told apart at this distance. */
-function paintLines(pen: CanvasRenderingContext2D, { scene, plan, camera, size }: FarScene, colour: string) {
+function paintLines(
+  pen: CanvasRenderingContext2D,
+  { scene, plan, camera, size }: FarScene,
+  colour: string,
+) {
   const { top, bottom } = seen(camera, size);
   const { x, layer } = plan;
   const isNear = (one: number, other: number) =>
@@ -102,7 +106,10 @@ function paintBoxes(pen: CanvasRenderingContext2D, far: FarScene, colours: Colou
     pen.fillRect(x - width / 2, y - height / 2, width, height);
   }
   pen.globalAlpha = 1;
-  for (const [box, name] of [[now, "gl-flow"], [marked, "gl-ring"]] as const) {
+  for (const [box, name] of [
+    [now, "gl-flow"],
+    [marked, "gl-ring"],
+  ] as const) {
     if (box < 0) continue;
     pen.strokeStyle = colours(name);
     pen.lineWidth = 3 / camera.scale;

@@ -1,4 +1,4 @@
-/** Numbers as a reader wants them: short, honest about NaN and infinity, PyTorch's way of writing. */
+/** Numbers as a reader wants them: short, honest about NaN and infinity, written PyTorch's way. */
 
 import type { Element, Trace } from "./trace";
 

@@ -40,7 +40,13 @@ export function render({ model, el }: { model: Model; el: HTMLElement }): () => 
 
 /** Draws a widget into a page that has no widget manager; the traits are those of docs/trace.md. */
 export function mount(el: HTMLElement, traits: Partial<Traits>): () => void {
-  const model = pageModel({ view: "graph", payload: null, position: -1, selected: null, ...traits });
+  const model = pageModel({
+    view: "graph",
+    payload: null,
+    position: -1,
+    selected: null,
+    ...traits,
+  });
   return render({ model, el });
 }
 
@@ -51,9 +57,11 @@ function faceOf(model: Model, signal: AbortSignal, before?: Memory): Face {
     const view = model.get("view");
     const payload = model.get("payload");
     if (view === "plot") return plotFace(readPlot(payload), signal);
-    if (view !== "graph" && view !== "step") throw new Misfit(`there is no view named ${JSON.stringify(view)}`);
+    if (view !== "graph" && view !== "step")
+      throw new Misfit(`there is no view named ${JSON.stringify(view)}`);
     const trace = readTrace(payload);
-    if (!trace.nodes.kind.length) return message("This graph holds no nodes, so there is nothing to draw.");
+    if (!trace.nodes.kind.length)
+      return message("This graph holds no nodes, so there is nothing to draw.");
     return (view === "step" ? stepFace : graphFace)(model, trace, signal, before);
   } catch (problem) {
     if (!(problem instanceof Misfit)) throw problem;
@@ -65,11 +73,18 @@ function message(text: string, role = "status"): Face {
   return { element: h("p", { class: "gl-message", role, "data-gl": "message" }, text) };
 }
 
-/** JupyterLab acts on single keys (d d deletes a cell); inside a widget they are the widget's own. */
+/**
+ * JupyterLab acts on single keys (d d deletes a cell); inside a widget they are the widget's own.
+ * It looks for this attribute on the element that has the focus, so that is where it is set, before
+ * JupyterLab sees the key. Keys with control still reach it: Ctrl+S saves.
+ */
 function keepKeysFromNotebook(root: HTMLElement, signal: AbortSignal): void {
   window.addEventListener(
     "keydown",
-    ({ ctrlKey, metaKey }) => root.toggleAttribute("data-lm-suppress-shortcuts", !ctrlKey && !metaKey),
+    ({ target, ctrlKey, metaKey }) => {
+      if (!(target instanceof Element && root.contains(target))) return;
+      target.toggleAttribute("data-lm-suppress-shortcuts", !ctrlKey && !metaKey);
+    },
     { capture: true, signal },
   );
 }

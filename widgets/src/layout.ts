@@ -167,7 +167,7 @@ interface Links {
   readonly down: Int32Array;
   /** Where on its lower end a line arrives, from -0.5 (left) to 0.5. */
   readonly port: Float64Array;
-  /** Whether the upper end is among the deepest inputs of the lower: these lines are kept straight. */
+  /** Whether the upper end is among the lower's deepest inputs: these lines are kept straight. */
   readonly main: Uint8Array;
   readonly above: Groups;
   readonly below: Groups;
@@ -342,7 +342,13 @@ const UP = -1;
 const DOWN = 1;
 
 function straighten(sheet: Sheet, rows: readonly Int32Array[]): void {
-  for (const row of rows) spread(row, sheet, () => 0, () => 1);
+  for (const row of rows)
+    spread(
+      row,
+      sheet,
+      () => 0,
+      () => 1,
+    );
   const passes = rows.length > 2000 ? 2 : 4;
   for (let pass = 0; pass < passes; pass++) {
     pull(sheet, rows, UP);
@@ -421,24 +427,33 @@ function meanOfNeighbours({ x, links }: Sheet, item: number, direction: 1 | -1):
   return size ? sum / size : null;
 }
 
-/**
- * Sets x along a row as near to `wanted` as the gaps allow: weighted least squares under an order,
- * solved exactly by pooling neighbours that would overlap.
- */
+/** Sets x along a row as near to `wanted` as the gaps allow. */
 function spread(
   row: Int32Array,
   { x, widths }: Sheet,
   wanted: (at: number) => number,
   weight: (at: number) => number,
 ): void {
-  const offset = new Float64Array(row.length);
-  for (let at = 1; at < row.length; at++) {
-    offset[at] = offset[at - 1]! + apart(widths, row[at - 1]!, row[at]!);
-  }
+  const gap = (at: number) => apart(widths, row[at - 1]!, row[at]!);
+  spreadOut(row.length, wanted, weight, gap).forEach((place, at) => (x[row[at]!] = place));
+}
+
+/**
+ * Places things in a line as near to where they are wanted as the gaps before each allow: weighted
+ * least squares under an order, solved exactly by pooling neighbours that would overlap.
+ */
+export function spreadOut(
+  size: number,
+  wanted: (at: number) => number,
+  weight: (at: number) => number,
+  gap: (at: number) => number,
+): Float64Array {
+  const places = new Float64Array(size);
+  for (let at = 1; at < size; at++) places[at] = places[at - 1]! + gap(at);
   const pools: { sum: number; weight: number; size: number }[] = [];
-  for (let at = 0; at < row.length; at++) {
+  for (let at = 0; at < size; at++) {
     const force = weight(at);
-    let pool = { sum: force * (wanted(at) - offset[at]!), weight: force, size: 1 };
+    let pool = { sum: force * (wanted(at) - places[at]!), weight: force, size: 1 };
     for (let last = pools.at(-1); last; last = pools.at(-1)) {
       if (last.sum / last.weight <= pool.sum / pool.weight) break;
       pools.pop();
@@ -452,10 +467,9 @@ function spread(
   }
   let at = 0;
   for (const pool of pools) {
-    for (let member = 0; member < pool.size; member++, at++) {
-      x[row[at]!] = pool.sum / pool.weight + offset[at]!;
-    }
+    for (const end = at + pool.size; at < end; at++) places[at]! += pool.sum / pool.weight;
   }
+  return places;
 }
 
 function apart(widths: Float64Array, one: number, other: number): number {
@@ -464,7 +478,7 @@ function apart(widths: Float64Array, one: number, other: number): number {
 
 // Growing -----------------------------------------------------------------------------------------
 
-/** Copies the old places; each new item takes the free place nearest to where it would like to be. */
+/** Copies the old places; each new item takes the free place nearest to where it is wanted. */
 function fitAround(sheet: Sheet, count: number, before: Layout, trunk: Int32Array): Int32Array[] {
   const { x, layer, owner, widths } = sheet;
   const height = layer.reduce((most, at) => Math.max(most, at + 1), 0);

@@ -7,15 +7,19 @@
 
 const MATHML = "http://www.w3.org/1998/Math/MathML";
 
-const ELEMENTS = new Set(
-  ("math mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle mpadded mphantom merror mover munder " +
-    "munderover msub msup msubsup mmultiscripts mprescripts mtable mtr mtd").split(" "),
+const ELEMENTS = words(
+  "math mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle mpadded mphantom merror mover",
+  "munder munderover msub msup msubsup mmultiscripts mprescripts mtable mtr mtd",
 );
-const ATTRIBUTES = new Set(
-  ("accent accentunder columnalign columnspacing depth display displaystyle fence form height largeop " +
-    "linethickness lspace mathvariant maxsize minsize movablelimits rowspacing rspace scriptlevel " +
-    "separator stretchy symmetric voffset width").split(" "),
+const ATTRIBUTES = words(
+  "accent accentunder columnalign columnspacing depth display displaystyle fence form height",
+  "largeop linethickness lspace mathvariant maxsize minsize movablelimits rowspacing rspace",
+  "scriptlevel separator stretchy symmetric voffset width",
 );
+
+function words(...lines: string[]): Set<string> {
+  return new Set(lines.join(" ").split(" "));
+}
 
 /** The formula in `markup` as a fresh element; a formula nobody can read shows its text. */
 export function formula(markup: string): Element {

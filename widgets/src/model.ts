@@ -51,7 +51,11 @@ export function observe(
 }
 
 /** Sets a trait for all views and for Python. */
-export function put<Name extends keyof Traits>(model: Model, name: Name, value: Traits[Name]): void {
+export function put<Name extends keyof Traits>(
+  model: Model,
+  name: Name,
+  value: Traits[Name],
+): void {
   if (Object.is(model.get(name), value)) return;
   model.set(name, value);
   model.save_changes();

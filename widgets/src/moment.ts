@@ -36,13 +36,23 @@ export function timeline({ nodes, edges, steps }: Trace): Timeline {
 }
 
 /** A node is running, has run, or waits; `position` -1 is before the first step. */
-export function nodeState(trace: Trace, { ranAt }: Timeline, node: number, position: number): NodeState {
+export function nodeState(
+  trace: Trace,
+  { ranAt }: Timeline,
+  node: number,
+  position: number,
+): NodeState {
   if (trace.steps.node[position] === node) return "now";
   return ranAt[node]! < position ? "done" : "waiting";
 }
 
 /** The value row of an accumulate node's `.grad` at `position`; null while it is None. */
-export function gradOf(trace: Trace, { ranAt }: Timeline, node: number, position: number): number | null {
+export function gradOf(
+  trace: Trace,
+  { ranAt }: Timeline,
+  node: number,
+  position: number,
+): number | null {
   const step = ranAt[node]!;
   if (step === Infinity) return null;
   return (position >= step ? trace.steps.after : trace.steps.before)[step]!;

@@ -10,14 +10,16 @@ import { around, bringIn, type Camera, fit, pan, seen, type Size, zoom } from ".
 import { h, hasModifier, iconButton, mark, s, write } from "./dom";
 import { farView } from "./far";
 import { clip, glance, plural, shapeText } from "./format";
+import { listenToHands } from "./hands";
 import type { Layout } from "./layout";
 import { timeline } from "./moment";
 import { openedAtFirst, prefixesOf } from "./project";
 import { drawNode, HEIGHT, textWidth } from "./shapes";
 import * as stages from "./stage";
+import { createTip } from "./tip";
 import type { Trace } from "./trace";
 
-const WHOLE = 2000;
+const WHOLE = 800;
 const CROWD = 700;
 /** Labels of steps gone by stay on graphs up to this size. */
 const MOST_LABELS = 300;
@@ -25,6 +27,8 @@ const READABLE = 0.5;
 
 export interface Picture {
   readonly element: HTMLElement;
+  /** How high the drawing is where nothing has been opened, closed or zoomed. */
+  readonly height: number;
   /** Paints the graph as it is at `position` (-1: nothing has run), with `selected` marked. */
   readonly show: (position: number, selected: number | null) => void;
   /** The modules around a node, from the outside in, and whether each is drawn opened. */
@@ -66,10 +70,24 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
 
   // The camera moves the element as a whole: moving a group inside would lay every text out again.
   const [lineLayer, flowLayer, nodeLayer, labelLayer] = [s("g"), s("g"), s("g"), s("g")];
-  const world = s("svg", { class: "gl-near", "aria-hidden": "true" }, lineLayer, flowLayer, nodeLayer, labelLayer);
+  const world = s(
+    "svg",
+    { class: "gl-near", "aria-hidden": "true" },
+    lineLayer,
+    flowLayer,
+    nodeLayer,
+    labelLayer,
+  );
   const far = farView();
-  const tip = h("div", { class: "gl-tip", hidden: true });
+  const tip = createTip();
   const spoken = h("div", { class: "gl-hidden", "aria-live": "polite" });
+  const tools = [
+    iconButton("zoom-out", "Zoom out (−)", "M3.5 8h9", () => zoomBy(1 / 1.3)),
+    iconButton("zoom-in", "Zoom in (+)", "M3.5 8h9M8 3.5v9", () => zoomBy(1.3)),
+    iconButton("fit", "Fit (0)", "M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3", showAll),
+  ];
+  // The graph is one tab stop: these have keys of their own.
+  for (const tool of tools) tool.tabIndex = -1;
   const element = h(
     "div",
     {
@@ -82,25 +100,19 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
     },
     far.canvas,
     world,
-    tip,
+    tip.element,
     spoken,
-    h(
-      "div",
-      { class: "gl-zoom" },
-      tool("Zoom out (−)", "M3.5 8h9", "zoom-out", () => zoomBy(1 / 1.3)),
-      tool("Zoom in (+)", "M3.5 8h9M8 3.5v9", "zoom-in", () => zoomBy(1.3)),
-      tool("Fit (0)", "M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3", "fit", showAll),
-    ),
+    h("div", { class: "gl-zoom" }, ...tools),
   );
   listen();
-  return { element, show, modulesOf, toggleModule, memory: () => ({ trace, opened, plan: stage.plan }) };
-
-  function tool(name: string, path: string, handle: string, act: () => void): HTMLElement {
-    const button = iconButton(name, path, handle);
-    button.tabIndex = -1;
-    button.addEventListener("click", act);
-    return button;
-  }
+  return {
+    element,
+    height: everything().bottom - everything().top,
+    show,
+    modulesOf,
+    toggleModule,
+    memory: () => ({ trace, opened, plan: stage.plan }),
+  };
 
   function show(at: number, chosen: number | null): void {
     const hasStepped = at !== position;
@@ -170,7 +182,7 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
     camera = moved;
   }
 
-  /** The next change of the camera is shown as a movement (style.css: unless motion is unwanted). */
+  /** Shows the next change of the camera as a movement (style.css: unless motion is unwanted). */
   function glide(): void {
     if (stage.plan.count > WHOLE) return;
     world.classList.add("gl-glide");
@@ -254,31 +266,26 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
   /** The gradients: those that leave now as arrows towards the inputs, all of them as labels. */
   function drawFlows(): void {
     const arriving = position < 0 ? [] : stages.linesInto(stage, boxOf(nowNode()));
-    const now = [...arriving].filter((line) => flowsNow(line)).slice(0, stages.MOST_LINES);
+    const now = [...arriving].filter(flowsNow).slice(0, stages.MOST_LINES);
     const isSmall = stage.plan.count <= MOST_LABELS;
-    const past = isSmall ? [...stage.scene.edges.keys()].filter((line) => !now.includes(line)) : [];
+    const labelled = isSmall ? stage.scene.edges.keys() : now;
     flowLayer.replaceChildren(
       ...now.map((line) =>
         s("path", { class: "gl-flow", "data-gl": "flow", d: stage.strokes.backwards(line) }),
       ),
     );
-    labelLayer.replaceChildren(...[...past, ...now].flatMap(lineLabel), ...seedLabel());
+    labelLayer.replaceChildren(
+      ...stages
+        .lineLabels(stage, labelled, position)
+        .filter(({ leftAt }) => leftAt <= position)
+        .map(({ text, x, y, leftAt }) => chip(text, x, y, leftAt === position)),
+      ...seedLabel(),
+    );
   }
 
   /** What an accumulate adds flows on into its variable. */
   function flowsNow(line: number): boolean {
-    if (steps.kind[position] === "accumulate") return true;
-    const edge = stages.edgeShown(stage, line, position);
-    return edge !== undefined && times.leftAt[edge] === position;
-  }
-
-  function lineLabel(line: number): SVGElement[] {
-    const edge = stages.edgeShown(stage, line, position);
-    if (edge === undefined) return [];
-    const { x, y } = stage.strokes.labelAt(line);
-    const others = stage.scene.edges[line]!.length - 1;
-    const text = glance(values, times.gradient[edge]!) + (others ? ` +${others}` : "");
-    return [chip(text, x, y, times.leftAt[edge] === position)];
+    return steps.kind[position] === "accumulate" || stages.flowsAt(stage, line, position);
   }
 
   /** The gradient the pass starts with, arriving at the root from below. */
@@ -308,65 +315,33 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
       themed.disconnect();
       cancelAnimationFrame(frame);
     });
-    element.addEventListener("wheel", onWheel, { passive: false });
     element.addEventListener("keydown", onKey);
-    listenToPointer();
-  }
-
-  function listenToPointer(): void {
-    let grip: { x: number; y: number; dragged: boolean } | null = null;
-    element.addEventListener("pointerdown", (event) => {
-      if (event.button || isButton(event)) return;
-      grip = { x: event.clientX, y: event.clientY, dragged: false };
-    });
-    element.addEventListener("pointermove", (event) => {
-      if (!grip) return hover(event);
-      const [x, y] = [event.clientX - grip.x, event.clientY - grip.y];
-      if (!grip.dragged && Math.hypot(x, y) < 4) return;
-      if (!grip.dragged) element.setPointerCapture(event.pointerId);
-      grip = { x: event.clientX, y: event.clientY, dragged: true };
-      element.classList.add("gl-dragging");
-      tip.hidden = true;
-      wasMoved = true;
-      camera = pan(camera, x, y);
-      drawSoon();
-    });
-    const release = () => {
-      grip = null;
-      element.classList.remove("gl-dragging");
-    };
-    element.addEventListener("pointerup", (event) => {
-      if (grip && !grip.dragged) select(nodeAt(event));
-      release();
-    });
-    element.addEventListener("pointercancel", release);
-    element.addEventListener("pointerleave", () => (tip.hidden = true));
-    element.addEventListener("dblclick", (event) => {
-      const node = nodeAt(event);
-      if (node !== null) openOrFold(node);
+    listenToHands(element, {
+      drag(x, y) {
+        wasMoved = true;
+        camera = pan(camera, x, y);
+        drawSoon();
+      },
+      press: (x, y) => select(nodeAt(x, y)),
+      pressTwice(x, y) {
+        const node = nodeAt(x, y);
+        if (node !== null) openOrFold(node);
+      },
+      hover(x, y) {
+        const node = nodeAt(x, y);
+        element.classList.toggle("gl-over", node !== null);
+        if (node === null) tip.hide();
+        else tip.show(titleOf(node), factsOf(trace, node), x, y, size);
+      },
+      leave: tip.hide,
+      zoom: zoomBy,
     });
   }
 
-  /** A place of the view from an event's place in the window. */
-  function placeOf({ clientX, clientY }: MouseEvent): [number, number] {
-    const { left, top } = element.getBoundingClientRect();
-    return [clientX - left, clientY - top];
-  }
-
-  function nodeAt(event: MouseEvent): number | null {
-    if (isButton(event)) return null;
-    const [x, y] = placeOf(event);
+  function nodeAt(x: number, y: number): number | null {
     const { scale } = camera;
     const box = stages.boxAt(stage, (x - camera.x) / scale, (y - camera.y) / scale);
     return box === null ? null : stage.scene.nodeOf[box]!;
-  }
-
-  /** A wheel scrolls the page unless the graph has the focus or a modifier asks for zoom. */
-  function onWheel(event: WheelEvent): void {
-    const { ctrlKey, metaKey, deltaMode, deltaY } = event;
-    if (!ctrlKey && !metaKey && !element.matches(":focus-within")) return;
-    event.preventDefault();
-    zoomBy(Math.exp(deltaY * (deltaMode ? 16 : 1) * (ctrlKey ? -0.01 : -0.002)), ...placeOf(event));
   }
 
   function onKey(event: KeyboardEvent): void {
@@ -386,7 +361,9 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
         return () => moveTo(stages.neighbour(stage, box, key === "ArrowUp"));
       case "ArrowLeft":
       case "ArrowRight":
-        return across ? () => moveTo(stages.sibling(stage, box, key === "ArrowLeft" ? -1 : 1)) : undefined;
+        return across
+          ? () => moveTo(stages.sibling(stage, box, key === "ArrowLeft" ? -1 : 1))
+          : undefined;
       case "Home":
         return stepping ? undefined : () => moveTo(0);
       case "End":
@@ -428,27 +405,13 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
     const { title, tag } = stage.labels[boxOf(node)]!;
     return `${title} ${tag}`;
   }
-
-  function hover(event: PointerEvent): void {
-    const node = event.pointerType === "touch" ? null : nodeAt(event);
-    element.classList.toggle("gl-over", node !== null);
-    tip.hidden = node === null;
-    if (node === null) return;
-    const facts = factsOf(trace, node).map((fact) => h("div", {}, fact));
-    tip.replaceChildren(h("strong", {}, titleOf(node)), ...facts);
-    const [x, y] = placeOf(event);
-    const { offsetWidth, offsetHeight } = tip;
-    const top = y + 18 + offsetHeight > size.height ? y - offsetHeight - 10 : y + 18;
-    tip.style.left = `${Math.max(4, Math.min(x + 12, size.width - offsetWidth - 4))}px`;
-    tip.style.top = `${Math.max(4, top)}px`;
-  }
 }
 
 function summary({ nodes, root }: Trace, stepping: boolean): string {
   return (
     `Graph of ${nodes.name[root] || nodes.title[root]}, ${plural(nodes.kind.length, "node")}. ` +
-    `Up and down follow the edges, ${stepping ? "shift with " : ""}left and right go along a row, ` +
-    "enter shows details, t shows a table."
+    `Up and down follow the edges, ${stepping ? "shift with " : ""}left and right go along ` +
+    "a row, enter shows details, t shows a table."
   );
 }
 
@@ -484,14 +447,14 @@ function chip(text: string, x: number, y: number, isNow: boolean): SVGElement {
   const width = textWidth(text) + 14;
   return s(
     "g",
-    { class: isNow ? "gl-chip gl-now" : "gl-chip", "data-gl": "edge-label", transform: `translate(${x} ${y})` },
+    {
+      class: isNow ? "gl-chip gl-now" : "gl-chip",
+      "data-gl": "edge-label",
+      transform: `translate(${x} ${y})`,
+    },
     s("rect", { x: -width / 2, y: -9, width, height: 18, rx: 9 }),
     s("text", { y: 4 }, text),
   );
-}
-
-function isButton({ target }: Event): boolean {
-  return (target as Element).closest("button") !== null;
 }
 
 /** Whether `trace` starts with all the nodes and edges of `earlier`. */

@@ -104,7 +104,7 @@ function lines({ edges }: Trace, boxOf: Int32Array, size: Int32Array) {
   edges.from.forEach((source, edge) => {
     const [one, other] = [boxOf[source]!, boxOf[edges.to[edge]!]!];
     if (one === other) return;
-    // Two single nodes may be joined twice (x * x); with a box at either end one line stands for all.
+    // Two single nodes may be joined twice (x * x); with a module at an end, one line does for all.
     const key = size[one]! > 1 || size[other]! > 1 ? `${one} ${other}` : `${edge}`;
     const known = shared.get(key);
     if (known !== undefined) return void members[known]!.push(edge);
@@ -147,6 +147,9 @@ function peel({ edges }: Trace, pieces: Int32Array, tail: "from" | "to", head: "
 
 /** Breaks up the pieces that lie on a cycle: those that peeling from neither end takes away. */
 function withoutCycles(trace: Trace, pieces: Int32Array): Int32Array {
-  const peeled = new Set([...peel(trace, pieces, "from", "to"), ...peel(trace, pieces, "to", "from")]);
+  const peeled = new Set([
+    ...peel(trace, pieces, "from", "to"),
+    ...peel(trace, pieces, "to", "from"),
+  ]);
   return pieces.map((piece, node) => (peeled.has(piece) ? piece : node));
 }

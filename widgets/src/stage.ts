@@ -2,10 +2,10 @@
 
 import type { Box } from "./camera";
 import { glance } from "./format";
-import { groupBy, type Groups, layout, type Layout, PITCH } from "./layout";
+import { groupBy, type Groups, layout, type Layout, PITCH, spreadOut } from "./layout";
 import { gradOf, type NodeState, nodeState, type Timeline } from "./moment";
 import { project, type Scene } from "./project";
-import { HEIGHT, type Label, labelOf } from "./shapes";
+import { HEIGHT, type Label, labelOf, textWidth } from "./shapes";
 import { type Strokes, strokesOf } from "./strokes";
 import type { Trace } from "./trace";
 
@@ -156,11 +156,55 @@ export function boxState({ trace, times, scene }: Stage, box: number, position: 
   return nodeState(trace, times, scene.nodeOf[box]!, position);
 }
 
-/** The edge whose gradient a line shows: the one that leaves now, else the first that has left. */
-export function edgeShown({ times, scene }: Stage, line: number, position: number): number | undefined {
-  const { leftAt } = times;
-  const left = scene.edges[line]!.filter((edge) => leftAt[edge]! <= position);
-  return left.find((edge) => leftAt[edge] === position) ?? left[0];
+/** A gradient's few characters on the line it leaves by, and when it leaves. */
+export interface LineLabel {
+  readonly text: string;
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly leftAt: number;
+}
+
+/** The labels of `lines`, moved apart where they would overlap, whether or not they show yet. */
+export function lineLabels(stage: Stage, lines: Iterable<number>, position: number): LineLabel[] {
+  const rows = new Map<number, LineLabel[]>();
+  for (const line of lines) {
+    const label = lineLabel(stage, line, position);
+    if (label) rows.set(label.y, [...(rows.get(label.y) ?? []), label]);
+  }
+  return [...rows.values()].flatMap((row) => {
+    row.sort((one, other) => one.x - other.x);
+    const half = (at: number) => row[at]!.width / 2;
+    const places = spreadOut(
+      row.length,
+      (at) => row[at]!.x,
+      () => 1,
+      (at) => half(at - 1) + half(at) + 2,
+    );
+    return row.map((label, at) => ({ ...label, x: places[at]! }));
+  });
+}
+
+/** A line for several edges tells of the one whose gradient leaves now, else the first of all. */
+function lineLabel(stage: Stage, line: number, position: number): LineLabel | null {
+  const { trace, times, scene, strokes } = stage;
+  const edges = scene.edges[line]!.filter((edge) => times.gradient[edge]! >= 0);
+  edges.sort((one, other) => times.leftAt[one]! - times.leftAt[other]!);
+  const edge = edges.find((one) => times.leftAt[one] === position) ?? edges[0];
+  if (edge === undefined) return null;
+  const others = scene.edges[line]!.length - 1;
+  const text = glance(trace.values, times.gradient[edge]!) + (others ? ` +${others}` : "");
+  return {
+    text,
+    ...strokes.labelAt(line),
+    width: textWidth(text) + 14,
+    leftAt: times.leftAt[edge]!,
+  };
+}
+
+/** Whether a gradient leaves along a line at `position`. */
+export function flowsAt({ times, scene }: Stage, line: number, position: number): boolean {
+  return scene.edges[line]!.some((edge) => times.leftAt[edge] === position);
 }
 
 /** `.grad` as the second line of an accumulate node shows it growing; null for other boxes. */

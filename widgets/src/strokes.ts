@@ -78,8 +78,8 @@ function curve(from: Point, to: Point): string {
   const way = Math.sign(to.y - from.y);
   const [leave, arrive] = [from.y + way * (from.rest ?? 0), to.y - way * (to.rest ?? 0)];
   const middle = round((leave + arrive) / 2);
-  const x = round(to.x);
-  return `V${round(leave)}C${round(from.x)} ${middle} ${x} ${middle} ${x} ${round(arrive)}V${round(to.y)}`;
+  const [x, y] = [round(to.x), round(to.y)];
+  return `V${round(leave)}C${round(from.x)} ${middle} ${x} ${middle} ${x} ${round(arrive)}V${y}`;
 }
 
 /** An arrow head of two strokes, so that a line needs no marker and no second element. */

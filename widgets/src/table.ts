@@ -18,7 +18,18 @@ export function tableTwin(
   stepping: boolean,
   select: (node: number | null) => void,
 ): Twin {
-  const columns = ["Node", "Kind", "Name", "From", "Shape", "Dtype", "Value", "Saved", "Made in", "Module"];
+  const columns = [
+    "Node",
+    "Kind",
+    "Name",
+    "Inputs",
+    "Shape",
+    "Dtype",
+    "Value",
+    "Saved",
+    "Made in",
+    "Module",
+  ];
   const timed = stepping ? ["State", "Gradient out"] : [];
   const rows = trace.nodes.kind.map((_, node) => tableRow(trace, node, timed.length));
   const body = h("tbody", {}, ...rows);
@@ -26,8 +37,18 @@ export function tableTwin(
     const row = (target as Element).closest("tr");
     if (row) select(rows.indexOf(row));
   });
-  const head = h("tr", {}, ...[...columns, ...timed].map((title) => h("th", { scope: "col" }, title)));
-  const table = h("table", {}, h("caption", { class: "gl-hidden" }, "The graph, node by node"), h("thead", {}, head), body);
+  const head = h(
+    "tr",
+    {},
+    ...[...columns, ...timed].map((title) => h("th", { scope: "col" }, title)),
+  );
+  const table = h(
+    "table",
+    {},
+    h("caption", { class: "gl-hidden" }, "The graph, node by node"),
+    h("thead", {}, head),
+    body,
+  );
   const times = timeline(trace);
   const out = gradientsOut(trace);
 
@@ -37,12 +58,22 @@ export function tableTwin(
       if (!stepping) return;
       const state = nodeState(trace, times, node, position);
       const hasRun = times.ranAt[node]! <= position;
-      write(row.cells[columns.length]!, state);
-      write(row.cells[columns.length + 1]!, hasRun ? out(node, position) : "");
+      write(row.cells[columns.length]!.firstElementChild!, state);
+      write(row.cells[columns.length + 1]!.firstElementChild!, hasRun ? out(node, position) : "");
     });
   }
 
-  const element = h("div", { class: "gl-table", tabindex: 0, role: "region", "aria-label": "The graph as a table", "data-gl": "table" }, table);
+  const element = h(
+    "div",
+    {
+      class: "gl-table",
+      tabindex: 0,
+      role: "region",
+      "aria-label": "The graph as a table",
+      "data-gl": "table",
+    },
+    table,
+  );
   return { element, show };
 
   function gradientsOut({ nodes, steps, values }: Trace) {
@@ -69,11 +100,18 @@ function tableRow(trace: Trace, node: number, timed: number): HTMLTableRowElemen
     nodes.dtype[node]!,
     value === null ? "" : glance(values, value),
     nodes.saved[node]!.map(([name, row]) => `${name}: ${glance(values, row)}`).join("; "),
-    source === null ? "" : `${sources.cell[source]}, line ${sources.line[source]}: ${sources.text[source]}`,
+    source === null
+      ? ""
+      : `${sources.cell[source]}, line ${sources.line[source]}: ${sources.text[source]}`,
     nodes.module[node]!,
     ...Array<string>(timed).fill(""),
   ];
-  return h("tr", { "data-gl-node": node }, h("th", { scope: "row" }, `${node}`), ...cells.map((text) => h("td", {}, text)));
+  return h(
+    "tr",
+    { "data-gl-node": node },
+    h("th", { scope: "row" }, `${node}`),
+    ...cells.map((text) => h("td", {}, h("div", {}, text))),
+  );
 }
 
 const known = new WeakMap<Trace, string[][]>();

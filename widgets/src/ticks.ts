@@ -21,7 +21,7 @@ export function axis(numbers: Iterable<number>, wanted: number, padding = 0): Ax
   }
   const room = (high / 2 - low / 2) * 2 * padding;
   if (Number.isFinite(high - low + 2 * room)) [low, high] = [low - room, high + room];
-  const step = roundStep((high / wanted - low / wanted) || Number.MIN_VALUE);
+  const step = roundStep(high / wanted - low / wanted || Number.MIN_VALUE);
   const digits = Math.max(0, -Math.floor(Math.log10(step)));
   const first = Math.ceil(low / step - 1e-9);
   const last = Math.floor(high / step + 1e-9);

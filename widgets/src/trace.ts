@@ -2,12 +2,12 @@
  * What the browser accepts: the payloads of docs/trace.md, as types and as a check.
  *
  * Every face draws only what has passed here, so no face asks again whether a column is there or an
- * index is in range. A payload that does not fit is refused with a sentence that names the place.
+ * index is in range. A payload that does not fit is refused with a sentence naming the place.
  */
 
 export type NodeKind = "leaf" | "accumulate" | "op" | "root";
 export type StepKind = "seed" | "vjp" | "accumulate" | "free";
-/** One element of a value: JSON has no NaN or infinity and no complex numbers, so those are text. */
+/** One element of a value: JSON has no NaN, infinity or complex numbers, so those are text. */
 export type Element = number | string;
 
 export interface Trace {
@@ -89,27 +89,36 @@ const isElement = (cell: unknown): cell is Element =>
 
 const text: Rule = (cell) => (typeof cell === "string" ? null : "text");
 const count: Rule = (cell) => (isCount(cell) ? null : "a whole number, 0 or more");
-const statistic: Rule = (cell) => (cell === null || isElement(cell) ? null : "a number, text or null");
+const statistic: Rule = (cell) =>
+  cell === null || isElement(cell) ? null : "a number, text or null";
 
-const oneOf = (...names: string[]): Rule => (cell) =>
-  names.includes(cell as string) ? null : `one of ${names.join(", ")}`;
+const oneOf =
+  (...names: string[]): Rule =>
+  (cell) =>
+    names.includes(cell as string) ? null : `one of ${names.join(", ")}`;
 
-const indexOf = (table: keyof Sizes): Rule => (cell, sizes) =>
-  isCount(cell) && cell < sizes[table] ? null : `an index into ${table}, below ${sizes[table]}`;
+const indexOf =
+  (table: keyof Sizes): Rule =>
+  (cell, sizes) =>
+    isCount(cell) && cell < sizes[table] ? null : `an index into ${table}, below ${sizes[table]}`;
 
-const orNull = (rule: Rule): Rule => (cell, sizes) => {
-  const wanted = cell === null ? null : rule(cell, sizes);
-  return wanted && `${wanted}, or null`;
-};
+const orNull =
+  (rule: Rule): Rule =>
+  (cell, sizes) => {
+    const wanted = cell === null ? null : rule(cell, sizes);
+    return wanted && `${wanted}, or null`;
+  };
 
-const listOf = (rule: Rule): Rule => (cell, sizes) => {
-  if (!Array.isArray(cell)) return "a list";
-  for (const item of cell) {
-    const wanted = rule(item, sizes);
-    if (wanted) return `a list in which each entry is ${wanted}`;
-  }
-  return null;
-};
+const listOf =
+  (rule: Rule): Rule =>
+  (cell, sizes) => {
+    if (!Array.isArray(cell)) return "a list";
+    for (const item of cell) {
+      const wanted = rule(item, sizes);
+      if (wanted) return `a list in which each entry is ${wanted}`;
+    }
+    return null;
+  };
 
 const savedValue: Rule = (cell, sizes) =>
   Array.isArray(cell) && cell.length === 2 && !text(cell[0], sizes)

@@ -1,4 +1,4 @@
-/** A tensor's value for reading: its kind, a small chart, the numbers themselves, and statistics. */
+/** A tensor's value for reading: its kind, a small chart, the numbers, and statistics. */
 
 import { h, s } from "./dom";
 import { count, glance, isConstant, isOdd, shapeText, short } from "./format";
@@ -78,7 +78,10 @@ function numbers(values: Values, row: number): HTMLElement {
   const rest = values.size[row]! - data.length;
   const grid = h(
     "div",
-    { class: "gl-grid", style: columns > 1 && columns <= 6 ? `grid-template-columns: repeat(${columns}, 1fr)` : null },
+    {
+      class: "gl-grid",
+      style: columns > 1 && columns <= 6 ? `grid-template-columns: repeat(${columns}, 1fr)` : null,
+    },
     ...data.map((cell, at) => number(cell, dtype, `element ${at}: `)),
   );
   const isOpen = data.length <= UNFOLDED && !isConstant(values, row);
@@ -116,7 +119,12 @@ function bars(data: readonly Cell[], values: Values, row: number): SVGElement {
       return s("path", { class: "gl-bar-odd", d: `M${middle} 0V${BAR.height}` });
     }
     const height = Math.max(Math.abs(cell) * scale, 0.75);
-    return s("rect", { x: x + step * 0.1, y: cell < 0 ? zero : zero - height, width: step * 0.8, height });
+    return s("rect", {
+      x: x + step * 0.1,
+      y: cell < 0 ? zero : zero - height,
+      width: step * 0.8,
+      height,
+    });
   });
   return s(
     "svg",

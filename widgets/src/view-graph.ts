@@ -43,8 +43,18 @@ export function makeDesk(
   const picture = createPicture(trace, { stepping, select, before }, signal);
   const main = h("div", { class: "gl-main" }, picture.element);
   const side = h("div", { class: "gl-side" });
-  const body = h("div", { class: "gl-body" }, main, side);
-  const toggle = h("button", { type: "button", class: "gl-button gl-text", "data-gl": "table-button", "aria-pressed": "false" }, "Table");
+  const height = Math.min(Math.max(picture.height + 60, stepping ? 420 : 260), 540);
+  const body = h("div", { class: "gl-body", style: `--gl-height: ${height}px` }, main, side);
+  const toggle = h(
+    "button",
+    {
+      type: "button",
+      class: "gl-button gl-text",
+      "data-gl": "table-button",
+      "aria-pressed": "false",
+    },
+    "Table",
+  );
   const foot = h("div", { class: "gl-foot" }, legend(trace, picture), toggle);
   let position = -1;
   let twin: Twin | null = null;
@@ -63,12 +73,12 @@ export function makeDesk(
   function showDetails(selected: number | null): void {
     const isSame = shown && Number(shown.getAttribute("data-gl-node")) === selected;
     if (isSame) return;
-    const hadFocus = shown?.contains(document.activeElement);
+    const hadFocus = shown?.matches(":focus-within");
     shown?.remove();
     shown = selected === null ? null : detailsOf(selected);
     if (shown) {
       side.append(shown);
-      shown.scrollIntoView?.({ block: "nearest" });
+      side.scrollTop = shown.offsetTop;
     }
     if (hadFocus) picture.element.focus({ preventScroll: true });
   }
@@ -125,17 +135,19 @@ function legend({ nodes }: Trace, { modulesOf }: Picture): HTMLElement {
   return h(
     "ul",
     { class: "gl-legend", "aria-label": "Shapes" },
-    ...order.filter(has).map((kind) =>
-      h(
-        "li",
-        {},
-        s(
-          "svg",
-          { viewBox: "-17 -11 34 22", "aria-hidden": "true" },
-          s("g", { class: `gl-node gl-${kind}` }, ...outline(kind, 28, 16)),
+    ...order
+      .filter(has)
+      .map((kind) =>
+        h(
+          "li",
+          {},
+          s(
+            "svg",
+            { viewBox: "-17 -11 34 22", "aria-hidden": "true" },
+            s("g", { class: `gl-node gl-${kind}` }, ...outline(kind, 28, 16)),
+          ),
+          KINDS[kind],
         ),
-        KINDS[kind],
       ),
-    ),
   );
 }

@@ -1,4 +1,4 @@
-/** The `plot` face: a function and its gradient over the inputs, with a point to move along them. */
+/** The `plot` face: a function and its gradient over the inputs, with a point that moves. */
 
 import { h, hasModifier, mark, s, write } from "./dom";
 import { short } from "./format";
@@ -56,7 +56,11 @@ export function plotFace(plot: Plot, signal: AbortSignal): Face {
   function draw(width: number): void {
     sheet = sheetOf(x, curves, width);
     mark(svg, "viewBox", `0 0 ${width} ${HEIGHT}`);
-    svg.replaceChildren(...axes(sheet, plot), ...curves.flatMap((curve) => drawCurve(sheet, x, curve)), moving);
+    svg.replaceChildren(
+      ...axes(sheet, plot),
+      ...curves.flatMap((curve) => drawCurve(sheet, x, curve)),
+      moving,
+    );
     movePoint(at);
   }
 
@@ -80,21 +84,40 @@ export function plotFace(plot: Plot, signal: AbortSignal): Face {
       ),
     );
     mark(frame, "aria-valuenow", `${at}`);
-    mark(frame, "aria-valuetext", told.map(([label, cell]) => `${label} is ${short(cell)}`).join(", "));
+    mark(
+      frame,
+      "aria-valuetext",
+      told.map(([label, cell]) => `${label} is ${short(cell)}`).join(", "),
+    );
   }
 
-  frame.addEventListener("pointermove", (event) => {
-    const { left, width } = svg.getBoundingClientRect();
-    if (width) movePoint(nearest(x, sheet.toX((event.clientX - left) * (sheet.width / width))));
-  }, { signal });
-  frame.addEventListener("keydown", (event) => {
-    if (hasModifier(event)) return;
-    const page = Math.max(1, Math.round(x.length / 10));
-    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: x.length - 1, PageDown: at - page, PageUp: at + page }[event.key];
-    if (to === undefined) return;
-    event.preventDefault();
-    movePoint(to);
-  }, { signal });
+  frame.addEventListener(
+    "pointermove",
+    (event) => {
+      const { left, width } = svg.getBoundingClientRect();
+      if (width) movePoint(nearest(x, sheet.toX((event.clientX - left) * (sheet.width / width))));
+    },
+    { signal },
+  );
+  frame.addEventListener(
+    "keydown",
+    (event) => {
+      if (hasModifier(event)) return;
+      const page = Math.max(1, Math.round(x.length / 10));
+      const to = {
+        ArrowLeft: at - 1,
+        ArrowRight: at + 1,
+        Home: 0,
+        End: x.length - 1,
+        PageDown: at - page,
+        PageUp: at + page,
+      }[event.key];
+      if (to === undefined) return;
+      event.preventDefault();
+      movePoint(to);
+    },
+    { signal },
+  );
   const resized = new ResizeObserver(([entry]) => {
     const width = Math.round(entry!.contentRect.width);
     if (width) draw(width);
@@ -145,7 +168,8 @@ function sheetOf(x: readonly number[], curves: readonly Curve[], width: number):
 function axes({ width, across, along, px, py }: Sheet, plot: Plot): SVGElement[] {
   const bottom = HEIGHT - EDGE.bottom;
   const right = width - EDGE.right;
-  const line = (d: string, isZero: boolean) => s("path", { class: isZero ? "gl-zero" : "gl-rule", d });
+  const line = (d: string, isZero: boolean) =>
+    s("path", { class: isZero ? "gl-zero" : "gl-rule", d });
   return [
     ...along.ticks.flatMap(({ at, text }) => [
       line(`M${EDGE.left} ${py(at)}H${right}`, at === 0),
@@ -166,15 +190,23 @@ function drawCurve({ px, py }: Sheet, x: readonly number[], { name, points }: Cu
   );
   const isAlone = (at: number) => known[at] && !known[at - 1] && !known[at + 1];
   const marked = points.length <= FEW ? known : points.map((_, at) => isAlone(at));
-  const markers = points.flatMap((point, at) => (marked[at] ? [marker(name, px(x[at]!), py(point), 3)] : []));
-  return [s("path", { class: `gl-curve gl-${name}`, "data-gl": `curve-${name}`, d: parts.join("") }), ...markers];
+  const markers = points.flatMap((point, at) =>
+    marked[at] ? [marker(name, px(x[at]!), py(point), 3)] : [],
+  );
+  return [
+    s("path", { class: `gl-curve gl-${name}`, "data-gl": `curve-${name}`, d: parts.join("") }),
+    ...markers,
+  ];
 }
 
 /** A circle on f, a diamond on its gradient. */
 function marker(name: Curve["name"], x: number, y: number, radius: number): SVGElement {
   if (name === "f") return s("circle", { class: "gl-marker", cx: x, cy: y, r: radius });
   const r = radius * 1.3;
-  return s("path", { class: "gl-marker gl-dy", d: `M${x} ${y - r}L${x + r} ${y}L${x} ${y + r}L${x - r} ${y}z` });
+  return s("path", {
+    class: "gl-marker gl-dy",
+    d: `M${x} ${y - r}L${x + r} ${y}L${x} ${y + r}L${x - r} ${y}z`,
+  });
 }
 
 /** The moved point: a guide, the tangent at f, and a marker on each curve. */
@@ -198,11 +230,15 @@ function pointAt(
   return made;
 }
 
-/** A line of one length whatever its slope, so that a steep tangent is as easy to see as a flat one. */
+/** A line of one length whatever its slope: a steep tangent is as easy to see as a flat one. */
 function tangent(x: number, y: number, angle: number, width: number): SVGElement {
   const reach = Math.min(110, width / 6);
   const [wide, high] = [reach * Math.cos(angle), reach * Math.sin(angle)];
-  return s("path", { class: "gl-tangent", "data-gl": "tangent", d: `M${x - wide} ${y + high}L${x + wide} ${y - high}` });
+  return s("path", {
+    class: "gl-tangent",
+    "data-gl": "tangent",
+    d: `M${x - wide} ${y + high}L${x + wide} ${y - high}`,
+  });
 }
 
 /** The index of the sorted `x` nearest to `wanted`. */
@@ -244,16 +280,25 @@ function table({ x, y, dy, x_label, y_label, dy_label }: Plot): HTMLElement {
     h(
       "div",
       { class: "gl-table", tabindex: 0, role: "region", "aria-label": "Points" },
-      h("table", {}, h("thead", {}, h("tr", {}, ...titles.map((title) => h("th", { scope: "col" }, title)))), body),
+      h(
+        "table",
+        {},
+        h("thead", {}, h("tr", {}, ...titles.map((title) => h("th", { scope: "col" }, title)))),
+        body,
+      ),
     ),
   );
-  details.addEventListener("toggle", () => {
-    body.replaceChildren(
-      ...x.map((cell, at) => {
-        const cells = y ? [cell, y[at]!, dy[at]!] : [cell, dy[at]!];
-        return h("tr", {}, ...cells.map((one) => h("td", { "data-value": one }, short(one))));
-      }),
-    );
-  }, { once: true });
+  details.addEventListener(
+    "toggle",
+    () => {
+      body.replaceChildren(
+        ...x.map((cell, at) => {
+          const cells = y ? [cell, y[at]!, dy[at]!] : [cell, dy[at]!];
+          return h("tr", {}, ...cells.map((one) => h("td", { "data-value": one }, short(one))));
+        }),
+      );
+    },
+    { once: true },
+  );
   return details;
 }

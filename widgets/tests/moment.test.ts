@@ -40,5 +40,8 @@ test(".grad is None until the accumulate, and its value from then on", () => {
 test("an accumulate node is called by its variable's name", () => {
   assert.equal(variableName(trace, 1), "a");
   const network = networkTrace();
-  assert.equal(variableName(network, network.nodes.name.lastIndexOf("layer2.weight") + 1), "layer2.weight");
+  assert.equal(
+    variableName(network, network.nodes.name.lastIndexOf("layer2.weight") + 1),
+    "layer2.weight",
+  );
 });

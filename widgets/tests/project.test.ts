@@ -41,7 +41,10 @@ test("every edge between boxes is in exactly one line", () => {
   const between = [...trace.edges.from.keys()].filter(
     (edge) => scene.boxOf[trace.edges.from[edge]!] !== scene.boxOf[trace.edges.to[edge]!],
   );
-  assert.deepEqual(scene.edges.flat().sort((one, other) => one - other), between);
+  assert.deepEqual(
+    scene.edges.flat().sort((one, other) => one - other),
+    between,
+  );
 });
 
 test("a module that ran twice is two boxes", () => {

@@ -31,22 +31,54 @@ const MISFITS: [string, RegExp, Spoil][] = [
   ["nodes as a list", /nodes should be an object of columns, but is \[\]/, (t) => (t.nodes = [])],
   ["a missing column", /nodes\.title is missing/, (t) => delete t.nodes.title],
   ["a short column", /nodes\.shape has 5 rows, but nodes\.kind has 6/, (t) => t.nodes.shape.pop()],
-  ["an unknown kind", /nodes\.kind\[0\] should be one of leaf.*but is "tree"/, (t) => (t.nodes.kind[0] = "tree")],
-  ["a title that is no text", /nodes\.title\[2\] should be text, but is 7/, (t) => (t.nodes.title[2] = 7)],
-  ["a negative length", /nodes\.shape\[1\].*0 or more, but is \[-1\]/, (t) => (t.nodes.shape[1] = [-1])],
-  ["a value out of range", /nodes\.value\[0\].*below 10, or null, but is 99/, (t) => (t.nodes.value[0] = 99)],
+  [
+    "an unknown kind",
+    /nodes\.kind\[0\] should be one of leaf.*but is "tree"/,
+    (t) => (t.nodes.kind[0] = "tree"),
+  ],
+  [
+    "a title that is no text",
+    /nodes\.title\[2\] should be text, but is 7/,
+    (t) => (t.nodes.title[2] = 7),
+  ],
+  [
+    "a negative length",
+    /nodes\.shape\[1\].*0 or more, but is \[-1\]/,
+    (t) => (t.nodes.shape[1] = [-1]),
+  ],
+  [
+    "a value out of range",
+    /nodes\.value\[0\].*below 10, or null, but is 99/,
+    (t) => (t.nodes.value[0] = 99),
+  ],
   ["a fractional index", /nodes\.source\[0\].*but is 0\.5/, (t) => (t.nodes.source[0] = 0.5)],
-  ["a saved value without a name", /nodes\.saved\[2\].*pair of name/, (t) => (t.nodes.saved[2] = [[1, 1]])],
-  ["a formula out of range", /nodes\.formula\[0\].*index into math/, (t) => (t.nodes.formula[0] = 1000)],
+  [
+    "a saved value without a name",
+    /nodes\.saved\[2\].*pair of name/,
+    (t) => (t.nodes.saved[2] = [[1, 1]]),
+  ],
+  [
+    "a formula out of range",
+    /nodes\.formula\[0\].*index into math/,
+    (t) => (t.nodes.formula[0] = 1000),
+  ],
   ["an edge to nowhere", /edges\.to\[4\].*below 6, but is 6/, (t) => (t.edges.to[4] = 6)],
   ["an edge backwards", /edges row 0 goes from 1 to 1/, (t) => (t.edges.from[0] = 1)],
   ["a root out of range", /root should be an index into nodes/, (t) => (t.root = -1)],
   ["a step of no node", /steps\.node\[0\]/, (t) => (t.steps.node[0] = 6)],
   ["a step of unknown kind", /steps\.kind\[1\].*"jump"/, (t) => (t.steps.kind[1] = "jump")],
   ["a gradient out of range", /steps\.incoming\[0\]/, (t) => (t.steps.incoming[0] = [77])],
-  ["words that are none", /steps\.words\[0\] should be text, but is null/, (t) => (t.steps.words[0] = null)],
+  [
+    "words that are none",
+    /steps\.words\[0\] should be text, but is null/,
+    (t) => (t.steps.words[0] = null),
+  ],
   ["a bare NaN", /values\.data\[0\].*finite number or text/, (t) => (t.values.data[0][0] = NaN)],
-  ["too many elements", /values\.data\[4\] has 2 elements, but at most 1 fit/, (t) => t.values.data[4].push(1)],
+  [
+    "too many elements",
+    /values\.data\[4\] has 2 elements, but at most 1 fit/,
+    (t) => t.values.data[4].push(1),
+  ],
   ["a statistic that is a list", /values\.max\[0\]/, (t) => (t.values.max[0] = [])],
   ["a source line that is text", /sources\.line\[0\]/, (t) => (t.sources.line[0] = "one")],
   ["math that is no text", /math\[0\] should be text/, (t) => (t.math[0] = {})],
@@ -56,7 +88,10 @@ for (const [what, reason, spoil] of MISFITS) {
   test(`a trace with ${what} is refused by name`, () => {
     const trace = structuredClone(make.sinTrace());
     spoil(trace);
-    assert.throws(() => readTrace(trace), (error) => error instanceof Misfit && reason.test(error.message));
+    assert.throws(
+      () => readTrace(trace),
+      (error) => error instanceof Misfit && reason.test(error.message),
+    );
   });
 }
 
