@@ -135,6 +135,7 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
     if (opened.has(path)) {
       for (const other of [...opened]) if (`${other}.`.startsWith(`${path}.`)) opened.delete(other);
     } else for (const prefix of prefixesOf(path)) opened.add(prefix);
+    tip.hide();
     stage = stages.stageOf(trace, times, opened);
     for (const layer of world.children) layer.replaceChildren();
     if (!wasMoved) frameIt();
