@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import Any
 
 import pytest
@@ -53,6 +54,13 @@ def attention() -> Any:
     return torch.nn.MultiheadAttention(4, 2)(x, x, x)[0].sum()
 
 
+def nested() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is a prototype
+        parts = [torch.ones(2), torch.ones(3)]
+        return torch.nested.nested_tensor(parts, requires_grad=True)
+
+
 PROGRAMS = {
     "custom function": lambda: MyReLU.apply(torch.ones(3, requires_grad=True)).sum(),
     "bfloat16": lambda: torch.ones(3, dtype=torch.bfloat16, requires_grad=True).mul(2).sum(),
@@ -68,6 +76,8 @@ PROGRAMS = {
     "recurrent": lambda: torch.nn.LSTM(4, 3)(torch.ones(3, 4))[0].sum(),
     "layer norm": lambda: torch.nn.LayerNorm(4)(torch.ones(3, 4)).sum(),
     "unused outputs": lambda: torch.ones(4, requires_grad=True).split(2)[1].sum(),
+    "meta": lambda: torch.ones(3, device="meta", requires_grad=True).mul(2).sum(),
+    "nested": lambda: nested().mul(2).to_padded_tensor(0.0).sum(),
     "expanded": lambda: torch.ones(1, requires_grad=True).expand(1000).sum(),
 }
 
@@ -128,3 +138,30 @@ def test_a_rehearsal_gives_an_optimizer_nothing_to_do() -> None:
     gw.trace(loss)
     optimizer.step()
     assert all(torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True))
+
+
+def test_observing_stays_out_of_programs_that_are_traced_or_compiled() -> None:
+    x = torch.ones(3, requires_grad=True)
+    gw.observe()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            traced = torch.jit.trace(lambda v: v * 2, (x,))
+            compiled = torch.compile(lambda v: torch.sin(v) * 2, backend="eager")(x)
+    finally:
+        gw.unobserve()
+    assert "detach" not in str(traced.graph)
+    assert compiled.tolist() == pytest.approx((torch.sin(x) * 2).tolist())
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # PyTorch's own
+def test_functions_of_functions_are_observed_without_harm() -> None:
+    x = torch.tensor([1.0, 2.0])
+    gw.observe()
+    try:
+        slopes = torch.func.vmap(torch.func.grad(lambda v: v**3))(x)
+        hessian = torch.func.hessian(lambda v: (v**3).sum())(x)
+    finally:
+        gw.unobserve()
+    assert slopes.tolist() == [3.0, 12.0]
+    assert hessian.diagonal().tolist() == [6.0, 12.0]

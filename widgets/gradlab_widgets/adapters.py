@@ -68,11 +68,10 @@ class Library:
         """What the trace keeps of a tensor; shape and dtype only where numbers can't be read."""
         if tensor is None:
             return None
-        shape, dtype = tuple(int(n) for n in tensor.shape), self.dtype(tensor)
         try:
-            return preview(self.array(tensor), dtype, limit)
+            return preview(self.array(tensor), self.dtype(tensor), limit)
         except (RuntimeError, TypeError, ValueError, NotImplementedError):
-            return Value(shape, dtype, (), int(np.prod(shape, dtype=np.int64)))
+            return Value(_shape(tensor), self.dtype(tensor), (), int(tensor.numel()))
 
     # ------------------------------------------------------------------ nodes
 
@@ -83,7 +82,7 @@ class Library:
     def output_metas(self, node: Any) -> Sequence[tuple[tuple[int, ...], str]]:
         """Shape and dtype of every tensor that the node's operation produced."""
         metas = getattr(node, "_input_metadata", ())
-        return [(tuple(int(n) for n in meta.shape), self.dtype(meta)) for meta in metas]
+        return [(_shape(meta), self.dtype(meta)) for meta in metas]
 
     def saved(self, node: Any) -> Saved:
         """What the node saved, by PyTorch's names."""
@@ -183,6 +182,14 @@ class Gradlab(Library):
         if type(array) is not np.ndarray:  # on a GPU
             array = tensor.detach().cpu().numpy()
         return array
+
+
+def _shape(x: Any) -> tuple[int, ...]:
+    """The shape of a tensor or of a node's output; () where it has none, as a nested tensor."""
+    try:
+        return tuple(int(n) for n in x.shape)
+    except RuntimeError:
+        return ()
 
 
 _ADAPTERS: dict[str, type[Library]] = {"gradlab": Gradlab, "torch": Torch}

@@ -5,7 +5,7 @@ and `unobserve()` stops. In a Jupyter kernel importing gradlab_widgets starts it
 know their source lines without any ado; elsewhere it must be asked for.
 
 What is seen is written into `node.metadata`, which lives exactly as long as the node, so looking
-keeps no graph alive. It costs about 3.5 µs an operation with gradlab or PyTorch; with PyTorch,
+keeps no graph alive. It costs about 3 µs an operation with gradlab and 4 µs with PyTorch, where
 reading an attribute of a tensor (`x.shape`) takes 1 µs longer, too.
 """
 
@@ -211,6 +211,7 @@ class _WatchTorch:
 
 def _torch_mode(torch: ModuleType, overrides: ModuleType) -> Any:
     tensor_type = torch.Tensor
+    is_tracing, is_compiling = torch.jit.is_tracing, torch.compiler.is_compiling
 
     class Watch(overrides.TorchFunctionMode):  # type: ignore[misc, name-defined]
         """Calls the function, then notes the node of what it returned."""
@@ -219,6 +220,8 @@ def _torch_mode(torch: ModuleType, overrides: ModuleType) -> Any:
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
             result = func(*args, **kwargs) if kwargs else func(*args)
+            if is_tracing() or is_compiling():
+                return result  # what is done here would become part of the user's program
             if isinstance(result, tensor_type):
                 if (node := result.grad_fn) is not None:
                     note(node, result, args)
