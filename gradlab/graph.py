@@ -97,6 +97,7 @@ class Node:
     shape: tuple[int, ...] | None  # of the output; None where there are several, see `outputs`
     dtype: Any  # NumPy's dtype of the output
     exact: bool  # each gradient it hands on has the shape and dtype of the input: no need to look
+    can_own = False  # whether it matters that nobody else holds the gradient that arrives
 
     @property
     def outputs(self) -> tuple[tuple[tuple[int, ...], Any], ...]:
@@ -172,6 +173,8 @@ class AccumulateGrad(Node):
     """The end of a path: adds the gradient that arrives to ``variable.grad``."""
 
     __slots__ = ("variable",)
+
+    can_own = True
 
     def __init__(self, variable: Any) -> None:
         array = variable._array

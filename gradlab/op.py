@@ -415,6 +415,7 @@ def _make_node(declared: Op, name: str) -> type[OpNode]:
     if declared.outputs != 1:
         slots = (*slots, "outputs")
     body: dict[str, Any] = {"__slots__": slots, "op": declared, "__module__": __name__}
+    body["can_own"] = declared.view and declared.outputs == 1
     if declared.gradients:
         source = _apply_source(declared) + "\n\n\n" + _release_source(declared)
         made = _compile(f"{declared.name} backward", source, declared)

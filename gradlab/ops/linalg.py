@@ -144,8 +144,13 @@ def _product(xp: Namespace, one: Array, two: Array) -> Array:
     if one.dtype is not two.dtype or one.dtype.kind == "b":
         _check_dtypes(one, two)
         _check_not_bool("addmm_impl_cpu_", one)
+    rows, inner = one.shape
     try:
-        return xp.matmul(one, two)
+        if xp is numpy and 8 < rows <= 32 and inner >= 256 and two.strides[0] < two.strides[1]:
+            # A layer on a small batch: OpenBLAS takes 81 µs for 16 x 1000 times the transpose of
+            # 100 x 1000, and 47 µs the other way round, copying the result into order included.
+            return two.T.dot(one.T).T.copy()
+        return one.dot(two)  # of two matrices the same as matmul, 0.6 µs sooner
     except ValueError:
         raise RuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({_by(one.shape)} and {_by(two.shape)})"
