@@ -704,14 +704,14 @@ def pow_scalar(xp: Namespace, input: Array, exponent: float) -> Array:
     latex=r"input^{exponent}",
     grad=dict(
         input=(
-            lambda g, xp, input, exponent: xp.masked_fill_scalar(
-                g * (exponent * input ** (exponent - 1)), exponent == 0, 0
+            lambda g, xp, input, exponent: xp.zeroed(
+                g * (exponent * input ** (exponent - 1)), exponent == 0
             ),
             r"g \cdot exponent \cdot input^{exponent - 1}",
         ),
         exponent=(
-            lambda g, xp, input, exponent, out: xp.masked_fill_scalar(
-                g * (out * xp.log(input)), xp.logical_and(input == 0, exponent >= 0), 0
+            lambda g, xp, input, exponent, out: xp.zeroed(
+                g * (out * xp.log(input)), xp.logical_and(input == 0, exponent >= 0)
             ),
             r"g \cdot out \cdot \ln input",
         ),
@@ -733,7 +733,7 @@ def pow_tensor(xp: Namespace, input: Array, exponent: Array) -> Array:
     grad=dict(
         exponent=(
             lambda g, xp, input, exponent, out: (
-                xp.masked_fill_scalar(g * (out * -math.inf), exponent >= 0, 0)
+                xp.zeroed(g * (out * -math.inf), exponent >= 0)
                 if input == 0
                 else g * (out * _log_of_number(input))
             ),
@@ -1157,7 +1157,7 @@ def atanh(xp: Namespace, input: Array) -> Array:
 def _over_square(xp: Any, value: Any, x: Any, y: Any) -> Any:
     """``value / (x² + y²)``, and 0 at the origin."""
     square = x * x + y * y
-    return xp.masked_fill_scalar(value / square, square == 0, 0)
+    return xp.zeroed(value / square, square == 0)
 
 
 @op(
@@ -1209,6 +1209,9 @@ def hypot(xp: Namespace, input: Array, other: Array) -> Array:
 
 # ------------------------------------------------------------------ activations
 
+# A 0-d array takes numpy.maximum 0.5 µs where a number takes 1.3 µs.
+_ZEROS = {dtype.numpy: numpy.zeros((), dtype.numpy) for dtype in arrays.ALL_DTYPES}
+
 
 @op(
     latex=r"\frac{1}{1 + e^{-input}}",
@@ -1231,7 +1234,7 @@ def sigmoid(xp: Namespace, input: Array) -> Array:
     latex=r"\max(input, 0)",
     grad=dict(
         input=(
-            lambda g, xp, out: xp.masked_fill_scalar(g, out <= 0, 0),
+            lambda g, xp, out: xp.zeroed(g, out <= 0),
             r"\begin{cases} g & out > 0 \\ 0 & out \le 0 \end{cases}",
         )
     ),
@@ -1247,7 +1250,7 @@ def relu(xp: Namespace, input: Array) -> Array:
     """
     if input.dtype is arrays.BOOL:
         raise RuntimeError("Boolean inputs not supported for relu: a bool is never negative")
-    return xp.maximum(input, 0)
+    return xp.maximum(input, _ZEROS[input.dtype] if xp is numpy else 0)
 
 
 @op(
@@ -1357,15 +1360,15 @@ def gelu(xp: Namespace, input: Array, *, approximate: str = "none") -> Array:
     latex=r"\max(input, other)",
     grad=dict(
         input=(
-            lambda g, xp, input, other: xp.masked_fill_scalar(
-                xp.where(input == other, g / 2, g), input < other, 0
+            lambda g, xp, input, other: xp.zeroed(
+                xp.where(input == other, g / 2, g), input < other
             ),
             r"\begin{cases} g & input > other \\ g / 2 & input = other \\ 0 & input < other "
             r"\end{cases}",
         ),
         other=(
-            lambda g, xp, input, other: xp.masked_fill_scalar(
-                xp.where(input == other, g / 2, g), input > other, 0
+            lambda g, xp, input, other: xp.zeroed(
+                xp.where(input == other, g / 2, g), input > other
             ),
             r"\begin{cases} g & other > input \\ g / 2 & other = input \\ 0 & other < input "
             r"\end{cases}",
@@ -1391,15 +1394,15 @@ def maximum(xp: Namespace, input: Array, other: Array) -> Array:
     latex=r"\min(input, other)",
     grad=dict(
         input=(
-            lambda g, xp, input, other: xp.masked_fill_scalar(
-                xp.where(input == other, g / 2, g), input > other, 0
+            lambda g, xp, input, other: xp.zeroed(
+                xp.where(input == other, g / 2, g), input > other
             ),
             r"\begin{cases} g & input < other \\ g / 2 & input = other \\ 0 & input > other "
             r"\end{cases}",
         ),
         other=(
-            lambda g, xp, input, other: xp.masked_fill_scalar(
-                xp.where(input == other, g / 2, g), input < other, 0
+            lambda g, xp, input, other: xp.zeroed(
+                xp.where(input == other, g / 2, g), input < other
             ),
             r"\begin{cases} g & other < input \\ g / 2 & other = input \\ 0 & other > input "
             r"\end{cases}",
@@ -1483,7 +1486,7 @@ def _takes_input(xp: Any, comparison: Any, other: Any) -> Any:
 
 def _chosen(xp: Any, g: Any, chosen: Any) -> Any:
     """``g`` where ``chosen``, else 0."""
-    return xp.masked_fill_scalar(g, xp.logical_not(chosen), 0)
+    return xp.zeroed(g, xp.logical_not(chosen))
 
 
 @composite(inplace=True)
@@ -1515,7 +1518,7 @@ def _clamp_gradient(g: Any, xp: Any, input: Any, min: Any, max: Any) -> Any:
     """``g`` where ``input`` is within the bounds, else 0 (a nan is not within them)."""
     for inside in (None if min is None else input >= min, None if max is None else input <= max):
         if inside is not None:
-            g = xp.masked_fill_scalar(g, xp.logical_not(inside), 0)
+            g = xp.zeroed(g, xp.logical_not(inside))
     return g
 
 
@@ -1558,22 +1561,14 @@ def clamp_scalar(
             r"\begin{cases} g & min \le input \le max \\ 0 & \text{otherwise} \end{cases}",
         ),
         min=(
-            lambda g, xp, input, min, max: xp.masked_fill_scalar(
-                g,
-                xp.logical_not(
-                    input < min if max is None else xp.logical_and(input < min, min < max)
-                ),
-                0,
+            lambda g, xp, input, min, max: _chosen(
+                xp, g, input < min if max is None else xp.logical_and(input < min, min < max)
             ),
             r"\begin{cases} g & input < min < max \\ 0 & \text{otherwise} \end{cases}",
         ),
         max=(
-            lambda g, xp, input, min, max: xp.masked_fill_scalar(
-                g,
-                xp.logical_not(
-                    input > max if min is None else xp.logical_or(input > max, max < min)
-                ),
-                0,
+            lambda g, xp, input, min, max: _chosen(
+                xp, g, input > max if min is None else xp.logical_or(input > max, max < min)
             ),
             r"\begin{cases} g & input > max \text{ or } min > max \\ 0 & \text{otherwise} "
             r"\end{cases}",
@@ -1717,11 +1712,11 @@ def clamp_max_tensor(xp: Namespace, input: Array, max: Array) -> Array:
     latex=r"\begin{cases} input & condition \\ other & \text{otherwise} \end{cases}",
     grad=dict(
         input=(
-            lambda g, xp, condition: xp.masked_fill_scalar(g, xp.logical_not(condition), 0),
+            lambda g, xp, condition: xp.zeroed(g, xp.logical_not(condition)),
             r"\begin{cases} g & condition \\ 0 & \text{otherwise} \end{cases}",
         ),
         other=(
-            lambda g, xp, condition: xp.masked_fill_scalar(g, condition, 0),
+            lambda g, xp, condition: xp.zeroed(g, condition),
             r"\begin{cases} 0 & condition \\ g & \text{otherwise} \end{cases}",
         ),
     ),
@@ -1768,7 +1763,7 @@ def _where(condition: Any, input: Any = None, other: Any = None) -> Any:
             UserWarning,
             stacklevel=2,
         )
-        condition = condition != 0
+        condition = condition.bool()
     if condition.dtype is not arrays.bool_:
         raise RuntimeError(
             "where expected condition to be a boolean tensor, but got a tensor with dtype "
@@ -1817,13 +1812,41 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Tensor:
     return masked_fill_scalar(input, mask, value)  # type: ignore[no-any-return]
 
 
+@op(
+    latex=r"\begin{cases} 0 & mask \\ input & \text{otherwise} \end{cases}",
+    grad=dict(
+        input=(
+            lambda g, xp, mask: xp.zeroed(g, mask),
+            r"\begin{cases} 0 & mask \\ g & \text{otherwise} \end{cases}",
+        )
+    ),
+    public=False,
+    method=False,
+    samples=(call(draw(3), mask(3)), call(draw(2, 3), mask(3)), call(draw(), mask())),
+)
+def zeroed(xp: Namespace, input: Array, mask: Array) -> Array:
+    """0 where a mask holds, whatever was there: what most gradients with cases need.
+
+    An "and" of bits: for 100,000 elements and a mixed mask 0.04 ms, where ``where`` takes 0.5 ms.
+    """
+    bits = _BITS.get(input.dtype)
+    if bits is None:
+        return xp.where(mask, xp.asarray(0, input.dtype), input)
+    kept = xp.subtract(mask.view(numpy.int8), _ONE)  # 0, or -1: all bits set
+    return xp.bitwise_and(input.view(bits), kept).view(input.dtype)
+
+
+_ONE = numpy.int8(1)
+_BITS = {numpy.dtype(f"float{size}"): numpy.dtype(f"int{size}") for size in (16, 32, 64)}
+
+
 _FILLED = r"\begin{cases} value & mask \\ input & \text{otherwise} \end{cases}"
 _UNFILLED = r"\begin{cases} 0 & mask \\ g & \text{otherwise} \end{cases}"
 
 
 @op(
     latex=_FILLED,
-    grad=dict(input=(lambda g, xp, mask: xp.masked_fill_scalar(g, mask, 0), _UNFILLED)),
+    grad=dict(input=(lambda g, xp, mask: xp.zeroed(g, mask), _UNFILLED)),
     node="MaskedFillBackward0",
     public=False,
     method=False,
@@ -1848,9 +1871,9 @@ def masked_fill_scalar(xp: Namespace, input: Array, mask: Array, value: float) -
 @op(
     latex=_FILLED,
     grad=dict(
-        input=(lambda g, xp, mask: xp.masked_fill_scalar(g, mask, 0), _UNFILLED),
+        input=(lambda g, xp, mask: xp.zeroed(g, mask), _UNFILLED),
         value=(
-            lambda g, xp, mask: xp.masked_fill_scalar(g, xp.logical_not(mask), 0),
+            lambda g, xp, mask: xp.zeroed(g, xp.logical_not(mask)),
             r"\sum_{mask} g",
         ),
     ),
