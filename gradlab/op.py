@@ -80,7 +80,9 @@ class Op:
     optional: frozenset[str]  # tensors that may be None
     sequence: bool  # the only tensor parameter is a list of tensors
     options: tuple[str, ...]
-    promote: str | None  # None: dtypes as they are; "same": one for all; "float": never an integer
+    # None: dtypes as they are; "same": one for all; "float": that and never an integer;
+    # "no bool": one for all, and a bool among others is refused
+    promote: str | None
     outputs: int | None  # None: a tuple whose length depends on the arguments
     view: bool
     node: type[OpNode] = field(init=False)
@@ -340,10 +342,12 @@ class OpNode(Node):
         shape, dtype = self.outputs[output]
         return Tensor._wrap(numpy.zeros(shape, dtype))
 
-    def _values(self, rule: Gradient, given: dict[str, Any]) -> dict[str, Any]:
-        return {
-            name: given[name] if name in given else self._unpack(name) for name in rule.parameters
-        }
+    def _values(self, rule: Gradient, known: dict[str, Any]) -> dict[str, Any]:
+        """A formula's arguments; what is unpacked for one formula is ``known`` to the next."""
+        for name in rule.parameters:
+            if name not in known:
+                known[name] = self._unpack(name)
+        return {name: known[name] for name in rule.parameters}
 
     def _unpack(self, name: str) -> Any:
         """A saved value as a tensor with its history, or an option as it is."""
@@ -455,13 +459,18 @@ def _apply_source(declared: Op) -> str:
     if not single:
         targets = ", ".join(f"(to_{name}, _)" for name in declared.gradients)
         lines.append(f"    {targets} = self.next_functions")
+    shared = {} if single else _used_by_several(declared)
+    for name, users in shared.items():  # taken once: unpacking may be a user's hook
+        lines.append(f"    if {' or '.join(f'to_{of} is not None' for of in users)}:")
+        lines += ["        " + line for line in _unpack_source(declared, name)]
     for of, rule in declared.gradients.items():
         indent = "    "
         if not single:
             lines += [f"    d_{of} = None", f"    if to_{of} is not None:"]
             indent = "        "
         for name in rule.parameters:
-            lines += [indent + line for line in _unpack_source(declared, name)]
+            if name not in shared:
+                lines += [indent + line for line in _unpack_source(declared, name)]
         lines += [
             f"{indent}d_{of} = gradient_of_{of}({', '.join(rule.parameters)})",
             f"{indent}if type(d_{of}) is not ndarray:",
@@ -469,6 +478,12 @@ def _apply_source(declared: Op) -> str:
         ]
     lines.append(f"    return ({' '.join(f'd_{name},' for name in declared.gradients)})")
     return "\n".join(lines)
+
+
+def _used_by_several(declared: Op) -> dict[str, list[str]]:
+    """Saved tensors that several formulas need, and the inputs whose formulas these are."""
+    users = {name: declared.saved_by(name) for name in declared.saved_tensors}
+    return {name: of for name, of in users.items() if len(of) > 1}
 
 
 def _release_source(declared: Op) -> str:
@@ -630,7 +645,9 @@ def _reading_as_they_are(declared: Op) -> list[str]:
 
 def _reading_pair(declared: Op, one: str, two: str) -> list[str]:
     """Two operands, of which the second is often a Python number."""
-    meet = "promote_to_float" if declared.promote == "float" else "promote"
+    meets = {"float": "promote_to_float", "no bool": "promote_without_bool"}
+    meet = meets.get(declared.promote or "", "promote")
+    plain = "in NUMBERS" if declared.promote == "no bool" else "is not complex"
     same = f"a_{one}.dtype is not a_{two}.dtype or type(a_{two}) is not ndarray"
     if declared.promote == "float":
         same += f" or a_{one}.dtype not in DIFFERENTIABLE"
@@ -638,7 +655,7 @@ def _reading_pair(declared: Op, one: str, two: str) -> list[str]:
         f"a_{one} = {one}._array",
         f"needs_{one} = {_needs(one)}",
         f"if type({two}) in PYTHON_SCALARS:",
-        f"    if a_{one}.dtype in REAL_FLOATING and type({two}) is not complex:",
+        f"    if a_{one}.dtype in REAL_FLOATING and type({two}) {plain}:",
         # A 0-d array of the first's dtype: with a Python number NumPy takes 0.60 µs, not 0.31 µs.
         f"        a_{two} = array({two}, a_{one}.dtype) if type(a_{one}) is ndarray else {two}",
         "    else:",
@@ -752,7 +769,11 @@ def _many_outputs(declared: Op) -> list[str]:
 
 def _recording(declared: Op) -> list[str]:
     """Lines that make the node: edges, and what the formulas need."""
-    lines = [
+    lines = []
+    for name in declared.tensors:
+        if name not in declared.gradients:
+            lines += [f"if needs_{name}:", f"    raise not_differentiable(op, {name!r})"]
+    lines += [
         "node = Node()",
         f"node.next_functions = {_edges(declared)}",
         "node.order = next_order()",
@@ -866,6 +887,16 @@ def _promote_present(operands: Sequence[Any], how: str) -> list[Any]:
     return [None if operand is None else next(present) for operand in operands]
 
 
+def _promote_without_bool(operands: Sequence[Any]) -> list[Array]:
+    """Promote for a subtraction, which PyTorch refuses for masks."""
+    if any(type(one) is bool or getattr(one, "dtype", None) == arrays.BOOL for one in operands):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying "
+            "to invert a mask, use the `~` or `logical_not()` operator instead."
+        )
+    return arrays.promote(operands)
+
+
 def _zeros_for_missing(node: Node, gradients: Sequence[Array | None]) -> list[Array]:
     """Zeros for outputs at which no gradient arrived."""
     known = next((g for g in gradients if g is not None), None)
@@ -919,6 +950,13 @@ def _argument_error(declared: Op, values: tuple[Any, ...]) -> TypeError:
     )
 
 
+def _not_differentiable(declared: Op, name: str) -> RuntimeError:
+    return RuntimeError(
+        f"The function '{declared.name}' is not differentiable with respect to argument '{name}'. "
+        "This input cannot have requires_grad True. Pass its .detach()."
+    )
+
+
 def _empty_list(name: str) -> RuntimeError:
     return RuntimeError(f"{name}(): expected a non-empty list of Tensors")
 
@@ -958,9 +996,10 @@ def second_backward() -> RuntimeError:
 def changed_in_place(node: OpNode, name: str) -> RuntimeError:
     """The error for a saved tensor that was written to since."""
     saved = getattr(node, name)
-    tensor, *rest = saved[0] if node.op.sequence else saved
+    tensor, array, counter, version = saved[0] if node.op.sequence else saved
     maker = (node, 0) if name == "out" else getattr(tensor, "_edge", None)
-    return modified_since(*rest, maker, f"{node.name()} saved it as {name!r}")
+    who = f"{node.name()} saved it as {name!r}"
+    return modified_since(array, counter, version, maker, who)
 
 
 def modified_since(
@@ -989,6 +1028,7 @@ def modified_since(
 _SCOPE: dict[str, Any] = {
     "DIFFERENTIABLE": arrays.DIFFERENTIABLE,
     "NO_EDGE": NO_EDGE,
+    "NUMBERS": frozenset((float, int)),
     "PYTHON_SCALARS": arrays.PYTHON_SCALARS,
     "REAL_FLOATING": arrays.REAL_FLOATING,
     "Tensor": Tensor,
@@ -1008,11 +1048,13 @@ _SCOPE: dict[str, Any] = {
     "ndarray": numpy.ndarray,
     "new": object.__new__,
     "next_order": next_order,
+    "not_differentiable": _not_differentiable,
     "numpy": numpy,
     "observers": observers,
     "promote": arrays.promote,
     "promote_present": _promote_present,
     "promote_to_float": arrays.promote_to_float,
+    "promote_without_bool": _promote_without_bool,
     "raw_functions": raw_functions,
     "second_backward": second_backward,
     "unpack_all": _unpack_all,

@@ -36,7 +36,10 @@ def _silu_gradient(g: Any, input: Any, sigmoid: Any) -> Any:
 
 
 @op(
-    latex=r"\begin{cases} input & input > 0 \\ slope \cdot input & input \le 0 \end{cases}",
+    latex=(
+        r"\begin{cases} input & input > 0 \\ "
+        r"negative_slope \cdot input & input \le 0 \end{cases}"
+    ),
     grad=dict(
         input=(
             lambda g, xp, input, negative_slope: xp.where(input > 0, g, g * negative_slope),

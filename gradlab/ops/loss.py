@@ -40,13 +40,15 @@ _REDUCED_PAIRS = tuple(
     latex=r"\frac{1}{n} \sum (input - target)^2",
     grad=dict(
         input=(
-            lambda g, input, target, reduction, input_shape: (input - target)
-            * (2 * _share(g, reduction, input_shape)),
+            lambda g, input, target, reduction, input_shape: (
+                (input - target) * (2 * _share(g, reduction, input_shape))
+            ),
             r"\frac{2}{n} \, g \, (input - target)",
         ),
         target=(
-            lambda g, input, target, reduction, input_shape: (target - input)
-            * (2 * _share(g, reduction, input_shape)),
+            lambda g, input, target, reduction, input_shape: (
+                (target - input) * (2 * _share(g, reduction, input_shape))
+            ),
             r"\frac{2}{n} \, g \, (target - input)",
         ),
     ),
@@ -71,13 +73,13 @@ def mse_loss(xp: Namespace, input: Array, target: Array, reduction: int = MEAN) 
 
 
 @op(
-    latex=r"-\frac{1}{n} \sum_i input_{i, target_i}",
+    latex=r"-\frac{1}{n} \sum_i {input}_{i, {target}_i}",
     grad=dict(
         input=(
             lambda g, xp, target, weight, reduction, ignore_index, input_shape: (
                 xp.nll_loss_backward(g, target, weight, reduction, ignore_index, input_shape)
             ),
-            r"-\frac{g}{n} \text{ at } (i, target_i)",
+            r"-\frac{g}{n} \text{ at } (i, {target}_i)",
         )
     ),
     public=False,
@@ -102,13 +104,13 @@ def nll_loss(
 
 
 @op(
-    latex=r"-\frac{1}{n} \sum_i input_{i, target_i}",
+    latex=r"-\frac{1}{n} \sum_i {input}_{i, {target}_i}",
     grad=dict(
         input=(
             lambda g, xp, target, weight, reduction, ignore_index, input_shape: (
                 xp.nll_loss_backward(g, target, weight, reduction, ignore_index, input_shape)
             ),
-            r"-\frac{g}{n} \text{ at } (i, target_i)",
+            r"-\frac{g}{n} \text{ at } (i, {target}_i)",
         )
     ),
     node="NllLoss2DBackward0",
@@ -132,13 +134,13 @@ def nll_loss2d(
 
 
 @op(
-    latex=r"-\frac{gradient}{n} \text{ at } (i, target_i)",
+    latex=r"-\frac{gradient}{n} \text{ at } (i, {target}_i)",
     grad=dict(
         gradient=(
             lambda g, xp, target, weight, reduction, ignore_index: (
                 xp.nll_loss if len(g.shape) < 3 else xp.nll_loss2d
             )(g, target, weight, reduction, ignore_index),
-            r"-\frac{1}{n} \sum_i g_{i, target_i}",
+            r"-\frac{1}{n} \sum_i {g}_{i, {target}_i}",
         )
     ),
     public=False,
@@ -248,10 +250,10 @@ def _weighted(g: Any, weight: Any) -> Any:
             r"\frac{g}{n} \, \frac{input - target}{input \, (1 - input)}",
         ),
         target=(
-            lambda g, xp, input, weight, reduction, input_shape: _weighted(
-                _share(g, reduction, input_shape), weight
-            )
-            * (xp.log(1 - input) - xp.log(input)),
+            lambda g, xp, input, weight, reduction, input_shape: (
+                _weighted(_share(g, reduction, input_shape), weight)
+                * (xp.log(1 - input) - xp.log(input))
+            ),
             r"\frac{g}{n} \, (\ln (1 - input) - \ln input)",
         ),
     ),

@@ -139,6 +139,10 @@ def add_into_zeros(index_add: Any, g: Any, shape: Any, dim: int, index: Any) -> 
     return index_add(g.new_zeros(shape), dim, index, g)
 
 
+def scatter_into_zeros(masked_scatter: Any, g: Any, shape: Any, mask: Any) -> Any:
+    return masked_scatter(g.new_zeros(shape), mask, g)
+
+
 Counterpart = Callable[[ModuleType], Callable[..., Any]]
 
 PYTORCH: dict[str, Counterpart] = {
@@ -174,8 +178,8 @@ PYTORCH: dict[str, Counterpart] = {
         lambda g, shape, dim, index: g.new_zeros(shape).scatter_add(dim, index, g)
     ),
     "index_select_backward": lambda torch: functools.partial(add_into_zeros, torch.index_add),
-    "masked_select_backward": lambda torch: (
-        lambda g, shape, mask: g.new_zeros(shape).masked_scatter(mask, g)
+    "masked_select_backward": lambda torch: functools.partial(
+        scatter_into_zeros, torch.masked_scatter
     ),
     "scatter_value": called("scatter"),
     "gelu": functional("gelu"),

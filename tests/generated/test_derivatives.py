@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy
@@ -62,6 +63,24 @@ def test_third_derivative(name: str) -> None:
 CASES_BY_NAME: dict[str, list[Case]] = {}
 for _case in each_differentiable_case.args[1]:
     CASES_BY_NAME.setdefault(_case.op.name, []).append(_case)
+
+
+def weighed_by(tensor: Any) -> list[Callable[[], Any]]:
+    x, target = gl.full((2, 3), 0.5, requires_grad=True), gl.full((2, 3), 0.25)
+    functional = gl.nn.functional
+    return [
+        lambda: functional.binary_cross_entropy(x, target, tensor),
+        lambda: functional.binary_cross_entropy_with_logits(x, target, tensor),
+        lambda: functional.nll_loss(x, gl.tensor([0, 2]), tensor),
+    ]
+
+
+def test_an_input_that_has_no_derivative_must_not_require_grad() -> None:
+    for loss in weighed_by(gl.ones(3, requires_grad=True)):
+        with pytest.raises(RuntimeError, match="not differentiable with respect to argument 'weig"):
+            loss()
+    for loss in weighed_by(gl.ones(3)):
+        assert loss().item() > -1
 
 
 @each_differentiable_case
