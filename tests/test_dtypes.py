@@ -60,7 +60,14 @@ def outcome(program: Callable[[], Any]) -> str:
             result = program()
         except (RuntimeError, TypeError, NotImplementedError) as error:
             return type(error).__name__
-    return f"{result.dtype} {tuple(result.shape)} {result.tolist()}"
+    return f"{result.dtype} {tuple(result.shape)} {rounded(result.tolist())}"
+
+
+def rounded(value: Any) -> Any:
+    """Numbers to five places: powers of complex numbers differ in the last bits."""
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    return complex(round(value.real, 5), round(value.imag, 5))
 
 
 def table(torch: ModuleType, cases: list[Any], program: Callable[..., Any]) -> dict[str, str]:
@@ -71,8 +78,16 @@ def assert_same(cases: list[Any], program: Callable[..., Any]) -> None:
     expected = table(pytorch, cases, program)
     found = table(gl, cases, program)
     # NumPy has no complex number of two float16: gradlab gives complex64 there.
-    small = [case for case, result in expected.items() if result.startswith("torch.complex32")]
-    assert {found.pop(case).split()[0] for case in small} <= {"torch.complex64"}
+    small = [
+        case
+        for case, result in expected.items()
+        if result.startswith("torch.complex32")
+        or (result == "NotImplementedError" and "float16" in case)
+    ]
+    assert {found.pop(case).split()[0] for case in small} <= {
+        "torch.complex64",
+        "NotImplementedError",
+    }
     assert found == {case: expected[case] for case in found}
 
 

@@ -692,6 +692,8 @@ def pow_scalar(xp: Namespace, input: Array, exponent: float) -> Array:
     if input.dtype not in REAL_FLOATING or type(exponent) is complex:
         dtype = arrays.result_dtype((input, exponent))
         input = input.astype(dtype, copy=False)
+        if dtype.kind == "b":
+            return xp.logical_or(input, not exponent)
         if dtype.kind in "iu" and exponent < 0:
             raise RuntimeError(
                 "Integers to negative integer powers are not allowed. Convert the tensor with "
@@ -753,6 +755,10 @@ def scalar_pow(xp: Namespace, input: float, exponent: Array) -> Array:
 
 def _power(xp: Namespace, base: Array, exponent: Array) -> Array:
     """Powers; for integers also negative ones, of which PyTorch keeps the whole part."""
+    if base.dtype.kind == "b":
+        raise NotImplementedError(
+            "\"pow\" not implemented for 'Bool'. Convert one of them, with .int() for example."
+        )
     if exponent.dtype.kind == "i" and (exponent < 0).any():
         small = xp.where(base == 1, 1, xp.where(base == -1, 1 - 2 * (exponent & 1), 0))
         powers = xp.power(base, xp.maximum(exponent, 0))
@@ -1210,7 +1216,8 @@ def hypot(xp: Namespace, input: Array, other: Array) -> Array:
 # ------------------------------------------------------------------ activations
 
 # A 0-d array takes numpy.maximum 0.5 µs where a number takes 1.3 µs.
-_ZEROS = {dtype.numpy: numpy.zeros((), dtype.numpy) for dtype in arrays.ALL_DTYPES}
+# Of each dtype that has negative numbers, or could be thought to.
+_ZEROS = {d.numpy: numpy.zeros((), d.numpy) for d in arrays.ALL_DTYPES if d.numpy.kind in "iuf"}
 
 
 @op(
@@ -1248,9 +1255,16 @@ def relu(xp: Namespace, input: Array) -> Array:
     >>> gl.relu(gl.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-    if input.dtype is arrays.BOOL:
-        raise RuntimeError("Boolean inputs not supported for relu: a bool is never negative")
-    return xp.maximum(input, _ZEROS[input.dtype] if xp is numpy else 0)
+    zero = _ZEROS.get(input.dtype)
+    if zero is None:
+        raise _no_relu(input)
+    return xp.maximum(input, zero if xp is numpy else 0)
+
+
+def _no_relu(array: Array) -> Exception:
+    if array.dtype.kind == "b":
+        return RuntimeError("Boolean inputs not supported for relu: a bool is never negative")
+    return NotImplementedError("clamp is not supported for complex types: they have no order")
 
 
 @op(
