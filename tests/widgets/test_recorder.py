@@ -256,6 +256,18 @@ def test_a_rehearsal_that_fails_leaves_every_grad_as_it_was(gl: Any) -> None:
     assert kept.tolist() == [1.0, 1.0]
 
 
+def test_other_errors_come_through_as_they_are(gl: Any) -> None:
+    b = gl.sin(gl.ones(2, requires_grad=True))
+
+    def fail(gradient: Any) -> None:
+        raise RuntimeError("the user's hook fails")
+
+    b.register_hook(fail)
+    with pytest.raises(RuntimeError, match="^the user's hook fails$") as e:
+        gw.trace(b.sum())
+    assert e.value.__cause__ is None
+
+
 def test_a_rehearsal_leaves_no_hooks_behind(gl: Any) -> None:
     _, out = sines(gl)
     trace = gw.trace(out)

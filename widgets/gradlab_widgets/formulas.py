@@ -230,7 +230,6 @@ def _is_operand(element: ElementTree.Element) -> bool:
 class Rule:
     """What an operation computes, and the gradient of each of its inputs."""
 
-    name: str
     tensors: tuple[str, ...]
     inputs: tuple[str, ...]  # those that have a gradient, in the order of next_functions
     forward: Template
@@ -262,7 +261,6 @@ def rule_of(op: str, ones: frozenset[str] = frozenset(SCALES)) -> Rule | None:
         return Template(latex, words)
 
     return Rule(
-        name=declared.name,
         tensors=tuple(declared.tensors),
         inputs=tuple(declared.gradients),
         forward=template(declared.latex),

@@ -76,7 +76,10 @@ def _rehearse(root: Any, gradient: Any) -> Trace:
         with _grads_restored(graph), watch:
             graph.library.backward(root, gradient)
     except RuntimeError as error:
-        raise _with_way_out(error) from error
+        hint = _way_out(str(error))
+        if not hint:
+            raise
+        raise type(error)(f"{error}\n{hint}") from error
     return _build(graph, watch.events, [_seed(graph, root, gradient)], frozenset())
 
 
@@ -96,18 +99,16 @@ def _no_collections() -> Iterator[None]:
             gc.enable()
 
 
-def _with_way_out(error: RuntimeError) -> RuntimeError:
-    message = str(error)
+def _way_out(message: str) -> str:
+    """What to do about an error of the library's; "" if there is nothing to add."""
     if message.startswith(FREED):
-        hint = (
-            "\nTo look at a pass, call step(x) before x.backward(); or record the pass itself: "
+        return (
+            "To look at a pass, call step(x) before x.backward(); or record the pass itself: "
             "with record() as r: x.backward(), then step(r)."
         )
-    elif message.startswith("grad can be implicitly created only for scalar outputs"):
-        hint = "\nGive step(x, gradient) a tensor of x's shape, or take step(x.sum())."
-    else:
-        return error
-    return type(error)(message + hint)
+    if message.startswith("grad can be implicitly created only for scalar outputs"):
+        return "Give step(x, gradient) a tensor of x's shape, or take step(x.sum())."
+    return ""
 
 
 class record:

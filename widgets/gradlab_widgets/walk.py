@@ -40,7 +40,6 @@ class Found:
     saved: list[tuple[str, Value]] = field(default_factory=list)
     saved_names: dict[str, str] = field(default_factory=dict)  # of tensors outside the graph
     options: dict[str, Any] = field(default_factory=dict)
-    freed: bool = False
     origin: Origin | None = None
 
     @property
@@ -108,7 +107,7 @@ class Graph:
             if found.accumulates:
                 continue
             saved = self.library.saved(found.node)
-            found.options, found.freed = saved.options, saved.freed
+            found.options = saved.options
             for name, tensor in saved.tensors:
                 value = self._saved_value(tensor)
                 if value is not None:
