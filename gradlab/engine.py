@@ -11,6 +11,7 @@ The same loop serves both kinds of pass: on raw arrays (``_Arrays``), and with
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf
@@ -112,6 +113,7 @@ def _run(
     if needed is not None and captured is not None:
         visited = needed.union(node for node, _ in captured)
         schedule = [node for node in schedule if node in visited]
+    kind.schedule = schedule
     for node in schedule:
         gradients = arrived.pop(node, None) or _none_for_each_output(node)
         hooks = node.hooks
@@ -133,7 +135,11 @@ def _run(
             if accumulate and gradients[0] is not None:
                 kind.accumulate(node, gradients[0])
         else:
-            leaving = kind.apply(node, gradients) if recording else node.apply(*gradients)
+            try:
+                leaving = kind.apply(node, gradients) if recording else node.apply(*gradients)
+            except Exception:
+                observers.node_failed(node)
+                raise
         if watched:
             leaving = kind.fitted(node, leaving)
         if hooks is not None and hooks.post:
@@ -246,10 +252,15 @@ class _Gradients:
     """What the loop needs to know of gradients, whichever kind they are."""
 
     recording: bool
+    schedule: Sequence[Node]
 
     def __init__(self, tensor: Callable[[Any], Any]) -> None:
         self._tensor = tensor
         self.own: set[Node] = set()  # nodes whose only arrived array nobody else holds
+
+    def will_run(self, node: Node) -> bool:
+        """Whether a gradient may arrive at ``node`` in this pass."""
+        return node in self.schedule
 
     def take(self, gradient: Any) -> Any:
         """A tensor as a gradient of this kind."""
@@ -293,7 +304,7 @@ class _Gradients:
     def before(self, hooks: Hooks, gradients: list[Any]) -> list[Any]:
         """Run the tensors' own hooks; what they return takes the gradients' place."""
         tensors = [self.wrap(g) for g in gradients]
-        with _GradMode(self.recording):
+        with _Calling(self):
             for output, hook in list(hooks.on_output.values()):
                 if tensors[output] is not None:
                     tensors[output] = _replaced(tensors[output], hook, hook(tensors[output]))
@@ -305,7 +316,7 @@ class _Gradients:
     def before_node(self, hooks: Hooks, gradients: list[Any]) -> list[Any]:
         """Run the hooks that a node calls before it runs; likewise."""
         tensors = [self.wrap(g) for g in gradients]
-        with _GradMode(self.recording):
+        with _Calling(self):
             for prehook in list(hooks.pre.values()):
                 tensors = _replaced_all(tensors, prehook, prehook(tuple(tensors)))
         return [None if t is None else self.take(t) for t in tensors]
@@ -314,7 +325,7 @@ class _Gradients:
         """Run the hooks that see a node's results; what they return takes the results' place."""
         tensors = [self.wrap(g) for g in leaving]
         arrived = tuple(self.wrap(g) for g in gradients)
-        with _GradMode(self.recording):
+        with _Calling(self):
             for hook in list(hooks.post.values()):
                 tensors = _replaced_all(tensors, hook, hook(tuple(tensors), arrived))
         return [None if t is None else self.take(t) for t in tensors]
@@ -404,6 +415,15 @@ class _Tensors(_Gradients):
             node.accumulate_tensor(gradient)
 
 
+def running_pass() -> _Gradients:
+    """The pass that is calling a hook in this thread: one object per pass."""
+    running: _Gradients = _running.now
+    return running
+
+
+_running = threading.local()
+
+
 def _kind(roots: Sequence[Any], create_graph: bool) -> _Gradients:
     return (_Tensors if create_graph else _Arrays)(roots[0]._wrap)
 
@@ -422,6 +442,25 @@ class _GradMode:
 
     def __exit__(self, *exc: object) -> None:
         mode.enabled = self._before
+
+
+class _Calling(_GradMode):
+    """The grad mode of a pass, and the pass as the running one, while its hooks are called."""
+
+    __slots__ = ("_outer", "_pass")
+
+    def __init__(self, of: _Gradients) -> None:
+        super().__init__(of.recording)
+        self._pass = of
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self._outer = getattr(_running, "now", None)
+        _running.now = self._pass
+
+    def __exit__(self, *exc: object) -> None:
+        _running.now = self._outer
+        super().__exit__()
 
 
 def _replaced(tensor: Any, hook: Any, result: Any) -> Any:
@@ -614,7 +653,8 @@ def _as_tuple(values: Any, count: int = 1) -> tuple[Any, ...]:
     """One value or a sequence of them as a tuple; None as ``count`` times None."""
     if values is None:
         return (None,) * count
-    return tuple(values) if isinstance(values, (tuple, list)) else (values,)
+    many = isinstance(values, (tuple, list)) and not hasattr(values, "_edge")  # a GradientEdge
+    return tuple(values) if many else (values,)
 
 
 def _start(roots: Sequence[Any], grads: Sequence[Any]) -> list[Any]:

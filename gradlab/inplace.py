@@ -341,11 +341,13 @@ def _keep_saved_original(node: Any, target: Any) -> None:
             original = target._wrap(saved[1].copy())
             original._edge, original._requires_grad = target._edge, target._requires_grad
             setattr(node, name, (original, original._array, original._counter, 0))
+        elif hasattr(saved, "keep_original"):  # saved_tensors_hooks packed it
+            saved.keep_original(target)
 
 
 def _rebind_saved_result(node: Any, target: Any) -> None:
     """A node that saved its result saved what now lies in ``target``'s memory."""
-    if getattr(node, "out", None) is None:
+    if not isinstance(getattr(node, "out", None), tuple):
         return
     view = target._view
     history = None if view is None else _history_of_view(view)

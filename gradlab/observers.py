@@ -11,7 +11,10 @@ from typing import Any, Protocol
 
 
 class Observer(Protocol):
-    """What an observer answers to."""
+    """What an observer answers to.
+
+    It may have ``on_error(node)`` too: running ``node`` in a backward pass raised an error.
+    """
 
     def on_node(self, node: Any, inputs: Sequence[Any], output: Any) -> None:
         """A forward operation has just recorded ``node`` and is about to return ``output``.
@@ -43,3 +46,11 @@ def node_recorded(node: Any, inputs: Sequence[Any], output: Any) -> None:
     """Tell everyone that ``node`` was recorded."""
     for observer in active:
         observer.on_node(node, inputs, output)
+
+
+def node_failed(node: Any) -> None:
+    """Tell those who want to know that running ``node`` in a backward pass raised an error."""
+    for observer in active:
+        on_error = getattr(observer, "on_error", None)
+        if on_error is not None:
+            on_error(node)

@@ -76,6 +76,7 @@ class Tensor:
 
     __array_priority__ = 1000  # NumPy lets our reflected operators answer
 
+    _accumulator: weakref.ref[Node]
     _array: Array
     _counter: list[int]
     _grad: Tensor | None
@@ -351,6 +352,34 @@ class Tensor:
         if self._edge is None:
             self.__dict__["_kept_accumulator"] = node  # a leaf's hook must outlive a graph
         return register(node.own_hooks().on_output, (output, hook))
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
+        """Call ``hook(tensor)`` whenever a gradient has been added to this leaf's ``.grad``.
+
+        Raises RuntimeError for a tensor that is no leaf, or requires no grad.
+        """
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if not self.is_leaf:
+            raise RuntimeError(
+                "post accumulate grad hooks cannot be registered on non-leaf tensors: nothing is "
+                "accumulated there. Use register_hook() to see the gradient pass by."
+            )
+        node, _ = engine.edge_of(self)
+        assert node is not None
+
+        def accumulated(grad_inputs: Any, grad_outputs: tuple[Any, ...]) -> None:
+            if grad_outputs[0] is None:
+                return
+            returned = hook(self)
+            if returned is not None:
+                raise TypeError(
+                    f"expected Variable, but hook returned {type(returned).__name__!r}. A post "
+                    "accumulate grad hook returns nothing."
+                )
+
+        self.__dict__["_kept_accumulator"] = node
+        return register(node.own_hooks().post, accumulated)
 
     def retain_grad(self) -> None:
         """Make backward passes store ``.grad`` here although this is no leaf."""

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from gradlab.autograd import function, functional
+from gradlab.autograd import function, functional, graph
 from gradlab.autograd.function import Function
 from gradlab.autograd.gradcheck import gradcheck, gradgradcheck
 from gradlab.engine import backward, grad
@@ -23,6 +23,7 @@ __all__ = [
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "graph",
     "inference_mode",
     "no_grad",
     "set_grad_enabled",

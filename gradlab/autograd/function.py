@@ -334,6 +334,13 @@ class FunctionNode(Node):
         holder = edge[1] if edge is not None and own else tensor
         return (holder, tensor._array, tensor._counter, tensor._counter[0])
 
+    def pack_saved(self, pack: Callable[[Tensor, Any], Any]) -> None:
+        """Let ``pack(tensor, saved)`` replace what stands for each saved tensor."""
+        assert self._saved is not None
+        self._saved = [
+            None if saved is None else pack(self._unpacked(saved), saved) for saved in self._saved
+        ]
+
     def release(self) -> None:
         self._saved = None
 
@@ -341,6 +348,8 @@ class FunctionNode(Node):
 
     def __getattr__(self, name: str) -> Any:
         try:
+            if name == "op":  # a mark of declared operations, which a user's attribute must not be
+                raise AttributeError
             return object.__getattribute__(self.ctx, name)
         except AttributeError:
             raise AttributeError(f"{self.name()!r} object has no attribute {name!r}") from None
