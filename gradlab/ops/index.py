@@ -496,6 +496,12 @@ def gather(xp: Namespace, input: Array, dim: int, index: Array) -> Array:
             [4]])
     """
     dim = _check_along("gather", input, dim, index)
+    for d in range(input.ndim):
+        if index.size and d != dim and index.shape[d] > input.shape[d]:
+            raise RuntimeError(
+                f"Size does not match at dimension {d} expected index {list(index.shape)} to be no "
+                f"larger than self {list(input.shape)} apart from dimension {dim}"
+            )
     if not index.size:
         return xp.zeros(index.shape, input.dtype)
     if not input.ndim:
@@ -517,16 +523,11 @@ def _check_along(name: str, array: Array, dim: int, index: Array) -> int:
     if not index.size:
         return dim
     if builtins.max(index.ndim, 1) != builtins.max(array.ndim, 1):
+        tensor = "input" if name == "gather" else "self"
         raise RuntimeError(
-            "Index tensor must have the same number of dimensions as input tensor "
-            f"(index: {index.ndim}, input: {array.ndim})"
+            f"Index tensor must have the same number of dimensions as {tensor} tensor "
+            f"(index: {index.ndim}, {tensor}: {array.ndim})"
         )
-    for d in range(array.ndim):
-        if d != dim and index.shape[d] > array.shape[d]:
-            raise RuntimeError(
-                f"Size does not match at dimension {d} expected index {list(index.shape)} to be no "
-                f"larger than self {list(array.shape)} apart from dimension {dim}"
-            )
     size = array.shape[dim] if array.ndim else 1
     _check_bounds(index, dim, size)
     return dim
@@ -674,7 +675,7 @@ def scatter_add(xp: Namespace, input: Array, dim: int, index: Array, src: Array)
     >>> gl.zeros(3).scatter_add(0, gl.tensor([0, 0, 2]), gl.tensor([1.0, 2.0, 3.0]))
     tensor([3., 0., 3.])
     """
-    _check_source("scatter_add", input, dim, index, src)
+    _check_target(input, dim, index, src)
     if not input.ndim:
         return input + src.reshape(())
     places = _places_along(xp, input.shape, dim, index)
@@ -696,7 +697,7 @@ def scatter_add(xp: Namespace, input: Array, dim: int, index: Array, src: Array)
 )
 def scatter(xp: Namespace, input: Array, dim: int, index: Array, src: Array) -> Array:
     """``input`` with elements of ``src`` in the place of those that ``index`` names."""
-    _check_source("scatter", input, dim, index, src)
+    _check_target(input, dim, index, src)
     return _scattered(xp, input, dim, index, src[_corner_key(index)])
 
 
@@ -715,7 +716,7 @@ def scatter(xp: Namespace, input: Array, dim: int, index: Array, src: Array) -> 
 )
 def scatter_value(xp: Namespace, input: Array, dim: int, index: Array, value: float) -> Array:
     """``input`` with a number in the place of the elements that ``index`` names."""
-    _check_along("scatter", input, dim, index)
+    _check_target(input, dim, index, None)
     return _scattered(xp, input, dim, index, value)
 
 
@@ -732,19 +733,25 @@ def _corner_key(index: Array) -> tuple[Any, ...]:
     return tuple(builtins.slice(n) for n in index.shape)
 
 
-def _check_source(name: str, array: Array, dim: int, index: Array, src: Array) -> None:
-    _check_along(name, array, dim, index)
-    if src.dtype != array.dtype:
+def _check_target(array: Array, dim: int, index: Array, src: Array | None) -> None:
+    """Raise PyTorch's errors where ``src`` can't be scattered into ``array``."""
+    dim = _check_along("scatter", array, dim, index)
+    if src is not None and src.dtype != array.dtype:
         raise RuntimeError(
-            f"{name}(): Expected self.dtype to be equal to src.dtype "
+            "scatter(): Expected self.dtype to be equal to src.dtype "
             f"(here {arrays.dtype_of(array)!r} and {arrays.dtype_of(src)!r})"
         )
-    if index.size and (
-        src.ndim != index.ndim
-        or builtins.any(n > m for n, m in zip(index.shape, src.shape, strict=True))
-    ):
+    limits = [size for d, size in enumerate(array.shape) if d != dim]
+    sizes = [size for d, size in enumerate(index.shape) if d != dim]
+    fits = all(n <= m for n, m in zip(sizes, limits, strict=False))
+    fits_source = src is None or (
+        src.ndim == index.ndim and all(n <= m for n, m in zip(index.shape, src.shape, strict=True))
+    )
+    if index.size and not (fits and fits_source):
+        source = "" if src is None else f" and to be no larger size than src {list(src.shape)}"
         raise RuntimeError(
-            f"Expected index {list(index.shape)} to be no larger than src {list(src.shape)} size"
+            f"Expected index {list(index.shape)} to be no larger than self {list(array.shape)} "
+            f"apart from dimension {dim}{source}"
         )
 
 

@@ -523,10 +523,15 @@ def _std(
     ),
 )
 def vector_norm(
-    xp: Namespace, input: Array, ord: float, dim: tuple[int, ...], keepdim: bool = False
+    xp: Namespace,
+    input: Array,
+    ord: float,
+    dim: tuple[int, ...],
+    keepdim: bool = False,
+    dtype: Any = None,
 ) -> Array:
     """Norm over dimensions, taken as one vector."""
-    size = xp.abs(input)
+    size = xp.abs(input if dtype is None else input.astype(dtype))
     if ord == math.inf:
         return xp.maximum.reduce(size, dim, None, None, keepdim)
     if ord == -math.inf:
@@ -574,9 +579,12 @@ def norm(
     >>> gl.tensor([3.0, 4.0]).norm(), gl.tensor([3.0, -4.0]).norm(1)
     (tensor(5.), tensor(7.))
     """
-    if dtype is not None:
-        input = input.to(dtype)  # type: ignore[attr-defined]
     array = array_of(input, "norm")
+    if dtype is not None and arrays.promote_types(array.dtype, dtype.numpy) != dtype.numpy:
+        raise RuntimeError(
+            f"linalg.vector_norm: the dtype of the input ({input.dtype.type_name}) should be "
+            f"convertible without narrowing to the specified dtype ({dtype.type_name})"
+        )
     if array.dtype not in arrays.DIFFERENTIABLE:
         raise RuntimeError(
             "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
@@ -585,7 +593,7 @@ def norm(
     if p == "nuc":
         raise RuntimeError("norm(p='nuc') is not supported: it needs singular values")
     if isinstance(p, str) and p != "fro":
-        raise RuntimeError(f"only valid string values are 'fro' and 'nuc', found {p}")
+        raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported. Pass a number or 'fro'.")
     ord = 2.0 if p is None or isinstance(p, str) else float(p)
     dims = _dims("norm", input, dim, keepdim)
     if math.isinf(ord) and not _count(array.shape, dims):
@@ -596,7 +604,7 @@ def norm(
             f"linalg.vector_norm cannot compute the {ord} norm on {where} operation does not have "
             "an identity"
         )
-    return vector_norm(input, ord, dims, keepdim)  # type: ignore[no-any-return]
+    return vector_norm(input, ord, dims, keepdim, None if dtype is None else dtype.numpy)  # type: ignore[no-any-return]
 
 
 # ------------------------------------------------------------------ largest and smallest
@@ -614,8 +622,13 @@ def ties(xp: Namespace, input: Array, out: Array, dim: tuple[int, ...]) -> Array
     return share / xp.maximum(xp.add.reduce(share, dim, None, None, True), 1)
 
 
+def _shared(xp: Any, g: Any, share: Any) -> Any:
+    """``g`` where something is due, and a clean 0 elsewhere even if ``g`` is NaN."""
+    return xp.masked_fill_scalar(g * share, share == 0, 0.0)
+
+
 _SHARED = (
-    lambda g, xp, input, out: g * xp.ties(input, out, tuple(range(len(input.shape)))),
+    lambda g, xp, input, out: _shared(xp, g, xp.ties(input, out, tuple(range(len(input.shape))))),
     r"g \, \frac{[input = out]}{n_{=}}",
 )
 _SHARED_DIM = (
@@ -774,7 +787,8 @@ def _extreme_of(name: str, input: Tensor, dim: Any, keepdim: bool, other: Any) -
     dim = normal_dim(operator.index(dim), array.ndim)
     if array.ndim:
         _check_not_empty(name, array, (dim,)) if not array.shape[dim] else None
-    indices = (argmax if name == "max" else argmin)(input, dim, keepdim)
+    compared = Tensor._wrap(array.astype("uint8")) if array.dtype == bool else input
+    indices = (argmax if name == "max" else argmin)(compared, dim, keepdim)
     values = (max_dim if name == "max" else min_dim)(input, indices, dim, keepdim)
     return getattr(return_types, name)(values, indices)
 
@@ -1001,12 +1015,14 @@ def _for_softmax(
     if dtype is not None:
         input = input.to(dtype)  # type: ignore[attr-defined]
     array = array_of(input, name)
+    dim = normal_dim(operator.index(dim), array.ndim)
     if array.dtype not in arrays.DIFFERENTIABLE:
+        kernel = f"{name}_lastdim_kernel_impl" if dim == array.ndim - 1 else f"{name}_kernel_impl"
         raise NotImplementedError(
-            f"\"{name}_lastdim_kernel_impl\" not implemented for '{input.dtype.type_name}'. "
+            f"\"{kernel}\" not implemented for '{input.dtype.type_name}'. "
             "Convert it, with .float() for example."
         )
-    return input, normal_dim(operator.index(dim), array.ndim)
+    return input, dim
 
 
 # ------------------------------------------------------------------ running totals

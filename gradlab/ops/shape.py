@@ -617,8 +617,8 @@ def _kept_sizes(shape: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]
     lead = len(shape) - len(own)
     if -1 in shape[: builtins.max(lead, 0)]:
         raise RuntimeError(
-            "expand: the expanded size of the tensor (-1) isn't allowed in a leading, "
-            f"non-existing dimension {shape.index(-1)}"
+            "The expanded size of the tensor (-1) isn't allowed in a leading, non-existing "
+            f"dimension {shape.index(-1)}"
         )
     return tuple(own[d - lead] if n == -1 and d >= lead else n for d, n in enumerate(shape))
 
@@ -777,14 +777,23 @@ def _cannot_cat(parts: list[Array], dim: int) -> Exception:
 @composite("cat", method=False)
 def _cat(tensors: Any, dim: int = 0, *, axis: int | None = None) -> Tensor:
     """Docstring taken from ``cat``."""
-    if not isinstance(tensors, (list, tuple)):
-        raise TypeError(
-            "cat(): argument 'tensors' (position 1) must be tuple of Tensors, not "
-            f"{type(tensors).__name__}"
-        )
+    _check_list("cat", tensors)
     if not tensors:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     return cat(tensors, dim if axis is None else axis)  # type: ignore[no-any-return]
+
+
+def _check_list(function: str, tensors: Any) -> None:
+    if not isinstance(tensors, (list, tuple)):
+        raise TypeError(
+            f"{function}(): argument 'tensors' (position 1) must be tuple of Tensors, not "
+            f"{type(tensors).__name__}"
+        )
+    for place, tensor in enumerate(tensors):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"expected Tensor as element {place} in argument 0, but got {type(tensor).__name__}"
+            )
 
 
 _cat.__doc__ = cat.__doc__
@@ -819,6 +828,18 @@ def stack(xp: Namespace, tensors: list[Array], dim: int = 0) -> Array:
                 f"{list(array.shape)} at entry {number}"
             )
     return xp.stack(tensors, dim)
+
+
+@composite("stack", method=False)
+def _stack(tensors: Any, dim: int = 0) -> Tensor:
+    """Docstring taken from ``stack``."""
+    _check_list("stack", tensors)
+    if not tensors:
+        raise RuntimeError("stack expects a non-empty TensorList: there is nothing to join")
+    return stack(tensors, dim)  # type: ignore[no-any-return]
+
+
+_stack.__doc__ = stack.__doc__
 
 
 @composite(method=False)
