@@ -263,7 +263,7 @@ def test_other_errors_come_through_as_they_are(gl: Any) -> None:
         raise RuntimeError("the user's hook fails")
 
     b.register_hook(fail)
-    with pytest.raises(RuntimeError, match="^the user's hook fails$") as e:
+    with pytest.raises(RuntimeError, match=r"^the user's hook fails$") as e:
         gw.trace(b.sum())
     assert e.value.__cause__ is None
 
@@ -433,11 +433,11 @@ def test_ten_thousand_nodes_are_traced_in_time_and_a_few_megabytes(gl: Any) -> N
         y = gl.sin(y) + 0.1
     best = math.inf
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.thread_time()  # other processes may be busy
         trace = gw.trace(y)
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.thread_time() - started)
     assert len(trace.nodes) == 10_002
-    assert best < 2.5  # 1.0 s on a quiet machine
+    assert best < 2  # 0.8 s on a quiet machine
     assert len(json.dumps(trace.to_json())) < 8e6
 
 
