@@ -197,10 +197,20 @@ def result_dtype(operands: Sequence[Any]) -> numpy.dtype[Any]:
 
 def promote(operands: Sequence[Any]) -> list[Array]:
     """The operands as arrays of the dtype they meet in, all on one device."""
-    operands = _on_one_device(operands)
+    return _cast_all(_on_one_device(operands), result_dtype(operands))
+
+
+def promote_to_float(operands: Sequence[Any]) -> list[Array]:
+    """As ``promote``, and where they meet in integers or bools, in the default floating dtype."""
     common = result_dtype(operands)
+    return _cast_all(
+        _on_one_device(operands), common if common in DIFFERENTIABLE else _default.numpy
+    )
+
+
+def _cast_all(operands: Sequence[Any], to: numpy.dtype[Any]) -> list[Array]:
     xp = next(array_module(o) for o in operands if type(o) not in PYTHON_SCALARS)
-    return [_cast(xp, operand, common) for operand in operands]
+    return [_cast(xp, operand, to) for operand in operands]
 
 
 def _cast(xp: Namespace, operand: Any, to: numpy.dtype[Any]) -> Array:
@@ -216,14 +226,6 @@ def wrap_integer(value: int, to: numpy.dtype[Any]) -> int:
     bits = 8 * to.itemsize
     value &= (1 << bits) - 1
     return value - (1 << bits) if to.kind == "i" and value >> (bits - 1) else value
-
-
-def promote_to_float(operands: Sequence[Any]) -> list[Array]:
-    """As ``promote``, and integers and bools become the default floating dtype."""
-    arrays = promote(operands)
-    if arrays[0].dtype not in DIFFERENTIABLE:
-        arrays = [array.astype(_default.numpy) for array in arrays]
-    return arrays
 
 
 # ---------------------------------------------------------------------------- devices

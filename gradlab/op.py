@@ -926,9 +926,8 @@ def _convert_arguments(declared: Op, values: tuple[Any, ...]) -> list[Any] | Non
             converted[i] = values[i].item() if is_scalar else Tensor._wrap(values[i])
     paired = len(declared.tensors) == 2 and declared.promote is not None and not declared.sequence
     if paired and type(converted[0]) in arrays.PYTHON_SCALARS and isinstance(converted[1], Tensor):
-        like = converted[1]._array
-        dtype = arrays.result_dtype([converted[0], like])
-        converted[0] = Tensor._wrap(arrays.array_module(like).asarray(converted[0], dtype))
+        meet = arrays.promote_to_float if declared.promote == "float" else arrays.promote
+        converted[0] = Tensor._wrap(meet((converted[0], converted[1]._array))[0])
     same = all(new is old for new, old in zip(converted, values, strict=True))
     return None if same else converted
 

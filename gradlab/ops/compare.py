@@ -351,6 +351,13 @@ def _invert(input: Tensor) -> Any:
     return bitwise_not(input)
 
 
+def _check_shiftable(kernel: str, array: Array) -> None:
+    if array.dtype.kind == "b":
+        raise NotImplementedError(
+            f"\"{kernel}_cpu\" not implemented for 'Bool': convert the tensors with .int() first"
+        )
+
+
 @op(
     latex=r"input \cdot 2^{other}",
     promote="same",
@@ -365,6 +372,7 @@ def bitwise_left_shift(xp: Namespace, input: Array, other: Array) -> Array:
     >>> gl.bitwise_left_shift(gl.tensor([1, 3]), 2)
     tensor([ 4, 12])
     """
+    _check_shiftable("lshift", input)
     return _on_bits("lshift", xp.left_shift, input, other)
 
 
@@ -382,6 +390,7 @@ def bitwise_right_shift(xp: Namespace, input: Array, other: Array) -> Array:
     >>> gl.bitwise_right_shift(gl.tensor([4, 13]), 2)
     tensor([1, 3])
     """
+    _check_shiftable("rshift", input)
     return _on_bits("rshift", xp.right_shift, input, other)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
 from gradlab.inplace import assign
-from gradlab.op import composite, op
+from gradlab.op import FUNCTIONS, composite, op
 from gradlab.samples import call, draw, real
 from gradlab.tensor import Tensor
 
@@ -49,7 +49,12 @@ def clone(
     >>> gl.tensor([1.0, 2.0], requires_grad=True).clone()
     tensor([1., 2.], grad_fn=<CloneBackward0>)
     """
-    return input.copy(order="C" if memory_format is contiguous_format else "K")
+    return input.copy(order="C" if memory_format is contiguous_format else layout(input))
+
+
+def layout(array: Array) -> str:
+    """NumPy's word for how a copy lies in memory: as ``array`` does, unless that is stretched."""
+    return "C" if 0 in array.strides else "K"
 
 
 @composite(public=False)
@@ -94,7 +99,7 @@ def _raise_mismatch(target: tuple[int, ...], source: tuple[int, ...]) -> None:
                 f"{list(target)})"
             )
     raise RuntimeError(
-        f"output with shape {list(target)} doesn't match the broadcast shape of {list(source)}"
+        f"output with shape {list(target)} doesn't match the broadcast shape {list(source)}"
     )
 
 
@@ -109,6 +114,12 @@ def _copy_(input: Tensor, src: Any, non_blocking: bool = False) -> Any:
     tensor([[1., 2.],
             [1., 2.]])
     """
+    if type(src) in arrays.PYTHON_SCALARS:
+        return _fill_(input, src)
+    if not isinstance(src, Tensor):
+        raise TypeError(
+            f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}"
+        )
     return assign(input, copy(input, src), direct=True)
 
 
@@ -122,6 +133,11 @@ def _copy_(input: Tensor, src: Any, non_blocking: bool = False) -> Any:
 )
 def fill_scalar(xp: Namespace, input: Array, value: float) -> Array:
     """What ``input`` holds after it was filled with a number."""
+    if type(value) is complex and input.dtype.kind != "c":
+        raise RuntimeError(
+            f"value cannot be converted to type {arrays.dtype_of(input).name} without overflow: "
+            f"{value} is complex"
+        )
     return xp.broadcast_to(xp.asarray(value).astype(input.dtype), input.shape)
 
 
@@ -170,6 +186,10 @@ def _fill_(input: Tensor, value: Any) -> Any:
 def zero(xp: Namespace, input: Array) -> Array:
     """Zeros in the place of the elements."""
     return xp.zeros_like(input)
+
+
+for _name in ("fill_", "zero_"):
+    FUNCTIONS[_name] = getattr(Tensor, _name)
 
 
 # ------------------------------------------------------------------ dtype and device
@@ -221,8 +241,9 @@ def to(
     *args: Any,
     dtype: Any = None,
     device: Any = None,
+    non_blocking: bool = False,
     copy: bool = False,
-    **kwargs: Any,
+    memory_format: memory_format = preserve_format,
 ) -> Tensor:
     """The tensor with another dtype or on another device; itself where it has both already.
 

@@ -17,6 +17,7 @@ from gradlab.arrays import PYTHON_SCALARS, Array, Namespace
 from gradlab.generator import Generator, default_generator, multiply_add
 from gradlab.inplace import assign
 from gradlab.op import composite, op
+from gradlab.ops.convert import layout
 from gradlab.samples import call, draw
 from gradlab.tensor import Size, Tensor
 
@@ -126,10 +127,13 @@ def _array_of(data: Any, dtype: arrays.dtype | None, copy: bool) -> Array:
         arrays.dtype_of(array)
     else:
         shape, flat = _flattened(data)
+        if shape and isinstance(flat[0] if flat else None, (str, bytes)):
+            raise ValueError(
+                f"too many dimensions '{type(flat[0]).__name__}': a tensor holds numbers, not "
+                f"{flat[0]!r}"
+            )
         return _packed(flat, dtype).reshape(shape)
-    return array.astype(
-        array.dtype if dtype is None else dtype.numpy, "C" if copy else "K", copy=copy
-    )
+    return array.astype(array.dtype if dtype is None else dtype.numpy, copy=copy)
 
 
 def _flattened(data: Any) -> tuple[list[int], list[Any]]:
@@ -173,6 +177,9 @@ def _packed(flat: list[Any], dtype: arrays.dtype | None) -> Array:
     numbers = [_number(one) for one in flat]
     try:
         return numpy.array(numbers, found)
+    except TypeError:
+        wrong = next(type(n).__name__ for n in numbers if not isinstance(n, (int, float)))
+        raise TypeError(f"must be real number, not {wrong}, for {found.name}") from None
     except (OverflowError, ValueError):  # an integer out of range; nan or inf as an integer
         return numpy.array([_fitting(number, found) for number in numbers], found)
 
@@ -189,6 +196,11 @@ def _inferred(flat: list[Any]) -> arrays.dtype:
 
 
 def _dtype_of_one(one: Any) -> numpy.dtype[Any]:
+    if isinstance(one, (list, tuple)):
+        raise TypeError(
+            f"'{type(one).__name__}' object cannot be interpreted as an integer: {one!r} stands "
+            "where its neighbours are numbers"
+        )
     if isinstance(one, (str, bytes)):
         raise TypeError(
             f"new(): invalid data type '{type(one).__name__}' ({one!r}): a tensor holds numbers"
@@ -235,7 +247,13 @@ def zeros_like(xp: Namespace, input: Array) -> Array:
 
 
 @composite(method=False)
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *sizes: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Zeros of a shape, given as ``zeros(2, 3)`` or ``zeros((2, 3))``.
 
     Raises RuntimeError for negative sizes, TypeError for what are no sizes.
@@ -245,29 +263,46 @@ def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return _made("zeros", size, dtype, device, requires_grad)
+    return _made("zeros", _given(sizes, size), dtype, device, requires_grad)
 
 
 @composite(method=False)
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(
+    *sizes: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Ones of a shape; arguments and errors as of ``zeros``.
 
     >>> import gradlab as gl
     >>> gl.ones(2)
     tensor([1., 1.])
     """
-    return _made("ones", size, dtype, device, requires_grad)
+    return _made("ones", _given(sizes, size), dtype, device, requires_grad)
 
 
 @composite(method=False)
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def empty(
+    *sizes: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """A tensor whose elements are whatever lay in memory; arguments and errors as of ``zeros``.
 
     >>> import gradlab as gl
     >>> gl.empty(2, 3).shape
     torch.Size([2, 3])
     """
-    return _made("empty", size, dtype, device, requires_grad)
+    return _made("empty", _given(sizes, size), dtype, device, requires_grad)
+
+
+def _given(sizes: tuple[Any, ...], size: Any) -> tuple[Any, ...]:
+    """The sizes from between the parentheses, or those given by keyword."""
+    return sizes if size is None else (size,)
 
 
 def _made(function: str, size: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
@@ -287,14 +322,18 @@ def _shape(function: str, size: tuple[Any, ...]) -> tuple[int, ...]:
         raise TypeError(f'{function}() missing 1 required positional arguments: "size"')
     sizes = size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
     try:
-        shape = tuple(operator.index(n) for n in sizes)
+        shape = tuple(operator.index(n) for n in sizes if type(n) is not bool)
     except TypeError:
+        shape = ()
+    if len(shape) != len(sizes):
         raise TypeError(
             f"{function}(): argument 'size' (position 1) must be tuple of ints, not "
             f"{', '.join(type(n).__name__ for n in sizes)}"
-        ) from None
+        )
     negative = next((n for n in shape if n < 0), None)
     if negative is not None:
+        if function == "zeros":
+            raise RuntimeError(f"zeros: Dimension size must be non-negative. Got {list(shape)}")
         raise RuntimeError(
             f"Trying to create tensor with negative dimension {negative}: {list(shape)}"
         )
@@ -393,7 +432,7 @@ def _like(
         )
     wanted = input.dtype if dtype is None else arrays.as_dtype(dtype, function)
     array = getattr(arrays.array_module(input._array), function)(
-        input._array, *value, dtype=wanted.numpy
+        input._array, *value, dtype=wanted.numpy, order=layout(input._array)
     )
     return _finished(array, device, requires_grad)
 
@@ -438,6 +477,16 @@ def full_like(
     return _like("full_like", input, dtype, device, requires_grad, value)
 
 
+@composite(method=False)
+def scalar_tensor(
+    s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """A 0-d tensor of a number, of the default dtype unless ``dtype`` says otherwise."""
+    return full(  # type: ignore[no-any-return]
+        (), s, dtype=_dtype("scalar_tensor", dtype), device=device, requires_grad=requires_grad
+    )
+
+
 # ------------------------------------------------------------------ by a rule
 
 
@@ -465,6 +514,8 @@ def arange(
     """
     if end is None:
         start, end = 0, start
+    elif start is None:
+        start = 0
     start, end, step = (_scalar("arange", "end", bound) for bound in (start, end, step))
     if dtype is None:
         whole = {type(start), type(end), type(step)} <= {int, bool}
@@ -637,7 +688,8 @@ def eye(
 
 @composite(method=False)
 def rand(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: Any = None,
     device: Any = None,
@@ -653,13 +705,16 @@ def rand(
     >>> gl.rand(3)
     tensor([0.4963, 0.7682, 0.0885])
     """
-    drawn = _source(generator).uniform(_shape("rand", size), _dtype("rand", dtype).numpy)
+    drawn = _source(generator).uniform(
+        _shape("rand", _given(sizes, size)), _dtype("rand", dtype).numpy
+    )
     return _finished(drawn, device, requires_grad)
 
 
 @composite(method=False)
 def randn(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: Any = None,
     device: Any = None,
@@ -674,7 +729,9 @@ def randn(
     >>> gl.randn(3)
     tensor([ 1.5410, -0.2934, -2.1788])
     """
-    drawn = _source(generator).normal(_shape("randn", size), _dtype("randn", dtype).numpy)
+    drawn = _source(generator).normal(
+        _shape("randn", _given(sizes, size)), _dtype("randn", dtype).numpy
+    )
     return _finished(drawn, device, requires_grad)
 
 
@@ -684,7 +741,7 @@ def _source(given: Generator | None) -> Generator:
 
 @composite(method=False)
 def randint(
-    low: int,
+    low: Any = None,
     high: Any = None,
     size: Any = None,
     *,
@@ -707,6 +764,8 @@ def randint(
         low, high, size = 0, low, high
     elif high is None:
         low, high = 0, low
+    elif low is None:
+        low = 0
     if not isinstance(size, (tuple, list)):
         raise TypeError(
             f"randint(): argument 'size' (position 2) must be tuple of ints, not "
@@ -809,7 +868,7 @@ def _normal(
     if isinstance(std, Tensor) and (a_std < 0).any():
         raise RuntimeError(f"normal expects all elements of std >= 0.0, but found {a_std.min()}")
     like = a_mean if isinstance(mean, Tensor) else a_std
-    shape = numpy.broadcast_shapes(numpy.shape(a_mean), numpy.shape(a_std))
+    shape = (mean + std).shape  # or the error for shapes that don't broadcast
     if isinstance(std, Tensor):
         drawn = source.normal(shape, like.dtype) * a_std
     else:

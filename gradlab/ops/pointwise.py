@@ -23,11 +23,11 @@ _2_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 
 
 def _require_float(kernel: str, array: Array) -> None:
-    """Raise PyTorch's error for whole numbers and bools."""
-    if array.dtype.kind in "biu":
+    """Raise PyTorch's error for whole numbers, bools, and complex numbers."""
+    if array.dtype.kind != "f":
         raise NotImplementedError(
-            f"\"{kernel}\" not implemented for '{arrays.dtype_of(array).type_name}': "
-            "convert the tensor with .float() first"
+            f"\"{kernel}\" not implemented for '{arrays.dtype_of(array).type_name}': only "
+            "floating-point numbers will do"
         )
 
 
@@ -216,10 +216,11 @@ def div_rounded(xp: Namespace, input: Array, other: Array, *, rounding_mode: str
 
 
 def _check_divisor(kernel: str, other: Array) -> None:
-    """Raise PyTorch's errors for bools and for integers divided by 0."""
-    if other.dtype.kind == "b":
+    """Raise PyTorch's errors for bools, complex numbers, and integers divided by 0."""
+    if other.dtype.kind in "bc":
         raise NotImplementedError(
-            f"\"{kernel}\" not implemented for 'Bool': convert the tensors with .int() first"
+            f"\"{kernel}\" not implemented for '{arrays.dtype_of(other).type_name}': integers or "
+            "floating-point numbers are needed"
         )
     if other.dtype.kind in "iu" and (other == 0).any():
         raise RuntimeError("ZeroDivisionError: an integer was divided by 0")
@@ -1783,15 +1784,17 @@ def _where(condition: Any, input: Any = None, other: Any = None) -> Any:
             "where expected condition to be a boolean tensor, but got a tensor with dtype "
             f"{condition.dtype.type_name}. Compare it first, with != 0 for example."
         )
-    if type(input) in PYTHON_SCALARS or type(other) in PYTHON_SCALARS:
-        operands = [v._array if isinstance(v, Tensor) else v for v in (input, other)]
-        dtype = arrays.result_dtype(operands)
-        xp = arrays.array_module(condition._array)
-        input, other = (
-            Tensor._wrap(xp.asarray(v, dtype)) if type(v) in PYTHON_SCALARS else v
-            for v in (input, other)
-        )
-    return where(condition, input, other)
+    xp = arrays.array_module(condition._array)
+    return where(condition, _beside(other, input, xp), _beside(input, other, xp))
+
+
+def _beside(partner: Any, value: Any, xp: Namespace) -> Any:
+    """A number as a tensor of the dtype in which it meets ``partner``; others as they are."""
+    if type(value) not in PYTHON_SCALARS:
+        return value
+    if isinstance(partner, Tensor):
+        return Tensor._wrap(arrays.promote((value, partner._array))[0])
+    return Tensor._wrap(xp.asarray(value, arrays.result_dtype((value, partner))))
 
 
 @composite("where", public=False)
