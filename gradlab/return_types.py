@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
-from typing import Any
+from typing import Any, NamedTuple
 
 
-def _pair(name: str) -> type[tuple[Any, ...]]:
-    """A named tuple (values, indices) that prints as PyTorch's."""
-
-    def text(self: Any) -> str:
-        fields = ",\n".join(f"{field}={getattr(self, field)!r}" for field in self._fields)
-        return f"torch.return_types.{name}(\n{fields})"
-
-    made = namedtuple(name, ("values", "indices"))
-    made.__repr__ = text  # type: ignore[method-assign]
-    made.__module__ = __name__
-    return made
+class _Pair(NamedTuple):
+    values: Any
+    indices: Any
 
 
-max = _pair("max")
-min = _pair("min")
-sort = _pair("sort")
-topk = _pair("topk")
+def _text(pair: _Pair) -> str:
+    """PyTorch's text."""
+    return (
+        f"torch.return_types.{type(pair).__name__}(\n"
+        f"values={pair.values!r},\nindices={pair.indices!r})"
+    )
+
+
+def _named(name: str) -> type[_Pair]:
+    return type(name, (_Pair,), {"__repr__": _text, "__slots__": (), "__module__": __name__})
+
+
+max = _named("max")
+min = _named("min")
+sort = _named("sort")
+topk = _named("topk")

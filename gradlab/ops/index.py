@@ -365,7 +365,7 @@ def _getitem(self: Tensor, index: Any) -> Tensor:
     result, left = _take_views(self, index)
     if left:
         return index_op(result, Indices(left))  # type: ignore[no-any-return]
-    return alias(self) if result is self else result  # type: ignore[no-any-return]
+    return alias(self) if result is self else result
 
 
 def _check_sliceable(tensor: Tensor) -> None:
@@ -436,8 +436,8 @@ def _without_leading_ones(value: Tensor, always: bool = False) -> Tensor:
     return view(value, shape[lead:]) if lead or always else value
 
 
-Tensor.__getitem__ = _getitem  # type: ignore[attr-defined]
-Tensor.__setitem__ = _setitem  # type: ignore[attr-defined]
+Tensor.__getitem__ = _getitem  # type: ignore[method-assign]
+Tensor.__setitem__ = _setitem  # type: ignore[method-assign]
 
 
 def _given_indices(given: Any, name: str) -> Indices:
@@ -927,7 +927,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool
     """
     dim = normal_dim(dim, array_of(input, "sort").ndim)
     order = argsort(input, dim, descending)
-    return return_types.sort(sort_picked(input, order, dim), order)  # type: ignore[call-arg]
+    return return_types.sort(sort_picked(input, order, dim), order)
 
 
 @composite()
@@ -950,7 +950,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     order = argsort(input, dim, descending=largest)
     if array.ndim:
         order = Tensor._wrap(slice(order, dim, 0, k)._array.copy())
-    return return_types.topk(topk_picked(input, order, dim), order)  # type: ignore[call-arg]
+    return return_types.topk(topk_picked(input, order, dim), order)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

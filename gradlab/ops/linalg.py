@@ -450,7 +450,7 @@ def _operator(swapped: bool) -> Callable[[Any, Any], Any]:
     return at
 
 
-Tensor.__matmul__ = _operator(swapped=False)  # type: ignore[attr-defined]
+Tensor.__matmul__ = _operator(swapped=False)  # type: ignore[method-assign]
 Tensor.__rmatmul__ = _operator(swapped=True)  # type: ignore[attr-defined]
 
 

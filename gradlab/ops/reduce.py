@@ -11,7 +11,7 @@ import builtins
 import math
 import operator
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gradlab import arrays, return_types
@@ -180,7 +180,7 @@ def _mean(xp: Namespace, array: Array, dim: Any, keepdim: bool, count: int) -> A
     return xp.add.reduce(array, dim, None, None, keepdim) / count
 
 
-def _count(shape: tuple[int, ...], dims: tuple[int, ...]) -> int:
+def _count(shape: tuple[int, ...], dims: Iterable[int]) -> int:
     """How many elements go into each element of a reduction."""
     return math.prod([shape[d] for d in dims])
 
@@ -206,7 +206,7 @@ def _mean_of(
     if also:
         dim, keepdim = _numpy_names("mean", dim, keepdim, also)
     if dtype is not None:
-        input = input.to(dtype)  # type: ignore[attr-defined]
+        input = input.to(dtype)
     if array_of(input, "mean").dtype not in arrays.DIFFERENTIABLE:
         raise RuntimeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating point or "
@@ -533,9 +533,9 @@ def vector_norm(
     """Norm over dimensions, taken as one vector."""
     size = xp.abs(input if dtype is None else input.astype(dtype))
     if ord == math.inf:
-        return xp.maximum.reduce(size, dim, None, None, keepdim)
+        return xp.max(size, dim, keepdims=keepdim)
     if ord == -math.inf:
-        return xp.minimum.reduce(size, dim, None, None, keepdim)
+        return xp.min(size, dim, keepdims=keepdim)
     if ord == 0:
         return xp.add.reduce(size != 0, dim, size.dtype, None, keepdim)
     if ord == 1:
@@ -929,7 +929,7 @@ def logsumexp(xp: Namespace, input: Array, dim: tuple[int, ...], keepdim: bool =
     """Logarithm of a sum of exponentials over dimensions."""
     if not _count(input.shape, dim):
         return xp.full_like(xp.add.reduce(input, dim, None, None, keepdim), -math.inf)
-    largest = xp.maximum.reduce(input, dim, None, None, True)
+    largest = arrays.largest(xp, input, dim)
     largest = xp.where(xp.isfinite(largest), largest, xp.zeros_like(largest))
     total = xp.add.reduce(xp.exp(input - largest), dim, None, None, True)
     result = xp.log(total) + largest
@@ -961,7 +961,7 @@ def _logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
 )
 def softmax(xp: Namespace, input: Array, dim: int) -> Array:
     """Exponentials along a dimension, made to add up to 1."""
-    powers = xp.exp(input - xp.maximum.reduce(input, dim, None, None, True, initial=-math.inf))
+    powers = xp.exp(input - arrays.largest(xp, input, dim))
     powers /= xp.add.reduce(powers, dim, None, None, True)
     return powers
 
@@ -980,7 +980,7 @@ def softmax(xp: Namespace, input: Array, dim: int) -> Array:
 )
 def log_softmax(xp: Namespace, input: Array, dim: int) -> Array:
     """Logarithm of softmax."""
-    centred = input - xp.maximum.reduce(input, dim, None, None, True, initial=-math.inf)
+    centred = input - arrays.largest(xp, input, dim)
     centred -= xp.log(xp.add.reduce(xp.exp(centred), dim, None, None, True))
     return centred
 
@@ -1013,7 +1013,7 @@ def _for_softmax(
     name: str, input: Tensor, dim: int, dtype: arrays.dtype | None
 ) -> tuple[Tensor, int]:
     if dtype is not None:
-        input = input.to(dtype)  # type: ignore[attr-defined]
+        input = input.to(dtype)
     array = array_of(input, name)
     dim = normal_dim(operator.index(dim), array.ndim)
     if array.dtype not in arrays.DIFFERENTIABLE:

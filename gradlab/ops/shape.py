@@ -221,7 +221,7 @@ def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
 @composite(public=False)
 def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     """``input`` with the sizes of ``other``."""
-    return reshape(input, other._array.shape)
+    return reshape(input, other._array.shape)  # type: ignore[no-any-return]
 
 
 @composite()
@@ -240,10 +240,10 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
             f"(here {start_dim} and {end_dim} of {len(shape)} dimensions)"
         )
     if not shape:
-        return reshape(input, (1,))
+        return reshape(input, (1,))  # type: ignore[no-any-return]
     if start == end:
         return input
-    return reshape(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
+    return reshape(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))  # type: ignore[no-any-return]
 
 
 @composite()
@@ -879,7 +879,7 @@ def dstack(tensors: Sequence[Tensor]) -> Tensor:
 def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors side by side; vectors become columns."""
     columns = [x if x.ndim > 1 else reshape(x, (x.numel(), 1)) for x in tensors]
-    return hstack(columns)
+    return hstack(columns)  # type: ignore[no-any-return]
 
 
 @composite(method=False)
@@ -893,7 +893,7 @@ def atleast_2d(input: Tensor) -> Tensor:
     """``input``, a vector as a matrix of one row."""
     array = array_of(input, "atleast_2d")
     if array.ndim == 0:
-        return reshape(input, (1, 1))
+        return reshape(input, (1, 1))  # type: ignore[no-any-return]
     return unsqueeze(input, 0) if array.ndim == 1 else input
 
 
@@ -902,7 +902,7 @@ def atleast_3d(input: Tensor) -> Tensor:
     """``input``, with dimensions of size 1 so that there are three."""
     array = array_of(input, "atleast_3d")
     if array.ndim == 0:
-        return reshape(input, (1, 1, 1))
+        return reshape(input, (1, 1, 1))  # type: ignore[no-any-return]
     if array.ndim == 1:
         return unsqueeze(unsqueeze(input, 0), -1)  # type: ignore[no-any-return]
     return unsqueeze(input, -1) if array.ndim == 2 else input
