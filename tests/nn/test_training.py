@@ -43,6 +43,40 @@ def test_from_the_same_seed_the_losses_are_pytorchs(
     np.testing.assert_allclose(ours, theirs, rtol=1e-3)
 
 
+def test_a_transposed_weights_gradient_is_kept_without_being_shared() -> None:
+    one, two = (gl.ones(2, 3, requires_grad=True) for _ in range(2))
+    given = gl.ones(3, 2)
+    (one.t() + two.t()).backward(given)
+    layer = gl.nn.Linear(3, 2)
+    layer(gl.ones(4, 3)).sum().backward()
+    for gradient in (one.grad, two.grad, layer.weight.grad):
+        assert gradient is not None
+        assert gradient.is_contiguous()
+        gradient.add_(1)
+    assert one.grad is not None
+    assert one.grad.tolist() == [[2.0] * 3] * 2
+    assert two.grad is not None
+    assert two.grad.tolist() == [[2.0] * 3] * 2
+    assert given.tolist() == [[1.0] * 2] * 3
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rows", [1, 8, 9, 16, 32, 33])
+def test_a_layer_on_a_small_batch_computes_what_pytorchs_computes(
+    torch: Any, rows: int, dtype: str
+) -> None:
+    found = []
+    for lib in (gl, torch):
+        lib.manual_seed(0)
+        layer = lib.nn.Linear(300, 20, dtype=getattr(lib, dtype))
+        y = layer(lib.randn(rows, 300, dtype=getattr(lib, dtype)))
+        assert y.is_contiguous()
+        (y * y).sum().backward()
+        found.append([t.detach().numpy() for t in (y, layer.weight.grad, layer.bias.grad)])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
 def test_the_graph_of_a_network_is_pytorchs(torch: Any) -> None:
     def walked(lib: ModuleType) -> list[str]:
         nn = lib.nn
