@@ -15,7 +15,7 @@ BUILD_FILES := pyproject.toml hatch_build.py $(shell find jupyter -type f)
 FRONT_END := $(shell find widgets/src widgets/scripts widgets/*.json -type f)
 BUNDLE := widgets/gradlab_widgets/static/widget.js
 
-.PHONY: help lab test check front-end-test bench gpu-test screenshots lock clean-notebooks clean
+.PHONY: help lab test check front-end-test bench gpu-test screenshots lock cupy-names clean-notebooks clean
 
 help:
 	@echo "make lab          open JupyterLab on the first lesson"
@@ -24,6 +24,7 @@ help:
 	@echo "make gpu-test     run the engine's tests on a CUDA device"
 	@echo "make screenshots  keep pictures of the widgets in artefacts/"
 	@echo "make lock         choose the pinned versions in requirements/ anew"
+	@echo "make cupy-names   read anew which functions CuPy has"
 
 lab: $(VENV)/.lab
 	$(BIN)/gradlab lab $(LAB)
@@ -79,6 +80,12 @@ lock: $(BIN)/python
 	$(COMPILE) -o requirements/lab.txt
 	$(COMPILE) --extra test -c requirements/lab.txt -o requirements/test.txt
 	$(COMPILE) --extra bench -c requirements/lab.txt -o requirements/bench.txt
+
+# What the tests without a GPU know of CuPy; the wheel is only read, never installed.
+cupy-names: $(BIN)/python
+	$(BIN)/python -m pip download --quiet --no-deps --dest dist/cupy cupy-cuda12x
+	$(BIN)/python tools/cupy_names.py dist/cupy/*.whl > tests/data/cupy_names.txt
+	rm -r dist/cupy
 
 clean-notebooks:
 	$(PYTHON) tools/clean_notebooks.py

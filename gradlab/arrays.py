@@ -399,6 +399,18 @@ def sum_to(xp: Namespace, array: Array, shape: tuple[int, ...]) -> Array:
     return summed.reshape(shape)
 
 
+def largest(xp: Namespace, array: Array, axis: int | tuple[int, ...]) -> Array:
+    """The largest of floats along axes, which stay with size 1; -inf where there are none.
+
+    CuPy's ufuncs have no ``reduce`` but for sums and products; NumPy's is its fastest way.
+    """
+    if xp is numpy:
+        return numpy.maximum.reduce(array, axis, None, None, True, initial=-numpy.inf)
+    if not array.size:
+        return xp.full_like(xp.add.reduce(array, axis, None, None, True), -numpy.inf)
+    return xp.max(array, axis, keepdims=True)
+
+
 def is_expandable(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
     """Whether an array of ``shape`` broadcasts to exactly the shape ``to``."""
     if len(shape) > len(to):

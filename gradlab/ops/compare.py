@@ -197,7 +197,7 @@ def all(
     xp: Namespace, input: Array, dim: tuple[int, ...] | None = None, keepdim: bool = False
 ) -> Array:
     """Whether every element is True."""
-    return _as_bool_or_byte(input, xp.logical_and.reduce(input, axis=dim, keepdims=keepdim))
+    return _as_bool_or_byte(input, xp.all(input, axis=dim, keepdims=keepdim))
 
 
 @op(
@@ -210,7 +210,7 @@ def any(
     xp: Namespace, input: Array, dim: tuple[int, ...] | None = None, keepdim: bool = False
 ) -> Array:
     """Whether one element or more are True."""
-    return _as_bool_or_byte(input, xp.logical_or.reduce(input, axis=dim, keepdims=keepdim))
+    return _as_bool_or_byte(input, xp.any(input, axis=dim, keepdims=keepdim))
 
 
 def _as_bool_or_byte(input: Array, result: Array) -> Array:

@@ -220,6 +220,7 @@ OWN_PARTS = {
     "nll_loss_backward": "takes the weights where PyTorch's takes their sum",
     "shifted": "a part of cumprod's derivative; PyTorch has no such operation",
     "ties": "a part of max's derivative",
+    "zeroed": "a part of the derivatives with cases",
 }
 """Primitives with nothing in PyTorch to compare to; what uses them is compared."""
 
