@@ -664,7 +664,7 @@ _WHOLE = (call(draw(2, 3)), call(draw()), call(draw(4)))
 )
 def max(xp: Namespace, input: Array) -> Array:
     """Largest of all elements."""
-    return _extreme(xp, "max", xp.maximum, input)
+    return _extreme("max", input)
 
 
 @op(
@@ -677,7 +677,7 @@ def max(xp: Namespace, input: Array) -> Array:
 )
 def min(xp: Namespace, input: Array) -> Array:
     """Smallest of all elements."""
-    return _extreme(xp, "min", xp.minimum, input)
+    return _extreme("min", input)
 
 
 @op(
@@ -689,7 +689,7 @@ def min(xp: Namespace, input: Array) -> Array:
 )
 def amax(xp: Namespace, input: Array, dim: tuple[int, ...], keepdim: bool = False) -> Array:
     """Largest over dimensions."""
-    return _extreme(xp, "amax", xp.maximum, input, dim, keepdim)
+    return _extreme("amax", input, dim, keepdim)
 
 
 @op(
@@ -701,16 +701,15 @@ def amax(xp: Namespace, input: Array, dim: tuple[int, ...], keepdim: bool = Fals
 )
 def amin(xp: Namespace, input: Array, dim: tuple[int, ...], keepdim: bool = False) -> Array:
     """Smallest over dimensions."""
-    return _extreme(xp, "amin", xp.minimum, input, dim, keepdim)
+    return _extreme("amin", input, dim, keepdim)
 
 
-def _extreme(
-    xp: Namespace, name: str, better: Any, array: Array, dim: Any = None, keepdim: bool = False
-) -> Array:
+def _extreme(name: str, array: Array, dim: Any = None, keepdim: bool = False) -> Array:
     over = range(array.ndim) if dim is None else dim
     if not array.size and not _count(array.shape, over):
         _check_not_empty(name, array, over)
-    return better.reduce(array, dim, None, None, keepdim)
+    find = array.max if name.endswith("max") else array.min  # CuPy has no maximum.reduce
+    return find(dim, None, keepdim)
 
 
 def _check_not_empty(name: str, array: Array, dims: Sequence[int]) -> None:
