@@ -1598,7 +1598,7 @@ def clamp_scalar(
         call(draw(4), draw(4, high=0), draw(4, low=0)),
         call(draw(2, 3), draw(3), None),
         call(draw(2, 3), None, draw()),
-        call(draw(2, 3), draw(2, 1), draw(3)),
+        call(draw(3), draw(2, 1), draw(3)),
     ),
 )
 def clamp_tensor(
