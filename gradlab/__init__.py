@@ -34,6 +34,7 @@ from gradlab.arrays import (
     uint8,
 )
 from gradlab.generator import Generator, default_generator, initial_seed, manual_seed, seed
+from gradlab.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from gradlab.grad_mode import (
     enable_grad,
     inference_mode,

@@ -253,6 +253,7 @@ class _Gradients:
 
     recording: bool
     schedule: Sequence[Node]
+    node: Node | None = None  # the one that runs, in a pass that is recorded
 
     def __init__(self, tensor: Callable[[Any], Any]) -> None:
         self._tensor = tensor
@@ -389,7 +390,8 @@ class _Tensors(_Gradients):
         return gradient
 
     def apply(self, node: Node, gradients: Sequence[Any]) -> Sequence[Any]:
-        with _GradMode(True):
+        self.node = node
+        with _Calling(self):
             return node.apply_tensors(*gradients)
 
     def fit(
@@ -415,9 +417,9 @@ class _Tensors(_Gradients):
             node.accumulate_tensor(gradient)
 
 
-def running_pass() -> _Gradients:
-    """The pass that is calling a hook in this thread: one object per pass."""
-    running: _Gradients = _running.now
+def running_pass() -> _Gradients | None:
+    """The pass in this thread that is calling a hook or recording itself: one object per pass."""
+    running: _Gradients | None = getattr(_running, "now", None)
     return running
 
 
@@ -445,7 +447,7 @@ class _GradMode:
 
 
 class _Calling(_GradMode):
-    """The grad mode of a pass, and the pass as the running one, while its hooks are called."""
+    """The grad mode of a pass, and the pass as the running one, while others' code is called."""
 
     __slots__ = ("_outer", "_pass")
 
@@ -504,11 +506,17 @@ def _check_expandable(
     found: tuple[int, ...], shape: tuple[int, ...], node: Node, edge: Edge
 ) -> None:
     if not arrays.is_expandable(shape, found):
-        slot = node.next_functions.index(edge)
-        raise RuntimeError(
-            f"Function {node.name()} returned an invalid gradient at index {slot} - got "
-            f"{list(found)} but expected shape compatible with {list(shape)}"
-        )
+        raise invalid_gradient(node, node.next_functions.index(edge), found, shape)
+
+
+def invalid_gradient(
+    node: Node, slot: int, found: tuple[int, ...], shape: tuple[int, ...]
+) -> RuntimeError:
+    """The error for a gradient that can't be summed up to the shape of the node's input."""
+    return RuntimeError(
+        f"Function {node.name()} returned an invalid gradient at index {slot} - got "
+        f"{list(found)} but expected shape compatible with {list(shape)}"
+    )
 
 
 # ------------------------------------------------------------------ what people call

@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from gradlab.autograd import function, functional, graph
+from gradlab.autograd import anomaly_mode, function, functional, graph
+from gradlab.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
 from gradlab.autograd.function import Function
 from gradlab.autograd.gradcheck import gradcheck, gradgradcheck
 from gradlab.engine import backward, grad
@@ -16,7 +17,9 @@ from gradlab.grad_mode import enable_grad, inference_mode, no_grad, set_grad_ena
 
 __all__ = [
     "Function",
+    "anomaly_mode",
     "backward",
+    "detect_anomaly",
     "enable_grad",
     "function",
     "functional",
@@ -26,5 +29,6 @@ __all__ = [
     "graph",
     "inference_mode",
     "no_grad",
+    "set_detect_anomaly",
     "set_grad_enabled",
 ]

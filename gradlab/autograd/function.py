@@ -19,7 +19,7 @@ from typing import Any, cast
 
 from gradlab import arrays, observers
 from gradlab.arrays import Array
-from gradlab.engine import edge_of
+from gradlab.engine import edge_of, invalid_gradient
 from gradlab.grad_mode import is_grad_enabled, no_grad
 from gradlab.graph import NO_EDGE, Edge, Node, next_order
 from gradlab.inplace import View, check_writable, count_change, record_change
@@ -193,8 +193,8 @@ class FunctionNode(Node):
             zip(found, self._from_tensor, strict=True), start=1
         ):
             if is_tensor:
+                self._check(gradient, len(kept))
                 kept.append(gradient)
-                self._check(gradient, self.next_functions[len(kept) - 1])
             elif gradient is not None:
                 raise RuntimeError(
                     f"function {self.name()} returned a gradient different than None at position "
@@ -202,7 +202,7 @@ class FunctionNode(Node):
                 )
         return kept
 
-    def _check(self, gradient: Any, edge: Edge) -> None:
+    def _check(self, gradient: Any, slot: int) -> None:
         if gradient is None:
             return
         if not isinstance(gradient, Tensor):
@@ -210,10 +210,13 @@ class FunctionNode(Node):
                 f"expected Variable or None (got {type(gradient).__name__}). {self.name()} must "
                 "return one, or a tuple with one for each argument of forward."
             )
-        following, output = edge
-        if following is None or not gradient.is_complex():
+        following, output = self.next_functions[slot]
+        if following is None:
             return
-        if following.outputs[output][1].kind != "c":
+        shape, dtype = following.outputs[output]
+        if not arrays.is_expandable(shape, gradient._array.shape):
+            raise invalid_gradient(self, slot, gradient._array.shape, shape)
+        if gradient.is_complex() and dtype.kind != "c":
             raise RuntimeError(
                 "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == "
                 f"grad_is_complex) to be true, but got false. {self.name()} returned a "

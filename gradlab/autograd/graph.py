@@ -419,6 +419,7 @@ def register_multi_grad_hook(
 
     def hook(position: int, gradient: Tensor) -> None:
         current = running_pass()
+        assert current is not None
         with lock:
             if current not in passes:
                 passes[current] = _Arrivals(len(tensors), sum(map(current.will_run, nodes)))
