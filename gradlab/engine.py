@@ -19,7 +19,7 @@ from typing import Any
 
 from gradlab import arrays, observers
 from gradlab.grad_mode import ensure_mode, mode
-from gradlab.graph import AccumulateGrad, Edge, Hooks, Node, leaf_edge
+from gradlab.graph import AccumulateGrad, Edge, Hooks, Node, leaf_edge, no_complex_gradient
 
 
 class Step:
@@ -242,7 +242,9 @@ def _capture(
 ) -> None:
     for output, gradient in enumerate(gradients):
         if (node, output) in captured:
-            captured[node, output] = wrap(gradient)
+            captured[node, output] = found = wrap(gradient)
+            if found is not None and found.is_complex():
+                raise no_complex_gradient(found.dtype)
 
 
 # ------------------------------------------------------------------ the two kinds of gradient
@@ -356,8 +358,8 @@ class _Arrays(_Gradients):
         if gradient.shape != shape:
             _check_expandable(gradient.shape, shape, node, edge)
             gradient = arrays.sum_to(arrays.array_module(gradient), gradient, shape)
-        if gradient.dtype.kind == "c" and dtype.kind != "c":
-            gradient = gradient.real
+        if gradient.dtype.kind == "c":
+            raise no_complex_gradient(arrays.dtype_of(gradient))
         return gradient.astype(dtype, copy=False)
 
     def add(self, known: list[Any], node: Node, output: int, gradient: Any) -> None:
@@ -402,8 +404,8 @@ class _Tensors(_Gradients):
             if gradient._array.shape != shape:
                 _check_expandable(gradient._array.shape, shape, node, edge)
                 gradient = gradient.sum_to_size(shape)
-            if gradient.is_complex() and dtype.kind != "c":
-                gradient = gradient.real
+            if gradient.is_complex():
+                raise no_complex_gradient(gradient.dtype)
             return (
                 gradient if gradient._array.dtype is dtype else gradient.to(arrays.BY_NUMPY[dtype])
             )
@@ -421,6 +423,11 @@ def running_pass() -> _Gradients | None:
     """The pass in this thread that is calling a hook or recording itself: one object per pass."""
     running: _Gradients | None = getattr(_running, "now", None)
     return running
+
+
+def pass_is_limited() -> bool:
+    """Whether the pass that this thread is in, or one around it, was asked for some inputs only."""
+    return getattr(_running, "limited", False)
 
 
 _running = threading.local()
@@ -629,7 +636,12 @@ def _gradients(
     captured: dict[Edge, Any] = dict.fromkeys(edges)
     needed = _leading_to({node for node, _ in edges if node is not None}, roots)
     kind = _kind(roots, recorded)
-    _drain(_run(kind, roots, grads, keep, needed=needed, captured=captured))
+    limited_before = pass_is_limited()
+    _running.limited = True
+    try:
+        _drain(_run(kind, roots, grads, keep, needed=needed, captured=captured))
+    finally:
+        _running.limited = limited_before
     return [captured[edge] for edge in edges]
 
 

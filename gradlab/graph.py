@@ -166,6 +166,15 @@ class Node:
         return self.hooks
 
 
+def no_complex_gradient(dtype: arrays.dtype) -> NotImplementedError:
+    """The error where a gradient would be complex: formulas don't conjugate, so it would be wrong."""
+    return NotImplementedError(
+        f"gradlab does not differentiate complex numbers yet, and here a gradient would be "
+        f"{dtype.name}. Compute with the real and the imaginary part as two real tensors, or "
+        "detach() the complex one."
+    )
+
+
 _accumulating = threading.Lock()  # leaves may be shared by backward passes in several threads
 
 
@@ -178,6 +187,8 @@ class AccumulateGrad(Node):
 
     def __init__(self, variable: Any) -> None:
         array = variable._array
+        if array.dtype.kind == "c":
+            raise no_complex_gradient(arrays.dtype_of(array))
         self.variable = variable
         self.next_functions = ()
         self.shape = array.shape
