@@ -167,7 +167,7 @@ class Node:
 
 
 def no_complex_gradient(dtype: arrays.dtype) -> NotImplementedError:
-    """The error where a gradient would be complex: formulas don't conjugate, so it would be wrong."""
+    """The error where a gradient would be complex: the formulas do not conjugate."""
     return NotImplementedError(
         f"gradlab does not differentiate complex numbers yet, and here a gradient would be "
         f"{dtype.name}. Compute with the real and the imaginary part as two real tensors, or "
