@@ -278,6 +278,7 @@ class device:
 
 
 CPU = device("cpu")
+_default_device = CPU
 
 
 def array_module(array: Array) -> ModuleType:
@@ -318,6 +319,24 @@ def device_of(array: Array) -> device:
     return CPU if is_on_cpu(array) else device("cuda", array.device.id)
 
 
+def get_default_device() -> device:
+    """Where new tensors are made: the CPU unless changed.
+
+    >>> get_default_device()
+    device(type='cpu')
+    """
+    return _default_device
+
+
+def set_default_device(where: device | str | int | None) -> None:
+    """Make new tensors on ``where`` unless told otherwise; None stands for the CPU.
+
+    Raises RuntimeError for a GPU where there is none.
+    """
+    global _default_device
+    _default_device = CPU if where is None else device_in_full(where)
+
+
 def device_in_full(where: device | str | int) -> device:
     """A device that is there, with its index: "cuda" is the current GPU.
 
@@ -331,10 +350,9 @@ def device_in_full(where: device | str | int) -> device:
 
 
 def namespace(where: device | str | int | None) -> ModuleType:
-    """The array library of a device: numpy for the CPU (and None), cupy for CUDA."""
-    if where is None:
-        return numpy
-    return numpy if device(where).type == "cpu" else cupy()
+    """The array library of a device (None: the default one): numpy for the CPU, cupy for CUDA."""
+    found = _default_device if where is None else where
+    return numpy if found is CPU or device(found).type == "cpu" else cupy()
 
 
 def move(array: Array, where: device | str | int) -> Array:
@@ -405,7 +423,7 @@ def largest(xp: Namespace, array: Array, axis: int | tuple[int, ...]) -> Array:
     CuPy's ufuncs have no ``reduce`` but for sums and products; NumPy's is its fastest way.
     """
     if xp is numpy:
-        return numpy.maximum.reduce(array, axis, None, None, True, initial=-numpy.inf)
+        return xp.maximum.reduce(array, axis, None, None, True, initial=-numpy.inf)
     if not array.size:
         return xp.full_like(xp.add.reduce(array, axis, None, None, True), -numpy.inf)
     return xp.max(array, axis, keepdims=True)

@@ -3,9 +3,6 @@
 ``gradcheck`` moves each input a little, each element in turn, and compares how the outputs move
 with the gradients that the backward pass gives. ``gradgradcheck`` does the same to the backward
 pass itself. Both want float64 inputs: in float32 a difference of two outputs keeps few digits.
-
-A complex number counts as two real ones: the gradient of a real result ``L`` with respect to
-``x + iy`` is ``dL/dx + i dL/dy``, and a complex output is checked by its real and imaginary part.
 """
 
 from __future__ import annotations
@@ -43,7 +40,7 @@ def gradcheck(
     """Whether the gradients of ``func`` agree with central differences, to ``atol`` and ``rtol``.
 
     ``inputs``: a tensor or a tuple, passed to ``func``; those that require grad are checked and
-    should be float64 or complex128. ``eps``: how far each element is moved. Also checked: a second
+    should be float64. ``eps``: how far each element is moved. Also checked: a second
     pass gives the same gradients to within ``nondet_tol``; a zero gradient gives zeros;
     with ``check_undefined_grad`` so does no gradient at all; with ``check_grad_dtypes`` each
     gradient has its input's dtype. ``fast_mode`` compares one random projection of each Jacobian.
@@ -63,8 +60,7 @@ def gradcheck(
         if not outputs:
             _check_constant(func, given, eps)
             return True
-        real = not any(t.is_complex() for t in (*outputs, *_wanting(given)))
-        compare = _compare_projections if fast_mode and real else _compare_jacobians
+        compare = _compare_projections if fast_mode else _compare_jacobians
         compare(func, given, outputs, eps, atol, rtol)
         for output in outputs:
             _check_repeatable(output, given, nondet_tol)
@@ -161,7 +157,7 @@ def _check_inputs(inputs: Sequence[Any]) -> None:
     for i, tensor in enumerate(inputs):
         if not isinstance(tensor, Tensor) or not tensor.requires_grad:
             continue
-        if tensor.dtype not in (arrays.float64, arrays.complex128):
+        if tensor.dtype is not arrays.float64:
             warnings.warn(
                 f"Input #{i} requires gradient and is not a double precision floating point or "
                 f"complex. It is {tensor.dtype}, whose differences are too coarse to check by: "
@@ -180,8 +176,6 @@ def _check_inputs(inputs: Sequence[Any]) -> None:
 def _random_like(output: Tensor, generator: numpy.random.Generator, gaps: bool) -> Tensor:
     array = output._array
     drawn = generator.uniform(-1, 1, (*array.shape, 2)).astype(array.dtype)
-    if array.dtype.kind == "c":
-        drawn = drawn + 1j * generator.uniform(-1, 1, drawn.shape).astype(array.dtype)
     chosen = drawn[..., 0] if gaps else drawn[..., 0].copy()
     return output._wrap(_beside(array, chosen)).requires_grad_()
 
@@ -214,7 +208,7 @@ def _numbers(result: Any) -> list[Any]:
     """Copies of the outputs, as flat vectors on the CPU: those that require grad, else all."""
     outputs = _differentiable(result) or [t for t in _as_tuple(result) if isinstance(t, Tensor)]
     flat = [arrays.move(output._array, "cpu").reshape(-1) for output in outputs]
-    return [a.astype("complex128" if a.dtype.kind == "c" else "float64") for a in flat]
+    return [a.astype("float64") for a in flat]
 
 
 def _vector_jacobian(output: Tensor, inputs: Sequence[Any], vector: Any) -> list[Any]:
@@ -228,28 +222,26 @@ def _vector_jacobian(output: Tensor, inputs: Sequence[Any], vector: Any) -> list
     ]
 
 
-def _basis(shape: Sequence[int], unit: complex) -> Iterator[Any]:
-    """For each element an array that has ``unit`` there and is zero elsewhere."""
+def _basis(shape: Sequence[int]) -> Iterator[Any]:
+    """For each element an array that has 1 there and 0 elsewhere."""
     for index in numpy.ndindex(*shape):
-        direction = numpy.zeros(shape, type(unit))
-        direction[index] = unit
+        direction = numpy.zeros(shape)
+        direction[index] = 1
         yield direction
 
 
 def _numerical_jacobians(
-    func: Callable[..., Any], inputs: Sequence[Any], moved: Tensor, eps: float, unit: complex
+    func: Callable[..., Any], inputs: Sequence[Any], moved: Tensor, eps: float
 ) -> list[Any]:
     """For each output: a row for each element of ``moved``, a column for each of the output."""
-    rows = [
-        _differences(func, inputs, moved, direction, eps) for direction in _basis(moved.shape, unit)
-    ]
+    rows = [_differences(func, inputs, moved, direction, eps) for direction in _basis(moved.shape)]
     per_output = zip(*rows, strict=True)
     return [numpy.stack(of_one) for of_one in per_output]
 
 
-def _analytical_jacobians(output: Tensor, inputs: Sequence[Any], unit: complex) -> list[Any]:
+def _analytical_jacobians(output: Tensor, inputs: Sequence[Any]) -> list[Any]:
     """For each input that requires grad: rows and columns as in ``_numerical_jacobians``."""
-    columns = [_vector_jacobian(output, inputs, vector) for vector in _basis(output.shape, unit)]
+    columns = [_vector_jacobian(output, inputs, vector) for vector in _basis(output.shape)]
     per_input = zip(*columns, strict=True)
     return [numpy.stack([c.reshape(-1) for c in of_one], axis=1) for of_one in per_input]
 
@@ -266,22 +258,14 @@ def _compare_jacobians(
     rtol: float,
 ) -> None:
     chosen = _wanting(inputs)
-    along_real = [_numerical_jacobians(func, inputs, x, eps, 1.0) for x in chosen]
-    along_imaginary = [
-        _numerical_jacobians(func, inputs, x, eps, 1j) if x.is_complex() else None for x in chosen
-    ]
+    numerical = [_numerical_jacobians(func, inputs, x, eps) for x in chosen]
     for o, output in enumerate(outputs):
-        for part, unit in (("real", 1.0), ("imag", 1j))[: 1 + output.is_complex()]:
-            analytical = _analytical_jacobians(output, inputs, unit)
-            for i, found in enumerate(analytical):
-                if not along_real[i]:
-                    continue  # the input has no elements
-                expected = getattr(along_real[i][o], part)
-                if (imaginary := along_imaginary[i]) is not None:
-                    expected = expected + 1j * getattr(imaginary[o], part)
-                if not numpy.allclose(found, expected, rtol, atol):
-                    where = _part_words(part) if output.is_complex() else ""
-                    raise _mismatch(where, o, i, Tensor._wrap(expected), Tensor._wrap(found))
+        for i, found in enumerate(_analytical_jacobians(output, inputs)):
+            if not chosen[i].numel():
+                continue
+            expected = numerical[i][o]
+            if not numpy.allclose(found, expected, rtol, atol):
+                raise _mismatch(o, i, Tensor._wrap(expected), Tensor._wrap(found))
 
 
 def _compare_projections(
@@ -306,20 +290,15 @@ def _compare_projections(
             allowed = atol * float(numpy.abs(us[i]).sum() * numpy.abs(v).sum())
             if not abs(got - expected) <= allowed + rtol * abs(expected):
                 raise GradcheckError(
-                    f"{_mismatch('', o, i, expected, got)}"
+                    f"{_mismatch(o, i, expected, got)}"
                     "Both are projections on random vectors (fast_mode=True); "
                     "fast_mode=False shows the whole Jacobians."
                 )
 
 
-def _part_words(part: str) -> str:
-    whole = {"real": "real", "imag": "imaginary"}[part]
-    return f"While considering the {whole} part of complex outputs only, "
-
-
-def _mismatch(where: str, o: int, i: int, numerical: Any, analytical: Any) -> GradcheckError:
+def _mismatch(o: int, i: int, numerical: Any, analytical: Any) -> GradcheckError:
     return GradcheckError(
-        f"{where}Jacobian mismatch for output {o} with respect to input {i},\n"
+        f"Jacobian mismatch for output {o} with respect to input {i},\n"
         f"numerical:{numerical}\nanalytical:{analytical}\n"
     )
 
@@ -327,7 +306,7 @@ def _mismatch(where: str, o: int, i: int, numerical: Any, analytical: Any) -> Gr
 def _check_constant(func: Callable[..., Any], inputs: Sequence[Any], eps: float) -> None:
     """A function no output of which requires grad must not depend on its inputs."""
     for i, x in enumerate(_wanting(inputs)):
-        for o, jacobian in enumerate(_numerical_jacobians(func, inputs, x, eps, 1.0)):
+        for o, jacobian in enumerate(_numerical_jacobians(func, inputs, x, eps)):
             if jacobian.any():
                 raise GradcheckError(
                     "Numerical gradient for function expected to be zero: no output requires "

@@ -102,9 +102,10 @@ def from_numpy(ndarray: Any) -> Tensor:
 
 
 def _finished(array: Array, device: Any, requires_grad: bool) -> Tensor:
-    """A new leaf on ``array``, on the device asked for."""
-    if device is not None:
-        array = arrays.move(array, device)
+    """A new leaf on ``array``, on the device asked for or else the default one."""
+    where = arrays.get_default_device() if device is None else device
+    if where is not arrays.CPU:  # `move` would see this too, 1 µs later
+        array = arrays.move(array, where)
     made = Tensor._wrap(array)
     if requires_grad:
         if array.dtype not in arrays.DIFFERENTIABLE:
@@ -434,7 +435,7 @@ def _like(
     array = getattr(arrays.array_module(input._array), function)(
         input._array, *value, dtype=wanted.numpy, order=layout(input._array)
     )
-    return _finished(array, device, requires_grad)
+    return _finished(array, input.device if device is None else device, requires_grad)
 
 
 def _publish_like(function: str, what: str) -> None:
