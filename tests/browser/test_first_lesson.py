@@ -181,6 +181,11 @@ def test_the_lesson_ran_without_an_error(live: Watched, lab: Lab) -> None:
     assert [output for output in outputs if output["output_type"] == "error"] == []
 
 
+def test_jupyterlab_asks_nothing(live: Watched) -> None:
+    expect(live.page.locator(".jp-Dialog")).to_have_count(0)
+    expect(live.page.locator(".Toastify__toast")).to_have_count(0)
+
+
 def test_every_widget_of_the_lesson_is_drawn(place: Place) -> None:
     faces = ["graph", "step", "plot"] if place.in_lab else ["step"]
     for face in faces:
