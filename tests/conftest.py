@@ -21,8 +21,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--device") == "cuda" and not gradlab.cuda.is_available():
         raise pytest.UsageError(
-            "--device cuda, but gradlab.cuda.is_available() is False: either there is no GPU here or "
-            "CuPy is not installed (make gpu-test installs it)"
+            "--device cuda, but gradlab.cuda.is_available() is False: either there is no GPU here, "
+            "or CuPy is not installed (make gpu-test installs it)"
         )
 
 

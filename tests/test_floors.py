@@ -13,17 +13,16 @@ ENGINE = ROOT / "gradlab"
 WIDGETS = ROOT / "widgets/gradlab_widgets"
 
 ROOMS = [
-    ["arrays", "cuda", "generator", "grad_mode"]
-    + ["observers", "printing", "return_types", "samples"],
-    ["graph", "engine", "inplace"],
-    ["tensor", "op"],
-    ["ops"],
-    ["autograd", "func"],
-    ["nn", "optim", "utils"],
+    "arrays cuda generator grad_mode observers printing return_types samples",
+    "graph engine inplace",
+    "tensor op",
+    "ops",
+    "autograd func",
+    "nn optim utils",
     # The front door (`__init__`) names every room, so only this floor may come in by it.
-    ["models", "cli", "__main__", "__init__"],
+    "models cli __main__ __init__",
 ]
-FLOORS = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
+FLOORS = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms.split()}
 
 FILES = sorted(ENGINE.rglob("*.py"))
 
