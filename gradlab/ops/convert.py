@@ -115,11 +115,13 @@ def _copy_(input: Tensor, src: Any, non_blocking: bool = False) -> Any:
             [1., 2.]])
     """
     if type(src) in arrays.PYTHON_SCALARS:
-        return _fill_(input, src)
+        src = fill_scalar(input.detach(), src)
     if not isinstance(src, Tensor):
         raise TypeError(
             f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}"
         )
+    if input._array.dtype not in arrays.DIFFERENTIABLE:
+        src = src.detach()
     return assign(input, copy(input, src), direct=True)
 
 
@@ -171,6 +173,8 @@ def _fill_(input: Tensor, value: Any) -> Any:
                 "fill_ only supports 0-dimension value tensor but got tensor with "
                 f"{value.ndim} dimensions. copy_() takes one of any shape."
             )
+        if input._array.dtype not in arrays.DIFFERENTIABLE:
+            value = value.detach()
         return assign(input, fill_tensor(input, value), direct=True)
     return assign(input, fill_scalar(input, value), direct=True)
 

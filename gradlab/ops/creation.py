@@ -761,7 +761,7 @@ def randint(
     >>> gl.randint(10, (3,))
     tensor([4, 9, 3])
     """
-    if isinstance(high, (tuple, list)):
+    if size is None:
         low, high, size = 0, low, high
     elif high is None:
         low, high = 0, low

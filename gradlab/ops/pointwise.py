@@ -31,6 +31,12 @@ def _require_float(kernel: str, array: Array) -> None:
         )
 
 
+def _c_name(array: Array) -> str:
+    """The word for a dtype in those of PyTorch's errors that come from deep down."""
+    name = arrays.dtype_of(array).name
+    return {"float32": "float", "float64": "double", "int64": "long int"}.get(name, name)
+
+
 # ------------------------------------------------------------------ arithmetic
 
 
@@ -85,26 +91,34 @@ def sub(xp: Namespace, input: Array, other: Array, *, alpha: float = 1) -> Array
     latex=r"other - \alpha \, input",
     grad=dict(
         input=(lambda g, alpha: -g if alpha == 1 else g * -alpha, r"-g \cdot alpha"),
-        other=(lambda g: g, r"g"),
     ),
     promote="no bool",
     node="RsubBackward1",
+    public=False,
     method=False,
     inplace=False,
     operator="__rsub__",
     samples=(call(draw(3), 2.0), call(draw(2, 3), 1), call(draw(), 2.0, alpha=2.5)),
 )
 def rsub(xp: Namespace, input: Array, other: Array, *, alpha: float = 1) -> Array:
+    """A number minus elements."""
+    try:
+        return xp.subtract(other, input if alpha == 1 else _scaled(xp, input, alpha))
+    except TypeError:
+        raise RuntimeError(_NO_BOOL_SUBTRACTION) from None
+
+
+@composite("rsub", method=False)
+def _rsub(input: Any, other: Any, *, alpha: float = 1) -> Any:
     """Difference the other way round: ``other`` minus ``alpha`` times ``input``.
 
     >>> import gradlab as gl
     >>> gl.rsub(gl.tensor([1.0, 2.0]), 10)
     tensor([9., 8.])
     """
-    try:
-        return xp.subtract(other, input if alpha == 1 else _scaled(xp, input, alpha))
-    except TypeError:
-        raise RuntimeError(_NO_BOOL_SUBTRACTION) from None
+    if isinstance(other, Tensor):
+        return sub(other, input, alpha=alpha)
+    return rsub(input, other, alpha=alpha)
 
 
 _NO_BOOL_SUBTRACTION = (
@@ -1767,9 +1781,10 @@ def _where(condition: Any, input: Any = None, other: Any = None) -> Any:
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
     if not isinstance(condition, Tensor):
+        kinds = ", ".join(type(value).__name__ for value in (condition, input, other))
         raise TypeError(
-            "where(): argument 'condition' (position 1) must be Tensor, not "
-            f"{type(condition).__name__}"
+            f"where() received an invalid combination of arguments - got ({kinds}): condition is "
+            "a tensor of bools"
         )
     if condition.dtype is arrays.uint8:
         warnings.warn(
@@ -1909,7 +1924,7 @@ def _check_mask(mask: Array) -> None:
     if mask.dtype.kind != "b":
         raise RuntimeError(
             "masked_fill_ only supports boolean masks, but got mask with dtype "
-            f"{arrays.dtype_of(mask).name}. Compare it first, with != 0 for example."
+            f"{_c_name(mask)}. Compare it first, with != 0 for example."
         )
 
 
@@ -1980,14 +1995,10 @@ def lerp_tensor(xp: Namespace, input: Array, end: Array, weight: Array) -> Array
 def _check_lerp(input: Array, name: str, other: Array) -> None:
     _require_float("lerp_kernel_scalar", input)
     if other.dtype is not input.dtype:
-        one, two = (arrays.dtype_of(a).name for a in (input, other))
         raise RuntimeError(
-            f"expected dtype {_C_NAMES.get(one, one)} for `{name}` but got dtype "
-            f"{_C_NAMES.get(two, two)}; convert one with .to(...)"
+            f"expected dtype {_c_name(input)} for `{name}` but got dtype {_c_name(other)}; "
+            "convert one with .to(...)"
         )
-
-
-_C_NAMES = {"float32": "float", "float64": "double", "float16": "c10::Half"}
 
 
 @op(
