@@ -15,7 +15,7 @@ from __future__ import annotations
 import warnings
 from math import e, inf, nan, pi
 
-from gradlab import autograd, cuda, nn, op, ops, optim, printing
+from gradlab import autograd, cuda, nn, op, ops, optim, printing, utils
 from gradlab.arrays import bool_ as bool
 from gradlab.arrays import (
     complex64,

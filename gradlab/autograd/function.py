@@ -188,7 +188,7 @@ class FunctionNode(Node):
                 f"(expected {expected}, got {len(found)}). Return one for each argument of "
                 "forward, None for those that have none."
             )
-        kept = []
+        kept: list[Tensor | None] = []
         for position, (gradient, is_tensor) in enumerate(
             zip(found, self._from_tensor, strict=True), start=1
         ):
