@@ -99,9 +99,11 @@ _APART = Indices([Tensor._wrap(numpy.array([0, 1])), None, Tensor._wrap(numpy.ar
 def index(xp: Namespace, input: Array, indices: Indices) -> Array:
     """A copy of the elements that index tensors and masks name."""
     try:
-        return input[indices.key(xp)]
+        result = input[indices.key(xp)]
     except IndexError as error:
         raise _index_error(error, input, indices) from None
+    # NumPy puts an index's own dimensions first in memory: view() could not flatten x[:, [0, 1]]
+    return result if result.flags.c_contiguous else result.copy()
 
 
 @op(
@@ -370,7 +372,7 @@ def _getitem(self: Tensor, index: Any) -> Tensor:
 
 def _check_sliceable(tensor: Tensor) -> None:
     if not tensor._array.ndim:
-        raise ValueError("slice() cannot be applied to a 0-dim tensor.")
+        raise IndexError("slice() cannot be applied to a 0-dim tensor.")
 
 
 # ------------------------------------------------------------------ writing

@@ -44,6 +44,7 @@ LINES = [
 ]  # fmt: skip
 
 ERRORS = [
+    "s[1:]",
     "x[3]", "x[-4]", "x[0, 4]", "x[0, 0, 0, 0]", "x[1.5]", "x[1.0:]", "x[::-1]", "x[:, ::-1]",
     "x[::0]", "x[i + 3]", "x[i * 1.0]", "x[torch.empty(0)]", "x[i, i[:2]]", "x[mask.t()]",
     "x[mask[0]]", "s[0]", "x[0][0][0][0]", "s[i]", "x[None, 0, 0, 0, 0]", "x.gather(0, i)",
@@ -109,6 +110,11 @@ def test_an_index_changed_between_forward_and_backward_is_noticed() -> None:
     rows.add_(1)
     with pytest.raises(RuntimeError, match=r"^one of the variables needed .*LongTensor \[2\]"):
         picked.sum().backward()
+
+
+@pytest.mark.parametrize("index", ["x[:, i]", "x[..., i]", "x[0, :, i]", "x[:, None, i]"])
+def test_what_an_index_picks_lies_in_order(index: str) -> None:
+    assert_same(index + ".view(-1)")
 
 
 def test_repeated_places_add_up_their_gradients() -> None:
