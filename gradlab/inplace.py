@@ -241,7 +241,10 @@ def check_writable(target: Any, *, gains_history: bool = False) -> None:
                 "Wrap the change in `with torch.no_grad():`, or work on a clone()."
             )
     array = target._array
-    if any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)):
+    stretched = any(
+        stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)
+    )
+    if stretched and array.size:  # NumPy gives arrays without elements strides of 0, too
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a "
             "single memory location. Please clone() the tensor before performing the operation."

@@ -111,6 +111,7 @@ def assert_equal(found: Outcome, expected: Outcome) -> None:
 
 CHANGES = {
     "a row times a number": "y = x * 1; y[0].mul_(2)",
+    "no rows at all": "y = x * 1; y[:0].mul_(2); z = torch.ones(2, 0, 3).add_(1)",
     "a column set to a tensor": "y = x * 1; y[:, 1] = w",
     "a row of the transpose": "y = x * 1; y.t()[0].add_(1)",
     "a mask set to a number": "y = x * 1; y[y > 1] = 3.0",
