@@ -374,7 +374,7 @@ class _Arrays(_Gradients):
         elif known[output] is None:
             known[output] = gradient
         else:
-            known[output] = arrays.as_array(known[output] + gradient, gradient)
+            known[output] = arrays.as_array(known[output] + gradient)
             if len(known) == 1:
                 self.own.add(node)
 
@@ -494,6 +494,11 @@ def _replaced(tensor: Any, hook: Any, result: Any) -> Any:
             f"hook {_hook_name(hook)} has changed the size of value: "
             f"from {list(tensor.shape)} to {list(result.shape)}"
         )
+    if result.dtype is not tensor.dtype:
+        raise RuntimeError(
+            f"hook {_hook_name(hook)} has changed the type of value "
+            f"(was {tensor.type()} got {result.type()}). Let it return .to({tensor.dtype})."
+        )
     return result
 
 
@@ -576,7 +581,7 @@ def backward(
     for tensor, gradient in zip(
         chosen, _gradients(roots, grads, chosen, keep, create_graph), strict=True
     ):
-        if gradient is not None:
+        if gradient is not None and not tensor.retains_grad:  # which has stored it already
             tensor._accumulate_grad(gradient)
 
 
@@ -587,12 +592,15 @@ def grad(
     retain_graph: bool | None = None,
     create_graph: bool = False,
     allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Any, ...]:
     """Gradients of ``outputs`` with respect to ``inputs``, a tensor for each, no ``.grad`` changed.
 
     Arguments as in ``backward``. An input that the outputs don't depend on is an error, or None
-    with ``allow_unused``, or zeros with ``materialize_grads``.
+    with ``allow_unused``, or zeros with ``materialize_grads``. With ``is_grads_batched``, each of
+    ``grad_outputs`` has one dimension more, its first, and so has each result: one pass for each
+    element along it.
 
     >>> import gradlab as gl
     >>> x = gl.tensor(3.0, requires_grad=True)
@@ -620,9 +628,12 @@ def grad(
                 "One of the differentiated Tensors does not require grad. Make it with "
                 "requires_grad=True, or call .requires_grad_() on it before using it."
             )
-    grads = _start(roots, grad_outputs)
     keep = create_graph if retain_graph is None else retain_graph
-    found = _gradients(roots, grads, chosen, keep, create_graph)
+    if is_grads_batched:
+        batches = _one_for_each(roots, grad_outputs)
+        found = _gradients_of_batch(roots, batches, chosen, keep, create_graph)
+    else:
+        found = _gradients(roots, _start(roots, grad_outputs), chosen, keep, create_graph)
     for index, gradient in enumerate(found):
         if gradient is None and not allow_unused:
             raise RuntimeError(
@@ -649,6 +660,58 @@ def _gradients(
     kind = _kind(roots, recorded)
     _drain(_run(kind, roots, grads, keep, needed=needed, captured=captured))
     return [captured[edge] for edge in edges]
+
+
+def _gradients_of_batch(
+    roots: Sequence[Any], batches: Sequence[Any], inputs: Sequence[Any], keep: bool, recorded: bool
+) -> list[Any]:
+    """As ``_gradients``, once for each element along the first dimension of what is given."""
+    size = _batch_size(roots, batches)
+    rows = []
+    for i in range(size):
+        grads = _start(roots, [batch[i] for batch in batches])
+        rows.append(_gradients(roots, grads, inputs, keep or i + 1 < size, recorded))
+    with _GradMode(recorded):
+        return [_stacked(column) for column in zip(*rows, strict=True)]
+
+
+def _batch_size(roots: Sequence[Any], batches: Sequence[Any]) -> int:
+    for i, (root, batch) in enumerate(zip(roots, batches, strict=True)):
+        if batch is None or batch.ndim == 0:
+            raise ValueError(
+                "vmap(vjp, in_dims=0, ...)(<inputs>): Got in_dim=0 for some input, but that input "
+                "is a Tensor of dimensionality 0 so expected in_dim to satisfy 0 <= in_dim < 0. "
+                f"With is_grads_batched=True, give grad_outputs[{i}] a first dimension to go along."
+            )
+        if batch.shape[1:] != root.shape:
+            raise RuntimeError(
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output "
+                "as the batch dimension. The sizes of the remaining dimensions are expected to "
+                "match the shape of corresponding output, but a mismatch was detected: "
+                f"grad_output[{i}] has a shape of {batch.shape} and output[{i}] has a shape of "
+                f"{root.shape}."
+            )
+    sizes = [batch.shape[0] for batch in batches]
+    if len(set(sizes)) > 1:
+        raise ValueError(
+            "vmap: Expected all tensors to have the same size in the mapped dimension, got sizes "
+            f"{sizes} for the mapped dimension"
+        )
+    if sizes[0] == 0:
+        raise IndexError("index 0 is out of bounds for dimension 0 with size 0")
+    return int(sizes[0])
+
+
+def _stacked(gradients: Sequence[Any]) -> Any:
+    """The gradients of one input, one for each element of a batch, as one tensor; or None."""
+    known = next((g for g in gradients if g is not None), None)
+    if known is None:
+        return None
+    stacked = known.new_zeros((len(gradients), *known.shape))
+    for i, gradient in enumerate(gradients):
+        if gradient is not None:
+            stacked[i] = gradient
+    return stacked
 
 
 def _leading_to(targets: set[Node], roots: Sequence[Any]) -> set[Node]:
@@ -683,12 +746,17 @@ def _as_tuple(values: Any) -> tuple[Any, ...]:
 
 def _start(roots: Sequence[Any], given: Any) -> list[Any]:
     """The gradients a pass starts with, checked; None stands for ones."""
+    grads = _one_for_each(roots, given)
+    return [_first_gradient(i, root, grads[i]) for i, root in enumerate(roots)]
+
+
+def _one_for_each(roots: Sequence[Any], given: Any) -> tuple[Any, ...]:
     grads = (None,) * len(roots) if given is None else _as_tuple(given)
     if len(grads) != len(roots):
         raise RuntimeError(
             f"got {len(roots)} tensors and {len(grads)} gradients. Give one gradient per tensor."
         )
-    return [_first_gradient(i, root, grads[i]) for i, root in enumerate(roots)]
+    return grads
 
 
 def _first_gradient(index: int, root: Any, gradient: Any) -> Any:

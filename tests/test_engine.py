@@ -227,6 +227,14 @@ def test_inputs_may_name_a_tensor_that_is_no_leaf(torch: ModuleType) -> None:
     assert x.grad.tolist() == [3.0]
 
 
+def test_inputs_add_once_to_a_tensor_that_retains_its_gradient(torch: ModuleType) -> None:
+    x = parameter(torch, 1.0)
+    y = x * 3
+    y.retain_grad()
+    (y * 2).sum().backward(inputs=[x, y])
+    assert (x.grad.tolist(), y.grad.tolist()) == ([6.0], [2.0])
+
+
 def test_grad_changes_no_grad_attribute(torch: ModuleType) -> None:
     x, y = parameter(torch, 1.0), parameter(torch, 2.0)
     found = torch.autograd.grad((x * y).sum(), [x, y])
@@ -447,6 +455,15 @@ def test_what_a_tensor_hook_returns_takes_the_gradients_place(torch: ModuleType)
     x.register_hook(lambda g: g + 1)
     y.sum().backward()
     assert x.grad.tolist() == [21.0]
+
+
+def test_a_tensor_hook_must_not_change_the_dtype(torch: ModuleType) -> None:
+    x = parameter(torch, 1.0)
+    x.register_hook(lambda gradient: gradient.double())
+    said = r"^hook '<lambda>' has changed the type of value \(was torch.FloatTensor got torch.D"
+    with pytest.raises(RuntimeError, match=said):
+        (x * 2).backward()
+    assert x.grad is None
 
 
 def test_tensor_hooks_run_in_order_and_pass_on(torch: ModuleType) -> None:
