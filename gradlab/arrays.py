@@ -390,9 +390,9 @@ def _on_one_device(operands: Sequence[Any]) -> Sequence[Any]:
 # ---------------------------------------------------------------------------- shapes
 
 
-def as_array(value: Any, like: Array) -> Array:
-    """``value`` as an array: NumPy returns a scalar where a 0-d result is due."""
-    return value if not is_on_cpu(like) else numpy.asarray(value)
+def as_array(value: Any) -> Array:
+    """``value`` as an array: NumPy, unlike CuPy, returns a scalar where a 0-d array is due."""
+    return numpy.asarray(value) if isinstance(value, numpy.generic) else value
 
 
 def expand(xp: Namespace, array: Array, shape: tuple[int, ...]) -> Array:

@@ -474,7 +474,7 @@ def _apply_source(declared: Op) -> str:
         lines += [
             f"{indent}d_{of} = gradient_of_{of}({', '.join(rule.parameters)})",
             f"{indent}if type(d_{of}) is not ndarray:",
-            f"{indent}    d_{of} = as_array(d_{of}, g)",
+            f"{indent}    d_{of} = as_array(d_{of})",
         ]
     lines.append(f"    return ({' '.join(f'd_{name},' for name in declared.gradients)})")
     return "\n".join(lines)
@@ -648,7 +648,10 @@ def _reading_pair(declared: Op, one: str, two: str) -> list[str]:
     meets = {"float": "promote_to_float", "no bool": "promote_without_bool"}
     meet = meets.get(declared.promote or "", "promote")
     plain = "in NUMBERS" if declared.promote == "no bool" else "is not complex"
-    same = f"a_{one}.dtype is not a_{two}.dtype or type(a_{two}) is not ndarray"
+    same = (
+        f"a_{one}.dtype is not a_{two}.dtype or type(a_{two}) is not ndarray"
+        f" or type(a_{one}) is not ndarray"
+    )
     if declared.promote == "float":
         same += f" or a_{one}.dtype not in DIFFERENTIABLE"
     return [
@@ -711,7 +714,7 @@ def _inputs(declared: Op) -> str:
 
 def _one_output(declared: Op) -> list[str]:
     lines = [
-        "if type(result) is not ndarray and xp is numpy:",
+        "if type(result) is not ndarray and isinstance(result, numpy_scalar):",
         "    result = asarray(result)",
         *_new_tensor(declared, "result"),
     ]
@@ -754,7 +757,7 @@ def _many_outputs(declared: Op) -> list[str]:
     lines += [
         "tensors = []",
         "for output, array in enumerate(result):",
-        f"    array = as_array(array, {_array_list(declared)}[0])",
+        "    array = as_array(array)",
         *("    " + line for line in _new_tensor(declared, "array")),
         "    made._requires_grad = node is not None and array.dtype in DIFFERENTIABLE",
         "    made._edge = (node, output) if made._requires_grad else None",
@@ -1049,6 +1052,7 @@ _SCOPE: dict[str, Any] = {
     "next_order": next_order,
     "not_differentiable": _not_differentiable,
     "numpy": numpy,
+    "numpy_scalar": numpy.generic,
     "observers": observers,
     "promote": arrays.promote,
     "promote_present": _promote_present,

@@ -219,7 +219,7 @@ def div_rounded(xp: Namespace, input: Array, other: Array, *, rounding_mode: str
             "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
             f"'{rounding_mode}'"
         )
-    _check_divisor(f"div_{rounding_mode}_cpu", other)
+    _check_divisor(f"div_{rounding_mode}_cpu", xp, input, other)
     if rounding_mode == "floor":
         return xp.floor_divide(input, other)
     if input.dtype.kind == "f":
@@ -229,14 +229,14 @@ def div_rounded(xp: Namespace, input: Array, other: Array, *, rounding_mode: str
     return quotient + ((rest != 0) & ((input < 0) != (other < 0)))
 
 
-def _check_divisor(kernel: str, other: Array) -> None:
+def _check_divisor(kernel: str, xp: Namespace, input: Array, other: Array) -> None:
     """Raise PyTorch's errors for bools, complex numbers, and integers divided by 0."""
-    if other.dtype.kind in "bc":
+    if input.dtype.kind in "bc":
         raise NotImplementedError(
-            f"\"{kernel}\" not implemented for '{arrays.dtype_of(other).type_name}': integers or "
+            f"\"{kernel}\" not implemented for '{arrays.dtype_of(input).type_name}': integers or "
             "floating-point numbers are needed"
         )
-    if other.dtype.kind in "iu" and (other == 0).any():
+    if input.dtype.kind in "iu" and xp.any(xp.asarray(other == 0)):
         raise RuntimeError("ZeroDivisionError: an integer was divided by 0")
 
 
@@ -271,7 +271,7 @@ def floor_divide(xp: Namespace, input: Array, other: Array) -> Array:
     >>> gl.tensor([-7, 7]) // 2
     tensor([-4,  3])
     """
-    _check_divisor("div_floor_cpu", other)
+    _check_divisor("div_floor_cpu", xp, input, other)
     return xp.floor_divide(input, other)
 
 
@@ -333,7 +333,7 @@ def remainder_tensor(xp: Namespace, input: Array, other: Array) -> Array:
 
 
 def _remainder(xp: Namespace, input: Array, other: Array) -> Array:
-    _check_divisor("remainder_cpu", other)
+    _check_divisor("remainder_cpu", xp, input, other)
     return xp.remainder(input, other)
 
 
@@ -402,7 +402,7 @@ def fmod_tensor(xp: Namespace, input: Array, other: Array) -> Array:
 
 
 def _fmod(xp: Namespace, input: Array, other: Array) -> Array:
-    _check_divisor("fmod_cpu", other)
+    _check_divisor("fmod_cpu", xp, input, other)
     return xp.fmod(input, other)
 
 

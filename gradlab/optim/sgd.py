@@ -82,7 +82,7 @@ class SGD(Optimizer):
         state = self.state[param]
         known = state.get("momentum_buffer")
         if known is None:
-            first = arrays.as_array(gradient.copy(), param._array)
+            first = arrays.as_array(gradient.copy())
             known = state["momentum_buffer"] = Tensor._wrap(first)
         else:
             known._array *= group["momentum"]

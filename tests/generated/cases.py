@@ -72,7 +72,7 @@ def _tensor(
 def _translated(torch: ModuleType, value: Any) -> Any:
     """gradlab's own objects in a sample (tensors of indices, dtypes, devices) for `torch`."""
     if torch is gl:
-        return value
+        return value.to(gl.get_default_device()) if isinstance(value, gl.Tensor) else value
     if isinstance(value, gl.Tensor):
         return torch.tensor(value.numpy())
     if isinstance(value, gl.dtype):

@@ -1,0 +1,216 @@
+"""A stand-in for CuPy that needs no GPU: NumPy's arrays behind CuPy's manners.
+
+It has the functions that CuPy has (`tests/data/cupy_names.txt`) and no others, and it is as strict:
+its arrays never become NumPy arrays but by `get()`, and never meet NumPy arrays in an operation.
+So what runs on it mixes no libraries up. Of speed and of CUDA it says nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy
+
+_LIST = Path(__file__).parent / "data/cupy_names.txt"
+NAMES = frozenset(_LIST.read_text("utf-8").splitlines())
+
+_TAKE_NUMPY_ARRAYS = {"array", "asarray", "asanyarray", "ascontiguousarray"}
+
+
+def _unwrapped(value: Any, numpy_too: bool = False) -> Any:
+    """The NumPy arrays inside arguments; TypeError for an argument that is a NumPy array itself."""
+    if isinstance(value, Array):
+        return value._array
+    if isinstance(value, numpy.ndarray) and not numpy_too:
+        raise TypeError(f"Unsupported type {type(value)}: CuPy computes with its own arrays only")
+    if isinstance(value, (tuple, list)):
+        return type(value)([_unwrapped(one, numpy_too) for one in value])
+    if isinstance(value, dict):
+        return {name: _unwrapped(one, numpy_too) for name, one in value.items()}
+    return value
+
+
+def _wrapped(value: Any) -> Any:
+    """Results as this library's arrays: CuPy returns arrays where NumPy returns scalars."""
+    if isinstance(value, (numpy.ndarray, numpy.generic)):
+        return Array(numpy.asarray(value))
+    if isinstance(value, (tuple, list)):
+        return type(value)([_wrapped(one) for one in value])
+    return value
+
+
+def _function(function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
+    takes_numpy = name in _TAKE_NUMPY_ARRAYS
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        result = function(*_unwrapped(args, takes_numpy), **_unwrapped(kwargs))
+        if name == "diagonal":
+            result.setflags(write=True)  # in NumPy it is not
+        return _wrapped(result)
+
+    return call
+
+
+class Array:
+    """What `cupy.ndarray` is."""
+
+    __array_priority__ = 100
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+
+    def get(self) -> Any:
+        """A copy of the numbers in main memory."""
+        return self._array.copy()
+
+    @property
+    def device(self) -> Any:
+        return SimpleNamespace(id=0)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # such as __array_interface__, by which NumPy would get in
+            raise AttributeError(name)
+        found = getattr(self._array, name)
+        return _function(found, name) if callable(found) else _wrapped(found)
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError("Implicit conversion to a NumPy array is not allowed. Use .get().")
+
+    def __array_ufunc__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError("a NumPy function was called on an array of CuPy's")
+
+    def __array_function__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError("a NumPy function was called on an array of CuPy's")
+
+    def __getitem__(self, key: Any) -> Any:
+        return _wrapped(self._array[_unwrapped(key)])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._array[_unwrapped(key)] = _unwrapped(value)
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (Array(numpy.asarray(row)) for row in self._array)
+
+    def __bool__(self) -> bool:
+        return bool(self._array)
+
+    def __int__(self) -> int:
+        return int(self._array)
+
+    def __float__(self) -> float:
+        return float(self._array)
+
+    def __index__(self) -> int:
+        return operator.index(self._array)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _publish_operator(name: str) -> None:
+    def apply(self: Array, *others: Any) -> Any:
+        result = getattr(self._array, name)(*_unwrapped(others))
+        return result if result is NotImplemented else _wrapped(result)
+
+    def apply_in_place(self: Array, other: Any) -> Any:
+        getattr(self._array, name)(_unwrapped(other))
+        return self
+
+    setattr(Array, name, apply_in_place if name in _IN_PLACE else apply)
+
+
+_BINARY = [
+    "add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul",
+    "and", "or", "xor", "lshift", "rshift",
+]  # fmt: skip
+_IN_PLACE = {f"__i{name}__" for name in _BINARY if name != "matmul"}
+for _name in (
+    *(f"__{name}__" for name in [*_BINARY, "eq", "ne", "lt", "le", "gt", "ge"]),
+    *(f"__r{name}__" for name in _BINARY),
+    *_IN_PLACE,
+    *(f"__{name}__" for name in ("neg", "pos", "abs", "invert")),
+):
+    _publish_operator(_name)
+
+
+class _Ufunc:
+    """A ufunc with those of its methods that CuPy has."""
+
+    def __init__(self, ufunc: Any) -> None:
+        self._ufunc = ufunc
+        self.__name__ = ufunc.__name__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return _function(self._ufunc)(*args, **kwargs)
+
+    def __getattr__(self, method: str) -> Any:
+        if f"{self.__name__}.{method}" not in NAMES:
+            raise NotImplementedError(f"`{self.__name__}.{method}` is not supported yet")
+        found = _function(getattr(self._ufunc, method))
+        return _plain_reduce(found) if method == "reduce" else found
+
+
+def _plain_reduce(reduce: Callable[..., Any]) -> Callable[..., Any]:
+    """CuPy's `reduce` takes no `initial` and no `where`."""
+
+    def call(
+        array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False
+    ) -> Any:
+        return reduce(array, axis, dtype, out, keepdims)
+
+    return call
+
+
+class _Module(ModuleType):
+    """The module `cupy`, or one inside it."""
+
+    def __init__(self, name: str, own: Any) -> None:
+        super().__init__(name)
+        self._own = own
+        self._prefix = name.partition(".")[2]
+
+    def __getattr__(self, name: str) -> Any:
+        full = f"{self._prefix}.{name}".lstrip(".")
+        if full not in NAMES or not hasattr(self._own, name):
+            raise AttributeError(f"module 'cupy' has no attribute {full!r}")
+        found = getattr(self._own, name)
+        if isinstance(found, ModuleType):
+            return _Module(f"cupy.{name}", found)
+        if isinstance(found, numpy.ufunc):
+            return _Ufunc(found)
+        return _function(found, name) if callable(found) and not isinstance(found, type) else found
+
+
+class _Device:
+    """The only GPU there is."""
+
+    def __init__(self, id: int = 0) -> None:
+        if id != 0:
+            raise RuntimeError("cudaErrorInvalidDevice: invalid device ordinal")
+        self.id = 0
+
+    def __enter__(self) -> _Device:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+
+def modules() -> dict[str, ModuleType]:
+    """What to put into `sys.modules`: a `cupy` that sees one GPU, and the part of `cupyx` used."""
+    cupy = _Module("cupy", numpy)
+    cupy.ndarray = Array  # type: ignore[attr-defined]
+    cupy.cuda = SimpleNamespace(  # type: ignore[attr-defined]
+        Device=_Device, runtime=SimpleNamespace(getDeviceCount=lambda: 1)
+    )
+    special = ModuleType("cupyx.scipy.special")
+    erf = numpy.vectorize(math.erf, otypes=[float])
+    special.erf = _function(lambda x: erf(x).astype(x.dtype))  # type: ignore[attr-defined]
+    return {"cupy": cupy, "cupyx.scipy.special": special}

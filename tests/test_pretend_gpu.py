@@ -1,0 +1,194 @@
+"""`device="cuda"` without a GPU: everything on a stand-in for CuPy that is as strict as CuPy.
+
+Here it is found when an operation or the engine mixes NumPy's and CuPy's arrays, or wants of CuPy
+what it can't do. Whether CUDA computes right is for `tests/gpu` and `make gpu-test` to say.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy
+import pytest
+
+import gradlab as gl
+from gradlab import arrays, op
+from tests import pretend_cupy
+from tests.generated.cases import (
+    Case,
+    each_case,
+    each_differentiable_case,
+    numbers,
+    tensors,
+)
+
+
+@pytest.fixture
+def _on_cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    made = pretend_cupy.modules()
+    for name, module in made.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    gl.set_default_device("cuda")
+    yield
+    gl.set_default_device("cpu")
+    op.RAW.pop(made["cupy"], None)
+
+
+def forward(case: Case) -> tuple[list[Any], list[Any]]:
+    args, kwargs = case.arguments(gl)
+    result = case.op.function(*args, **kwargs)
+    return tensors([args, kwargs]), tensors([result])
+
+
+def gradients(case: Case, create_graph: bool) -> list[Any]:
+    given, results = forward(case)
+    inputs = [tensor for tensor in given if tensor.requires_grad]
+    outputs = [tensor for tensor in results if tensor.requires_grad]
+    seeds = [gl.ones_like(result) * 0.5 for result in outputs]
+    found = gl.autograd.grad(outputs, inputs, seeds, create_graph=create_graph, allow_unused=True)
+    return [gradient for gradient in found if gradient is not None]
+
+
+def assert_same(ours: list[Any], expected: list[Any]) -> None:
+    for one, two in zip(ours, expected, strict=True):
+        assert (one.dtype, one.shape) == (two.dtype, two.shape)
+        numpy.testing.assert_allclose(numbers(one), numbers(two), rtol=1e-12, atol=1e-12)
+
+
+TO_THE_CPU = {"to_copy"}  # its samples name the CPU
+
+
+@each_case
+def test_result_is_on_the_device_and_as_on_the_cpu(
+    case: Case, request: pytest.FixtureRequest
+) -> None:
+    _, expected = forward(case)
+    request.getfixturevalue("_on_cuda")
+    given, results = forward(case)
+    assert all(tensor.is_cuda for tensor in given)
+    assert all(tensor.is_cuda for tensor in results) or case.op.name in TO_THE_CPU
+    assert_same(results, expected)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@each_differentiable_case
+def test_gradients_are_on_the_device_and_as_on_the_cpu(
+    case: Case, create_graph: bool, request: pytest.FixtureRequest
+) -> None:
+    expected = gradients(case, create_graph)
+    request.getfixturevalue("_on_cuda")
+    found = gradients(case, create_graph)
+    assert all(gradient.is_cuda for gradient in found)
+    assert_same(found, expected)
+
+
+@pytest.mark.usefixtures("_on_cuda")
+class TestOnTheDevice:
+    def test_there_is_a_device(self) -> None:
+        assert gl.cuda.is_available()
+        assert gl.cuda.device_count() == 1
+        assert gl.ones(2).device == gl.device("cuda", 0)
+
+    def test_moving_there_and_back_is_recorded(self) -> None:
+        x = gl.ones(2, device="cpu", requires_grad=True)
+        y = (x.to("cuda") * 2).cpu()
+        assert (y.is_cuda, y.grad_fn.name()) == (False, "ToCopyBackward0")
+        y.sum().backward()
+        assert (x.grad.tolist(), x.grad.is_cuda) == ([2.0, 2.0], False)
+
+    def test_printing_says_where(self) -> None:
+        x = gl.tensor([1.0, 2.0], requires_grad=True)
+        assert repr(x) == "tensor([1., 2.], device='cuda:0', requires_grad=True)"
+        assert repr(x * 2) == "tensor([2., 4.], device='cuda:0', grad_fn=<MulBackward0>)"
+
+    def test_numpy_is_refused(self) -> None:
+        with pytest.raises(TypeError, match="can't convert cuda:0 device type tensor to numpy"):
+            gl.ones(2).numpy()
+        assert gl.ones(2).cpu().numpy().tolist() == [1.0, 1.0]
+        assert gl.ones(2).tolist() == [1.0, 1.0]
+
+    def test_two_devices_do_not_mix(self) -> None:
+        with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device"):
+            _ = gl.ones(2) + gl.ones(2, device="cpu")
+
+    def test_a_number_on_the_cpu_mixes_with_any(self) -> None:
+        x = gl.ones(2, requires_grad=True)
+        y = x * gl.tensor(3.0, device="cpu")
+        y.sum().backward()
+        assert (y.tolist(), x.grad.tolist()) == ([3.0, 3.0], [3.0, 3.0])
+
+    def test_changes_in_place(self) -> None:
+        x = gl.ones(2, 3, requires_grad=True)
+        y = x * 1
+        y[0] = 5.0
+        y[:, 1].mul_(3)
+        y.add_(1).sum().backward()
+        assert y.tolist() == [[6.0, 16.0, 6.0], [2.0, 4.0, 2.0]]
+        assert x.grad.tolist() == [[0.0, 0.0, 0.0], [1.0, 3.0, 1.0]]
+
+    def test_hooks_steps_and_third_derivatives(self) -> None:
+        x = gl.tensor([2.0], dtype=gl.float64, requires_grad=True)
+        y = (x * x * x * x).sum()
+        seen = []
+        x.register_hook(lambda g: seen.append(g.is_cuda))
+        for _ in range(3):
+            (y,) = gl.autograd.grad(y.sum(), x, create_graph=True)
+        assert (y.tolist(), seen) == ([48.0], [True] * 3)
+        steps = list(gl.engine.run([(x * x).sum()], [gl.tensor(1.0, dtype=gl.float64)]))
+        assert all(g.is_cuda for step in steps for g in step.grad_outputs)
+
+    def test_checks_of_gradients(self) -> None:
+        x = gl.tensor([0.5, 2.0], dtype=gl.float64, requires_grad=True)
+        assert gl.autograd.gradcheck(gl.sin, x)
+        assert gl.autograd.gradgradcheck(gl.sin, x)
+
+    def test_the_same_random_numbers_as_on_the_cpu(self) -> None:
+        gl.manual_seed(0)
+        here = gl.rand(5), gl.randn(3), gl.randint(10, (4,)), gl.randperm(5)
+        gl.manual_seed(0)
+        there = (
+            gl.rand(5, device="cpu"),
+            gl.randn(3, device="cpu"),
+            gl.randint(10, (4,), device="cpu"),
+            gl.randperm(5, device="cpu"),
+        )
+        assert [t.tolist() for t in here] == [t.tolist() for t in there]
+
+    def test_a_network_trains(self) -> None:
+        gl.manual_seed(0)
+        model = gl.nn.Sequential(gl.nn.Linear(4, 8), gl.nn.ReLU(), gl.nn.Linear(8, 1))
+        optimizer = gl.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+        x, wanted = gl.randn(16, 4), gl.randn(16, 1)
+        losses = []
+        for _ in range(20):
+            optimizer.zero_grad()
+            loss = gl.nn.functional.mse_loss(model(x), wanted)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        assert losses[-1] < losses[0] / 2
+
+    def test_a_gpu_that_is_not_there(self) -> None:
+        with pytest.raises(RuntimeError, match="invalid device ordinal"):
+            gl.ones(2, device="cuda:7")
+
+
+def test_the_stand_in_is_strict() -> None:
+    cupy = pretend_cupy.modules()["cupy"]
+    array = cupy.asarray(numpy.ones(2))
+    with pytest.raises(TypeError):
+        _ = array + numpy.ones(2)
+    with pytest.raises(TypeError):
+        numpy.sin(array)
+    with pytest.raises(TypeError):
+        numpy.asarray(array)
+    with pytest.raises(NotImplementedError):
+        cupy.maximum.reduce(array)
+    with pytest.raises(TypeError):
+        cupy.add.reduce(array, initial=0)
+    with pytest.raises(AttributeError):
+        _ = cupy.lib
+    assert type(cupy.add.reduce(array)) is pretend_cupy.Array
+    assert arrays.is_on_cpu(array.get())
