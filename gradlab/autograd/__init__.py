@@ -12,11 +12,13 @@ from gradlab.autograd import anomaly_mode, function, functional, graph
 from gradlab.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
 from gradlab.autograd.function import Function
 from gradlab.autograd.gradcheck import gradcheck, gradgradcheck
+from gradlab.autograd.variable import Variable
 from gradlab.engine import backward, grad
 from gradlab.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 
 __all__ = [
     "Function",
+    "Variable",
     "anomaly_mode",
     "backward",
     "detect_anomaly",
