@@ -35,8 +35,8 @@ from gradlab.arrays import (
     set_default_dtype,
     uint8,
 )
-from gradlab.generator import Generator, default_generator, initial_seed, manual_seed, seed
 from gradlab.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
+from gradlab.generator import Generator, default_generator, initial_seed, manual_seed, seed
 from gradlab.grad_mode import (
     enable_grad,
     inference_mode,
