@@ -235,11 +235,10 @@ def _is_own(gradient: Any, node: Node, arrived: Sequence[Any], own: set[Node]) -
     memory = gradient.base
     if memory is None:
         return True
-    if len(arrived) > 1 or memory.size != gradient.size:
+    if len(arrived) > 1 or memory.size != gradient.size or not hasattr(node, "op"):
         return False
-    if memory is arrived[0] or memory is arrived[0].base:
-        return node in own
-    return hasattr(node, "op")  # a declared formula makes views of nothing older
+    # A declared formula makes views of nothing older than what arrived.
+    return node in own if memory is arrived[0] or memory is arrived[0].base else True
 
 
 def _capture(
