@@ -93,6 +93,11 @@ class Op:
         return [of for of, rule in self.gradients.items() if name in rule.parameters]
 
     @property
+    def public_name(self) -> str:
+        """What people call it by: ``pow`` for ``pow_scalar``, one primitive of several."""
+        return self.name.removesuffix("_scalar").removesuffix("_tensor")
+
+    @property
     def saved_tensors(self) -> list[str]:
         """Tensors that some formula needs, ``out`` among them."""
         return [name for name in (*self.tensors, "out") if self.saved_by(name)]
@@ -943,11 +948,11 @@ def _argument_error(declared: Op, values: tuple[Any, ...]) -> TypeError:
             if value is None and name in declared.optional:
                 continue
             return TypeError(
-                f"{declared.name}(): argument '{name}' (position {position}) must be Tensor, "
+                f"{declared.public_name}(): argument '{name}' (position {position}) must be Tensor, "
                 f"not {type(value).__name__}. Make one with gradlab.tensor(...)."
             )
     return TypeError(
-        f"{declared.name}() received an invalid combination of arguments - got "
+        f"{declared.public_name}() received an invalid combination of arguments - got "
         f"({', '.join(type(v).__name__ for v in values)})"
     )
 
@@ -969,7 +974,7 @@ def _forward_error(declared: Op, error: ValueError, operands: Sequence[Array]) -
         return no_such_dim(error.axis, error.ndim)
     shapes = [getattr(operand, "shape", ()) for operand in operands]
     if len(shapes) < 2 or (declared.promote is None and "broadcast" not in str(error)):
-        return RuntimeError(f"{declared.name}(): {error}")
+        return RuntimeError(f"{declared.public_name}(): {error}")
     one, two = shapes[0], shapes[1]
     for other in shapes[1:]:
         two = other
@@ -979,9 +984,9 @@ def _forward_error(declared: Op, error: ValueError, operands: Sequence[Array]) -
                 return RuntimeError(
                     f"The size of tensor a ({a}) must match the size of tensor b ({b}) at "
                     f"non-singleton dimension {max(len(one), len(two)) - back}"
-                    f" ({declared.name} of shapes {list(one)} and {list(two)})"
+                    f" ({declared.public_name} of shapes {list(one)} and {list(two)})"
                 )
-    return RuntimeError(f"{declared.name}(): {error}")
+    return RuntimeError(f"{declared.public_name}(): {error}")
 
 
 def second_backward() -> RuntimeError:
