@@ -948,8 +948,8 @@ def _argument_error(declared: Op, values: tuple[Any, ...]) -> TypeError:
             if value is None and name in declared.optional:
                 continue
             return TypeError(
-                f"{declared.public_name}(): argument '{name}' (position {position}) must be Tensor, "
-                f"not {type(value).__name__}. Make one with gradlab.tensor(...)."
+                f"{declared.public_name}(): argument '{name}' (position {position}) must be "
+                f"Tensor, not {type(value).__name__}. Make one with gradlab.tensor(...)."
             )
     return TypeError(
         f"{declared.public_name}() received an invalid combination of arguments - got "
