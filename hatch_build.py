@@ -48,8 +48,8 @@ def is_fresh(root: Path) -> bool:
 
 
 def _sources(widgets: Path) -> Iterator[Path]:
-    for folder in ("src", "scripts"):
-        yield from (path for path in (widgets / folder).rglob("*") if path.is_file())
+    yield from (path for path in (widgets / "src").rglob("*") if path.is_file())
+    yield widgets / "scripts/build.mjs"
     yield from widgets.glob("*.json")
 
 
