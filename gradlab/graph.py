@@ -200,6 +200,8 @@ class AccumulateGrad(Node):
     def accumulate(self, gradient: Array, owned: bool) -> None:
         """Add an array to ``.grad``; one that nobody else holds (``owned``) is kept, not copied."""
         variable = self.variable
+        if not variable._requires_grad:
+            return  # frozen, or detached in place, since
         with _accumulating:
             grad = variable._grad
             if grad is None:
@@ -213,6 +215,8 @@ class AccumulateGrad(Node):
     def accumulate_tensor(self, gradient: Any) -> None:
         """Add a tensor that has a history of its own (``create_graph=True``) to ``.grad``."""
         variable = self.variable
+        if not variable._requires_grad:
+            return
         with _accumulating:
             grad = variable._grad
             if grad is None:  # a copy: the gradient may be a tensor that somebody else holds

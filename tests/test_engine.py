@@ -200,6 +200,20 @@ def test_backward_of_nothing_is_allowed(torch: ModuleType) -> None:
     torch.autograd.backward([])
 
 
+@pytest.mark.filterwarnings("ignore:Using backward")
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("freeze", ["x.requires_grad_(False)", "x.detach_()"])
+def test_a_leaf_frozen_after_its_use_gets_no_gradient(
+    torch: ModuleType, freeze: str, create_graph: bool
+) -> None:
+    x, y = parameter(torch, 1.0), parameter(torch, 2.0)
+    product = x * y
+    eval(freeze, {"x": x})
+    product.backward(create_graph=create_graph)
+    assert x.grad is None
+    assert y.grad.tolist() == [1.0]
+
+
 # ------------------------------------------------------------------ inputs=, grad()
 
 
