@@ -11,9 +11,14 @@ from types import ModuleType
 for pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(pool, "1")
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
 import gradlab  # noqa: E402
+
+# The same examples in every run: a failure is a change, not a dice roll.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,11 +31,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("--device") == "cuda" and not gradlab.cuda.is_available():
+    if config.getoption("--device") != "cuda":
+        return
+    if not gradlab.cuda.is_available():
         raise pytest.UsageError(
             "--device cuda, but gradlab.cuda.is_available() is False: either there is no GPU here, "
             "or CuPy is not installed (make gpu-test installs it)"
         )
+    gradlab.set_default_device("cuda")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
