@@ -687,7 +687,9 @@ def pow(input: Any, exponent: Any) -> Tensor:
     grad=dict(
         input=(
             lambda g, xp, input, exponent: (
-                xp.zeros_like(g) if exponent == 0 else g * (exponent * input ** (exponent - 1))
+                xp.zeros_like(g)
+                if exponent == 0
+                else g * (exponent * xp.pow_scalar(input, exponent - 1))
             ),
             r"g \cdot exponent \cdot input^{exponent - 1}",
         )
@@ -714,7 +716,16 @@ def pow_scalar(xp: Namespace, input: Array, exponent: float) -> Array:
                 "Integers to negative integer powers are not allowed. Convert the tensor with "
                 f".float() first, or write {float(exponent)}."
             )
+    if exponent == 3:
+        return input * input * input  # PyTorch's way, to the last bit
+    if xp is numpy and input.dtype.kind == "f" and exponent not in _FAST and not exponent % 1:
+        # NumPy takes 60 ns for a whole power of a negative number, 2 ns of a positive one.
+        power = numpy.abs(input) ** exponent
+        return numpy.copysign(power, input) if exponent % 2 else power
     return input**exponent
+
+
+_FAST = (-1, 0, 1, 2)  # exponents that NumPy knows by themselves
 
 
 @op(
