@@ -505,7 +505,7 @@ def test_ten_thousand_nodes_are_drawn_without_ten_thousand_elements(show: Open, 
     expect(page.locator("[data-gl=node][data-state=now]")).to_have_count(1)
     assert page.evaluate("document.querySelectorAll('.gradlab *').length") < 6000
     part(page, "fit").click()
-    canvas = page.locator("canvas.gl-far")
+    canvas = page.locator(".gl-far canvas").last
     expect(canvas).to_be_visible()
     painted = canvas.evaluate(
         """(e) => e.getContext("2d").getImageData(0, 0, e.width, e.height).data.some(Boolean)"""

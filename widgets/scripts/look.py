@@ -1,6 +1,6 @@
 """Takes screenshots of the example pages: wide and narrow, light and dark, at several steps.
 
-node scripts/pages.mjs /tmp/pages && python scripts/look.py /tmp/pages /tmp/shots [names…]
+    npm run pages -- FOLDER && PYTHONPATH=../tools python scripts/look.py FOLDER SHOTS [names…]
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
+
+import chromium
 
 STEPS = {
     "sin-step": (-1, 0, 3, 4, 6),
@@ -22,8 +24,9 @@ STEPS = {
 def look(pages: Path, shots: Path, names: list[str]) -> None:
     """Opens each page in headless Chromium and prints whatever it logs."""
     shots.mkdir(parents=True, exist_ok=True)
+    path = chromium.find()
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
         for scheme in ("light", "dark"):
             for width in (1100, 432):
                 page = browser.new_page(

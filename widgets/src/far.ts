@@ -20,29 +20,25 @@ interface FarScene {
 
 const SMALLEST = 2;
 const LINES = new Set(["gl-line", "gl-flow", "gl-ring"]);
+const CLASSES = [...LINES, "gl-leaf", "gl-accumulate", "gl-op", "gl-root", "gl-module"];
 
 export function farView() {
-  const canvas = h("canvas", { class: "gl-far", "aria-hidden": "true", hidden: true });
-  const lines = h("canvas");
+  const [lines, boxes] = [h("canvas"), h("canvas")];
+  const element = h("div", { class: "gl-far", "aria-hidden": "true", hidden: true }, lines, boxes);
   let linesOf: readonly unknown[] = [];
 
   /** A step changes boxes only, so the lines are painted anew only for another view or colour. */
   function paint(far: FarScene): void {
-    const colours = coloursOf(canvas.parentElement!);
-    const wanted = [far.plan, far.camera, far.size, colours("gl-line")];
+    const colours = coloursAt(element);
+    const wanted = [far.plan, far.camera, far.size, colours["gl-line"]];
     if (wanted.some((part, at) => part !== linesOf[at])) {
       linesOf = wanted;
-      paintLines(penFor(lines, far), far, colours("gl-line"));
+      paintLines(penFor(lines, far), far, colours["gl-line"]!);
     }
-    const pen = penFor(canvas, far);
-    pen.save();
-    pen.resetTransform();
-    pen.drawImage(lines, 0, 0);
-    pen.restore();
-    paintBoxes(pen, far, colours);
+    paintBoxes(penFor(boxes, far), far, colours);
   }
 
-  return { canvas, paint };
+  return { element, paint };
 }
 
 /** Empties a canvas and sets it up to be drawn on in units of the world. */
@@ -87,9 +83,11 @@ function paintLines(
   pen.globalAlpha = 1;
 }
 
-type Colours = (className: string) => string;
-
-function paintBoxes(pen: CanvasRenderingContext2D, far: FarScene, colours: Colours): void {
+function paintBoxes(
+  pen: CanvasRenderingContext2D,
+  far: FarScene,
+  colours: Record<string, string>,
+): void {
   const { labels, plan, camera, size, state, marked } = far;
   const { left, right, top, bottom } = seen(camera, size);
   const least = SMALLEST / camera.scale;
@@ -100,7 +98,7 @@ function paintBoxes(pen: CanvasRenderingContext2D, far: FarScene, colours: Colou
     if (x + width < left || x - width > right || y + PITCH < top || y - PITCH > bottom) continue;
     const stage = state(box);
     if (stage === "now") now = box;
-    pen.fillStyle = colours(`gl-${labels[box]!.kind}`);
+    pen.fillStyle = colours[`gl-${labels[box]!.kind}`]!;
     pen.globalAlpha = stage === "waiting" ? 0.45 : 1;
     const height = Math.max(HEIGHT, least);
     pen.fillRect(x - width / 2, y - height / 2, width, height);
@@ -111,7 +109,7 @@ function paintBoxes(pen: CanvasRenderingContext2D, far: FarScene, colours: Colou
     [marked, "gl-ring"],
   ] as const) {
     if (box < 0) continue;
-    pen.strokeStyle = colours(name);
+    pen.strokeStyle = colours[name]!;
     pen.lineWidth = 3 / camera.scale;
     const reach = Math.max(labels[box]!.width / 2, 7 / camera.scale);
     pen.beginPath();
@@ -121,20 +119,15 @@ function paintBoxes(pen: CanvasRenderingContext2D, far: FarScene, colours: Colou
 }
 
 /** Asks the style sheet, through elements that are there for a moment only. */
-function coloursOf(place: Element): Colours {
-  const known = new Map<string, string>();
-  return (name) => {
-    const colour = known.get(name) ?? strokeOf(name, place);
-    known.set(name, colour);
-    return colour;
-  };
-}
-
-function strokeOf(name: string, place: Element): string {
-  const sample = s("path", { class: LINES.has(name) ? name : "gl-shape" });
-  const holder = s("svg", {}, s("g", { class: `gl-node ${name}` }, sample));
+function coloursAt(place: Element): Record<string, string> {
+  const samples = CLASSES.map((name) =>
+    s("g", { class: `gl-node ${name}` }, s("path", { class: LINES.has(name) ? name : "gl-shape" })),
+  );
+  const holder = s("svg", {}, ...samples);
   place.append(holder);
-  const { stroke } = getComputedStyle(sample);
+  const colours = samples.map(
+    ({ firstElementChild }) => getComputedStyle(firstElementChild!).stroke,
+  );
   holder.remove();
-  return stroke;
+  return Object.fromEntries(CLASSES.map((name, at) => [name, colours[at]!]));
 }

@@ -98,7 +98,7 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
       "aria-label": summary(trace, stepping),
       "data-gl": "graph",
     },
-    far.canvas,
+    far.element,
     world,
     tip.element,
     spoken,
@@ -221,7 +221,7 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
     const isWhole = stage.plan.count <= WHOLE;
     const inView = isWhole ? null : stages.boxesIn(stage, seen(camera, size));
     const isFar = inView !== null && inView.boxes.size > CROWD;
-    far.canvas.hidden = !isFar;
+    far.element.hidden = !isFar;
     world.style.display = isFar ? "none" : "";
     const marked = cursor === null ? -1 : boxOf(cursor);
     if (isFar) return far.paint({ ...stage, camera, size, state, marked });
