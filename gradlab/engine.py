@@ -98,7 +98,7 @@ def _run(
     ``watched``: somebody looks at each step, so gradients are shown in the shapes of the inputs,
     and none is taken over to be added to.
 
-    What happens once per edge is written out here: as calls it took 1.1 µs more for each edge.
+    What happens once per edge is written out here: in a small backward pass, calls are what costs.
     """
     arrived: dict[Node, list[Any]] = {}  # per node, the sum so far for each of its outputs
     for root, given in zip(roots, grads):  # noqa: B905 (as below)
@@ -676,13 +676,13 @@ def _gradients_of_batch(
 
 def _batch_size(roots: Sequence[Any], batches: Sequence[Any]) -> int:
     for i, (root, batch) in enumerate(zip(roots, batches, strict=True)):
-        if batch is None or batch.ndim == 0:
+        if batch is None:
             raise ValueError(
                 "vmap(vjp, in_dims=0, ...)(<inputs>): Got in_dim=0 for some input, but that input "
                 "is a Tensor of dimensionality 0 so expected in_dim to satisfy 0 <= in_dim < 0. "
                 f"With is_grads_batched=True, give grad_outputs[{i}] a first dimension to go along."
             )
-        if batch.shape[1:] != root.shape:
+        if batch[0].shape != root.shape:
             raise RuntimeError(
                 "If `is_grads_batched=True`, we interpret the first dimension of each grad_output "
                 "as the batch dimension. The sizes of the remaining dimensions are expected to "
@@ -696,8 +696,6 @@ def _batch_size(roots: Sequence[Any], batches: Sequence[Any]) -> int:
             "vmap: Expected all tensors to have the same size in the mapped dimension, got sizes "
             f"{sizes} for the mapped dimension"
         )
-    if sizes[0] == 0:
-        raise IndexError("index 0 is out of bounds for dimension 0 with size 0")
     return int(sizes[0])
 
 

@@ -24,8 +24,8 @@ order ``xp`` computes on raw arrays, under ``create_graph=True`` it is gradlab i
 result can be differentiated again.
 
 From the block, ``op`` writes the Python source of the function and of the node's ``apply``, made
-for just this operation, and compiles it (as ``dataclasses`` does). A general wrapper with
-``*args``, loops and closures took 2.6 µs more for each forward-and-backward of ``mul``.
+for just this operation, and compiles it (as ``dataclasses`` does): signatures are real, and
+nothing that is known at import is decided again at every call.
 """
 
 from __future__ import annotations
@@ -327,14 +327,15 @@ class OpNode(Node):
 
     def apply_tensors(self, *gradients: Any) -> tuple[Any, ...]:
         """As ``apply``, on tensors, by the same formulas."""
-        if all(g is None for g in gradients):
+        known = next((g for g in gradients if g is not None), None)
+        if known is None:
             return (None,) * len(self.next_functions)
-        values: dict[str, Any] = {"g": gradients[0], "gs": gradients, "xp": ON_TENSORS}
-        if self.op.outputs != 1:
-            values["gs"] = tuple(
-                self._zeros(i) if g is None else g for i, g in enumerate(gradients)
-            )
-            values["g"] = values["gs"][0]
+        library = arrays.array_module(known._array)
+        gs = [
+            known._wrap(library.zeros(*self.outputs[i])) if g is None else g
+            for i, g in enumerate(gradients)
+        ]
+        values: dict[str, Any] = {"g": gs[0], "gs": gs, "xp": ON_TENSORS}
         if self.op.sequence:
             (rule,) = self.op.gradients.values()
             return tuple(rule.formula(**self._values(rule, values)))
@@ -342,10 +343,6 @@ class OpNode(Node):
             rule.formula(**self._values(rule, values)) if edge[0] else None
             for rule, edge in zip(self.op.gradients.values(), self.next_functions, strict=True)
         )
-
-    def _zeros(self, output: int) -> Tensor:
-        shape, dtype = self.outputs[output]
-        return Tensor._wrap(numpy.zeros(shape, dtype))
 
     def _values(self, rule: Gradient, known: dict[str, Any]) -> dict[str, Any]:
         """A formula's arguments; what is unpacked for one formula is ``known`` to the next."""
@@ -449,6 +446,8 @@ def _apply_source(declared: Op) -> str:
         lines += [
             "def apply(self, *gs):",
             "    gs = zeros_for_missing(self, gs)",
+            "    if gs is None:",
+            "        return (None,) * len(self.next_functions)",
             "    g = gs[0]",
         ]
     if any("xp" in rule.parameters for rule in declared.gradients.values()):
@@ -896,8 +895,9 @@ def _promote_present(operands: Sequence[Any], how: str) -> list[Any]:
 
 
 def _promote_without_bool(operands: Sequence[Any]) -> list[Array]:
-    """Promote for a subtraction, which PyTorch refuses for masks."""
-    if any(type(one) is bool or getattr(one, "dtype", None) == arrays.BOOL for one in operands):
+    """Promote for a subtraction, which PyTorch refuses for masks (the forward, for two masks)."""
+    bools = [type(one) is bool or getattr(one, "dtype", None) == arrays.BOOL for one in operands]
+    if any(bools) and not all(bools):
         raise RuntimeError(
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying "
             "to invert a mask, use the `~` or `logical_not()` operator instead."
@@ -905,10 +905,12 @@ def _promote_without_bool(operands: Sequence[Any]) -> list[Array]:
     return arrays.promote(operands)
 
 
-def _zeros_for_missing(node: Node, gradients: Sequence[Array | None]) -> list[Array]:
-    """Zeros for outputs at which no gradient arrived."""
+def _zeros_for_missing(node: Node, gradients: Sequence[Array | None]) -> list[Array] | None:
+    """Zeros for outputs at which no gradient arrived; None where none did at any."""
     known = next((g for g in gradients if g is not None), None)
-    xp = numpy if known is None else arrays.array_module(known)
+    if known is None:
+        return None
+    xp = arrays.array_module(known)
     return [
         xp.zeros(*node.outputs[i]) if gradient is None else gradient
         for i, gradient in enumerate(gradients)
