@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -49,7 +49,8 @@ class _Watch:
         """Say where the node was recorded whose backward failed."""
         frame = _users_frame()
         filename, line = (frame.f_code.co_filename, frame.f_lineno) if frame else ("gradlab", 0)
-        warnings.warn_explicit(_report(node), UserWarning, filename, line)
+        for text in _reports(node):
+            warnings.warn_explicit(text, UserWarning, filename, line)
 
 
 _watch = _Watch()
@@ -67,24 +68,23 @@ def _users_frame() -> FrameType | None:
     return frame
 
 
-def _report(node: Any) -> str:
+def _reports(node: Any) -> Iterator[str]:
+    """Where ``node`` was recorded, and if that was in a backward pass, what made that run it."""
+    yield _report(node, "Error detected in", "caused the error")
+    while (node := node.metadata.get("parent_")) is not None:
+        yield "\n\n" + _report(
+            node, "Previous calculation was induced by", "induced the previous calculation"
+        )
+
+
+def _report(node: Any, what: str, did: str) -> str:
     lines = node.metadata.get("traceback_")
     if lines is None:
         return (
-            f"Error detected in {node.name()}. No forward pass information available. Enable "
-            "detect anomaly during forward pass for more information."
+            f"{what} {node.name()}. No forward pass information available. Enable detect anomaly "
+            "during forward pass for more information."
         )
-    text = (
-        f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n"
-        f"{''.join(lines)}"
-    )
-    while (node := node.metadata.get("parent_")) is not None:
-        lines = node.metadata.get("traceback_", ["No forward pass information available.\n"])
-        text += (
-            f"\n\nPrevious calculation was induced by {node.name()}. Traceback of forward call "
-            f"that induced the previous calculation:\n{''.join(lines)}"
-        )
-    return text
+    return f"{what} {node.name()}. Traceback of forward call that {did}:\n{''.join(lines)}"
 
 
 def is_anomaly_enabled() -> bool:

@@ -57,6 +57,7 @@ class GradientEdge(_Fields):
     __slots__ = ()
 
     requires_grad = True
+    retains_grad = False
     _requires_grad = True
     _view = None
     _wrap = staticmethod(Tensor._wrap)
@@ -88,9 +89,10 @@ class GradientEdge(_Fields):
         return self.dtype.is_complex
 
     def new_zeros(self, shape: Sequence[int]) -> Tensor:
-        """Zeros of its dtype."""
-        zeros: Tensor = Tensor._wrap(self._array).new_zeros(shape)
-        return zeros
+        """Nothing that stands here can be asked to make a tensor."""
+        raise RuntimeError(
+            "materialize_grads cannot be used when the given input is a GradientEdge"
+        )
 
     def _accumulate_grad(self, gradient: Tensor) -> None:
         if isinstance(self.node, AccumulateGrad):

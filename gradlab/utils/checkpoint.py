@@ -23,6 +23,7 @@ from gradlab.autograd.graph import saved_tensors_hooks
 from gradlab.engine import backward, pass_is_limited
 from gradlab.generator import default_generator
 from gradlab.grad_mode import enable_grad, is_grad_enabled
+from gradlab.op import modified_since
 from gradlab.tensor import Tensor
 
 __all__ = [
@@ -218,13 +219,14 @@ class _Run:
 
     def _run_again(self) -> None:
         args, kwargs = self._arguments.again()
-        saved: list[Tensor] = []
+        saved: list[tuple[Tensor, int]] = []
 
         def keep(tensor: Tensor) -> Tensor:
-            saved.append(tensor.detach())
+            kept = tensor.detach()
+            saved.append((kept, kept._version))
             if self._stops_early and len(saved) == len(self._slots):
                 raise _EnoughComputed
-            return saved[-1]
+            return kept
 
         with (
             enable_grad(),
@@ -236,14 +238,24 @@ class _Run:
             self._function(*args, **kwargs)
         if not self._complete:  # a backward pass within the function itself
             saved = saved[: len(self._slots)]
-        self._check(saved)
-        for reference, tensor in zip(self._slots, saved, strict=True):
+        self._check([tensor for tensor, _ in saved])
+        for reference, (tensor, version) in zip(self._slots, saved, strict=True):
             slot = reference()
-            if slot is not None:
-                slot.tensor = tensor
+            if slot is None:
+                continue
+            if tensor._version != version:
+                who = "A checkpointed function saved it, changed it later"
+                raise modified_since(tensor._array, tensor._counter, version, None, who)
+            slot.tensor = tensor
 
     def _check(self, saved: Sequence[Tensor]) -> None:
-        if len(saved) != len(self._slots):
+        if len(saved) > len(self._slots):
+            raise CheckpointError(
+                "torch.utils.checkpoint: trying to save more tensors during recomputation than "
+                f"during the original forward pass: {len(saved)} and not {len(self._slots)}.\n"
+                "The function must do the same each time it runs."
+            )
+        if len(saved) < len(self._slots):
             raise CheckpointError(
                 "torch.utils.checkpoint: A different number of tensors was saved during the "
                 "original forward and recomputation.\n"

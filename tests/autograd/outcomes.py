@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
@@ -66,6 +67,7 @@ def assert_same(program: Program) -> None:
     ours = outcome(program, pytest.importorskip("gradlab"))
     if isinstance(theirs, Failure) and isinstance(ours, Failure):
         assert ours.kind == theirs.kind, ours
-        assert ours.text.startswith(theirs.text.split(". ")[0].rstrip("."))
+        first_sentence = re.split(r"\. |\n", theirs.text)[0].rstrip(".")
+        assert ours.text.startswith(first_sentence)
     else:
         assert ours == theirs
