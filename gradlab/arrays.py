@@ -8,6 +8,7 @@ meet in, and how to move numbers between devices. CuPy is imported only when som
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -226,6 +227,49 @@ def wrap_integer(value: int, to: numpy.dtype[Any]) -> int:
     bits = 8 * to.itemsize
     value &= (1 << bits) - 1
     return value - (1 << bits) if to.kind == "i" and value >> (bits - 1) else value
+
+
+def check_fits(value: Any, to: numpy.dtype[Any], *, half: bool = True) -> None:
+    """Raise RuntimeError for a Python number that a dtype can't hold.
+
+    PyTorch's rule: a negative integer may wrap in an unsigned dtype, anything is a bool, and inf
+    and nan are floats only. NumPy's own conversion gives garbage, and says so in a warning only.
+    ``half=False``: what is too large for float16 becomes inf, as where PyTorch makes a tensor of
+    the number first.
+    """
+    if isinstance(value, complex):
+        fits = to.kind in "bc"
+    elif to.kind in "iu":
+        limits = numpy.iinfo(to)
+        wraps = to.kind == "u" and type(value) is int
+        fits = (-limits.max if wraps else limits.min) <= value <= limits.max
+    else:
+        small = to.kind == "b" or abs(value) <= 65504 or value != value  # whichever dtype it is
+        fits = (
+            small
+            or (not half and to == "float16")
+            or abs(value) == math.inf
+            or abs(value) <= float(numpy.finfo(to).max)
+        )
+    if not fits:
+        raise RuntimeError(
+            f"value cannot be converted to type {_C_NAMES[to.name]} without overflow: {value} does "
+            f"not fit in {to.name}"
+        )
+
+
+_C_NAMES = {  # what PyTorch calls dtypes in the error above
+    "float16": "c10::Half",
+    "float32": "float",
+    "float64": "double",
+    "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
+    "uint8": "uint8_t",
+    "int8": "int8_t",
+    "int16": "int16_t",
+    "int32": "int",
+    "int64": "int64_t",
+}
 
 
 # ---------------------------------------------------------------------------- devices

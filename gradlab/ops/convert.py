@@ -135,11 +135,7 @@ def _copy_(input: Tensor, src: Any, non_blocking: bool = False) -> Any:
 )
 def fill_scalar(xp: Namespace, input: Array, value: float) -> Array:
     """What ``input`` holds after it was filled with a number."""
-    if type(value) is complex and input.dtype.kind != "c":
-        raise RuntimeError(
-            f"value cannot be converted to type {arrays.dtype_of(input).name} without overflow: "
-            f"{value} is complex"
-        )
+    arrays.check_fits(value, input.dtype)
     return xp.broadcast_to(xp.asarray(value).astype(input.dtype), input.shape)
 
 

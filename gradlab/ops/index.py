@@ -405,18 +405,9 @@ def _as_value(target: Tensor, value: Any) -> Tensor:
     dtype = target.dtype
     if type(value) not in arrays.PYTHON_SCALARS and not isinstance(value, numpy.generic):
         raise TypeError(f"can't assign a {type(value).__name__} to a torch.{dtype.type_name}Tensor")
-    if isinstance(value, complex | numpy.complexfloating) and not dtype.is_complex:
-        raise RuntimeError(
-            f"value cannot be converted to type {dtype.type_name.lower()} without overflow: "
-            f"{value} is complex"
-        )
-    try:
-        array = arrays.array_module(target._array).asarray(value, dtype=dtype.numpy)
-    except OverflowError:
-        raise RuntimeError(
-            f"value cannot be converted to type {dtype.name} without overflow: {value}"
-        ) from None
-    return Tensor._wrap(array)
+    number = value.item() if isinstance(value, numpy.generic) else value
+    arrays.check_fits(number, dtype.numpy, half=False)
+    return Tensor._wrap(arrays.array_module(target._array).asarray(number).astype(dtype.numpy))
 
 
 def _put(part: Any, value: Any) -> None:

@@ -1589,6 +1589,9 @@ def clamp_scalar(
         raise NotImplementedError("clamp is not supported for complex types: they have no order")
     bounds: list[Any] = [bound for bound in (min, max) if bound is not None]
     if input.dtype not in REAL_FLOATING:
+        dtype = arrays.result_dtype((input, *bounds))
+        for bound in bounds:
+            arrays.check_fits(bound, dtype)
         input, *bounds = arrays.promote((input, *bounds))
     elif xp is numpy:  # for which 0-d arrays are faster than numbers
         bounds = [numpy.array(bound, input.dtype) for bound in bounds]
@@ -1822,6 +1825,7 @@ def _beside(partner: Any, value: Any, xp: Namespace) -> Any:
     if type(value) not in PYTHON_SCALARS:
         return value
     if isinstance(partner, Tensor):
+        arrays.check_fits(value, arrays.result_dtype((value, partner._array)), half=False)
         return Tensor._wrap(arrays.promote((value, partner._array))[0])
     return Tensor._wrap(xp.asarray(value, arrays.result_dtype((value, partner))))
 
@@ -1855,7 +1859,8 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Tensor:
             "masked_fill() received an invalid combination of arguments - got "
             f"({type(mask).__name__}, {type(value).__name__}): value is a number or a 0-d tensor"
         )
-    return masked_fill_scalar(input, mask, value)  # type: ignore[no-any-return]
+    number = value.item() if isinstance(value, numpy.generic) else value
+    return masked_fill_scalar(input, mask, number)  # type: ignore[no-any-return]
 
 
 @op(
@@ -1906,11 +1911,7 @@ _UNFILLED = r"\begin{cases} 0 & mask \\ g & \text{otherwise} \end{cases}"
 def masked_fill_scalar(xp: Namespace, input: Array, mask: Array, value: float) -> Array:
     """Elements, and a number where a mask holds."""
     _check_mask(mask)
-    if type(value) is complex and input.dtype.kind != "c":
-        raise RuntimeError(
-            f"value cannot be converted to type {arrays.dtype_of(input).name} without overflow: "
-            f"{value} is complex"
-        )
+    arrays.check_fits(value, input.dtype)
     return xp.where(mask, xp.asarray(value).astype(input.dtype), input)
 
 

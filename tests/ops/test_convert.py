@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import re
+from typing import Any
+
 import pytest
 
 import gradlab as gl
-from tests.ops.expressions import assert_same, assert_same_error
+from tests.ops.expressions import assert_same, assert_same_error, torch
 from tests.ops.printed import assert_prints_same
 
 LINES = [
@@ -94,3 +98,31 @@ def test_a_change_of_precision_and_back_can_be_differentiated_twice() -> None:
     (curvature,) = gl.autograd.grad(slope.sum(), x)
     assert (slope.dtype, curvature.dtype) == (gl.float64, gl.float64)
     assert curvature.tolist() == [6.0, 12.0]
+
+
+WRITTEN = [
+    "y.fill_(value)", "y.masked_fill(y == 0, value)", "(y.__setitem__(0, value), y)[1]",
+    "torch.where(y == 0, value, y)", "y if y.is_floating_point() else y.clamp(max=value)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", WRITTEN)
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int32", "int64", "float16", "float32", "bool"])
+@pytest.mark.parametrize("value", [-1, 255, 300, -300, 2**31, -(2**63), 1e300, math.inf, -2.7])
+def test_a_number_that_does_not_fit_is_refused_not_wrapped(
+    line: str, dtype: str, value: float
+) -> None:
+    def outcome(library: Any) -> tuple[str, Any]:
+        y = library.zeros(2, dtype=getattr(library, dtype))
+        try:
+            result = eval(line, {"torch": library, "y": y, "value": value})
+        except RuntimeError as error:
+            return "refused", str(error)
+        return str(result.dtype), result.tolist()
+
+    (kind, expected), (found_kind, found) = outcome(torch), outcome(gl)
+    assert found_kind == kind
+    if kind == "refused":  # PyTorch has two names for float16, at::Half and c10::Half
+        assert found.replace("c10::Half", "").startswith(re.sub(r"(at|c10)::Half", "", expected))
+    else:
+        assert found == expected
