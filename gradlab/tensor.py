@@ -545,7 +545,8 @@ class Tensor:
                 "Can't pickle a tensor that was computed from others and requires grad; "
                 "pickle its .detach() instead."
             )
-        return _rebuild, (type(self), arrays.move(self._array, "cpu"), self._requires_grad)
+        numbers = arrays.move(self._array, "cpu")
+        return _rebuild, (type(self), numbers, str(self.device), self._requires_grad)
 
     # ------------------------------------------------------------------ showing
 
@@ -565,8 +566,8 @@ class Tensor:
         return object.__format__(self, spec)
 
 
-def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
-    return cls._from(Tensor._wrap(array)).requires_grad_(requires_grad)
+def _rebuild(cls: type[Tensor], numbers: Array, device: str, requires_grad: bool) -> Tensor:
+    return cls._from(Tensor._wrap(arrays.move(numbers, device))).requires_grad_(requires_grad)
 
 
 def _store_grad_in(tensor: Tensor) -> Callable[[Tensor], None]:

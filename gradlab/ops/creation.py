@@ -363,7 +363,7 @@ def full(
             f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}"
         )
     value = _array_of(fill_value, dtype and arrays.as_dtype(dtype, "full"), copy=False)
-    array = arrays.namespace(device).full(_shape("full", (size,)), value, value.dtype)
+    array = arrays.namespace(device).full(_shape("full", (size,)), value.item(), value.dtype)
     return _finished(array, device, requires_grad)
 
 

@@ -529,7 +529,9 @@ def _check_along(name: str, array: Array, dim: int, index: Array) -> int:
 def _check_bounds(index: Array, dim: int, size: int) -> None:
     if index.min() < 0 or index.max() >= size:
         bad = index[(index < 0) | (index >= size)].reshape(-1)[0]
-        raise RuntimeError(f"index {bad} is out of bounds for dimension {dim} with size {size}")
+        raise RuntimeError(
+            f"index {int(bad)} is out of bounds for dimension {dim} with size {size}"
+        )
 
 
 @op(

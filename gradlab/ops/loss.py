@@ -204,7 +204,7 @@ def _places(
     outside = (places < 0) | (places >= rows.shape[1])
     if outside.any():
         raise IndexError(
-            f"Target {places[outside][0]} is out of bounds. There are {rows.shape[1]} classes, "
+            f"Target {int(places[outside][0])} is out of bounds. There are {rows.shape[1]} classes, "
             f"0 to {rows.shape[1] - 1}."
         )
     counts = counts.astype(rows.dtype)
