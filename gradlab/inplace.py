@@ -344,7 +344,7 @@ def _keep_saved_original(node: Any, target: Any) -> None:
             original = target._wrap(saved[1].copy())
             original._edge, original._requires_grad = target._edge, target._requires_grad
             setattr(node, name, (original, original._array, original._counter, 0))
-        elif hasattr(saved, "keep_original"):  # saved_tensors_hooks packed it
+        elif saved is not None and hasattr(saved, "keep_original"):  # saved_tensors_hooks packed it
             saved.keep_original(target)
 
 
