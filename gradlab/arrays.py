@@ -434,6 +434,15 @@ def _on_one_device(operands: Sequence[Any]) -> Sequence[Any]:
 # ---------------------------------------------------------------------------- shapes
 
 
+def plain(array: numpy.ndarray[Any, Any]) -> Array:
+    """Another array, of no subclass, on the memory of one that a user has or gets.
+
+    Who reshapes theirs in place must not reshape a tensor, and ``*`` of two numpy.matrix would be
+    a matrix product.
+    """
+    return array.view(ndarray)
+
+
 def as_array(value: Any) -> Array:
     """``value`` as an array: NumPy, unlike CuPy, returns a scalar where a 0-d array is due."""
     return numpy.asarray(value) if isinstance(value, numpy.generic) else value

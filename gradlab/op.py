@@ -933,7 +933,7 @@ def _convert_arguments(declared: Op, values: tuple[Any, ...]) -> list[Any] | Non
     for i, name in enumerate(declared.signature.parameters):
         if name in declared.tensors and isinstance(values[i], (numpy.generic, numpy.ndarray)):
             is_scalar = isinstance(values[i], numpy.generic)
-            converted[i] = values[i].item() if is_scalar else Tensor._wrap(values[i])
+            converted[i] = values[i].item() if is_scalar else Tensor._wrap(arrays.plain(values[i]))
     paired = len(declared.tensors) == 2 and declared.promote is not None and not declared.sequence
     if paired and type(converted[0]) in arrays.PYTHON_SCALARS and isinstance(converted[1], Tensor):
         meet = arrays.promote_to_float if declared.promote == "float" else arrays.promote

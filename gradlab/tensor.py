@@ -453,7 +453,7 @@ class Tensor:
         that requires grad, TypeError for one on a GPU.
         """
         if force:
-            return arrays.move(self._array, "cpu")
+            return arrays.plain(arrays.move(self._array, "cpu"))
         if self.requires_grad:
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. "
@@ -464,7 +464,7 @@ class Tensor:
                 f"can't convert {self.device} device type tensor to numpy. "
                 "Use Tensor.cpu() to copy the tensor to host memory first."
             )
-        return self._array
+        return arrays.plain(self._array)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         array = self.numpy()

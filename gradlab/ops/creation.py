@@ -98,7 +98,7 @@ def from_numpy(ndarray: Any) -> Tensor:
             UserWarning,
             stacklevel=2,
         )
-    return Tensor._wrap(ndarray)
+    return Tensor._wrap(arrays.plain(ndarray))
 
 
 def _finished(array: Array, device: Any, requires_grad: bool) -> Tensor:
@@ -124,7 +124,7 @@ def _array_of(data: Any, dtype: arrays.dtype | None, copy: bool) -> Array:
     if isinstance(data, Tensor):
         array = data._array
     elif hasattr(data, "__array__"):
-        array = numpy.asarray(data)
+        array = arrays.plain(numpy.asarray(data))
         arrays.dtype_of(array)
     else:
         shape, flat = _flattened(data)

@@ -266,7 +266,7 @@ def _as_index_tensor(item: Any) -> Tensor:
     if isinstance(item, Tensor):
         return item
     if isinstance(item, numpy.ndarray):
-        return Tensor._wrap(item)
+        return Tensor._wrap(arrays.plain(item))
     if isinstance(item, Sequence) and not isinstance(item, (str, bytes)):
         array = numpy.array([part.item() if isinstance(part, Tensor) else part for part in item])
         return Tensor._wrap(array if array.size else array.astype(numpy.int64))

@@ -442,7 +442,7 @@ def _common_batch(one: tuple[int, ...], two: tuple[int, ...]) -> tuple[int, ...]
 def _operator(swapped: bool) -> Callable[[Any, Any], Any]:
     def at(self: Any, other: Any) -> Any:
         if isinstance(other, numpy.ndarray):
-            other = Tensor._wrap(other)
+            other = Tensor._wrap(arrays.plain(other))
         if not isinstance(other, Tensor):
             return NotImplemented
         return matmul(other, self) if swapped else matmul(self, other)

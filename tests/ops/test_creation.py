@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import numpy
 import pytest
@@ -255,3 +257,28 @@ def test_a_subclass_is_made_from_data() -> None:
 
     assert type(Named([1.0, 2.0])) is Named
     assert Named([1.0, 2.0]).tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("make", [gl.from_numpy, gl.as_tensor])
+def test_reshaping_an_array_in_place_reshapes_no_tensor_on_it(make: Callable[..., Any]) -> None:
+    array = numpy.arange(6.0)
+    x = make(array)
+    array.resize((2, 3), refcheck=False)
+    array[0, 1] = 7.0
+    assert x.tolist() == [0.0, 7.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_what_is_done_to_the_array_of_a_tensor_is_not_done_to_the_tensor() -> None:
+    x = gl.zeros(2)
+    x.numpy().setflags(write=False)
+    assert x.add_(1).tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("line", ["gl.from_numpy(a)", "gl.as_tensor(a)", "gl.ones(2) * a"])
+def test_a_tensor_on_an_array_of_a_subclass_computes_as_any_other(line: str) -> None:
+    class Other(numpy.ndarray):
+        pass
+
+    tensor = eval(line, {"gl": gl, "a": numpy.ones(2).view(Other)})
+    assert type((tensor * 2).numpy()) is numpy.ndarray
+    assert type(tensor._array) is numpy.ndarray
