@@ -48,7 +48,8 @@ def _function(function: Callable[..., Any], name: str = "") -> Callable[..., Any
     takes_numpy = name in _TAKE_NUMPY_ARRAYS
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        result = function(*_unwrapped(args, takes_numpy), **_unwrapped(kwargs))
+        with numpy.errstate(all="ignore"):
+            result = function(*_unwrapped(args, takes_numpy), **_unwrapped(kwargs))
         if name == "diagonal":
             result.setflags(write=True)  # in NumPy it is not
         return _wrapped(result)
@@ -116,11 +117,13 @@ class Array:
 
 def _publish_operator(name: str) -> None:
     def apply(self: Array, *others: Any) -> Any:
-        result = getattr(self._array, name)(*_unwrapped(others))
+        with numpy.errstate(all="ignore"):
+            result = getattr(self._array, name)(*_unwrapped(others))
         return result if result is NotImplemented else _wrapped(result)
 
     def apply_in_place(self: Array, other: Any) -> Any:
-        getattr(self._array, name)(_unwrapped(other))
+        with numpy.errstate(all="ignore"):
+            getattr(self._array, name)(_unwrapped(other))
         return self
 
     setattr(Array, name, apply_in_place if name in _IN_PLACE else apply)

@@ -204,8 +204,8 @@ def _places(
     outside = (places < 0) | (places >= rows.shape[1])
     if outside.any():
         raise IndexError(
-            f"Target {int(places[outside][0])} is out of bounds. There are {rows.shape[1]} classes, "
-            f"0 to {rows.shape[1] - 1}."
+            f"Target {int(places[outside][0])} is out of bounds. There are {rows.shape[1]} "
+            f"classes, 0 to {rows.shape[1] - 1}."
         )
     counts = counts.astype(rows.dtype)
     return places, counts if weight is None else counts * weight[places]
