@@ -456,7 +456,10 @@ def expand(xp: Namespace, array: Array, shape: tuple[int, ...]) -> Array:
     """
     if array.ndim == 0 and xp is numpy:
         return ndarray(shape, array.dtype, array, 0, (0,) * len(shape))
-    return xp.broadcast_to(array, shape)
+    result = xp.broadcast_to(array, shape)
+    if xp is numpy:  # which makes all read-only, also what was stretched by no more than 1
+        result.flags.writeable = array.flags.writeable
+    return result
 
 
 def sum_to(xp: Namespace, array: Array, shape: tuple[int, ...]) -> Array:

@@ -200,6 +200,13 @@ def test_backward_of_nothing_is_allowed(torch: ModuleType) -> None:
     torch.autograd.backward([])
 
 
+def test_the_gradient_of_an_empty_tensor_can_be_added_to(torch: ModuleType) -> None:
+    x = torch.ones(0, 3, requires_grad=True)
+    for _ in range(2):
+        x.mean(1).sum().backward()
+    assert x.grad.zero_().shape == (0, 3)
+
+
 @pytest.mark.filterwarnings("ignore:Using backward")
 @pytest.mark.parametrize("create_graph", [False, True])
 @pytest.mark.parametrize("freeze", ["x.requires_grad_(False)", "x.detach_()"])

@@ -111,6 +111,8 @@ def assert_equal(found: Outcome, expected: Outcome) -> None:
 
 CHANGES = {
     "a row times a number": "y = x * 1; y[0].mul_(2)",
+    "a stretch by one": "y = x * 1; y.expand(1, 3, 4).mul_(2)",
+    "a stretch of nothing": "y = torch.ones(0, 3).expand(2, 0, 3).add_(1)",
     "no rows at all": "y = x * 1; y[:0].mul_(2); z = torch.ones(2, 0, 3).add_(1)",
     "a column set to a tensor": "y = x * 1; y[:, 1] = w",
     "a row of the transpose": "y = x * 1; y.t()[0].add_(1)",
