@@ -428,8 +428,10 @@ class Tensor:
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        before = self._array
         self._array = value._array
-        if hasattr(self, "_accumulator"):
+        same = before.shape == value._array.shape and before.dtype is value._array.dtype
+        if hasattr(self, "_accumulator") and not same:
             del self._accumulator  # it was made for the old shape and dtype
 
     # ------------------------------------------------------------------ leaving for Python, NumPy
