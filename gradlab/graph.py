@@ -3,7 +3,7 @@
 A ``Node`` remembers one operation for the backward pass. Its ``next_functions`` are edges
 ``(node, output_nr)`` towards the operation's inputs: to the node that made an input, to the
 ``AccumulateGrad`` of a leaf, or ``(None, 0)`` where no gradient is wanted. Nodes of operations are
-built by ``op.py``; the engine walks them.
+built by ``op``; the engine walks them.
 """
 
 from __future__ import annotations

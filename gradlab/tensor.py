@@ -2,7 +2,7 @@
 
 A tensor holds its numbers (``_array``), the node that made it (``_node``), a version counter that
 every tensor on the same memory shares, and, where it is a view, what it is a view of. No
-derivative is written here: operations attach themselves to the class in ``op.py``, and what
+derivative is written here: operations attach themselves to the class in ``op``, and what
 happens to history when memory changes under it is in ``inplace.py``.
 """
 
@@ -84,7 +84,7 @@ class Tensor:
     _requires_grad: bool
     _view: View | None
 
-    if TYPE_CHECKING:  # what operations attach to the class (op.py)
+    if TYPE_CHECKING:  # what operations attach to the class (``op``)
 
         def __getattr__(self, name: str) -> Any: ...
         def __add__(self, other: Any) -> Any: ...

@@ -14,7 +14,8 @@ import numpy
 import pytest
 
 import gradlab as gl
-from gradlab import arrays, op
+from gradlab import arrays
+from gradlab.op import nodes
 from tests import pretend_cupy
 from tests.generated.cases import (
     Case,
@@ -34,7 +35,7 @@ def _on_cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     gl.set_default_device("cuda")
     yield
     gl.set_default_device("cpu")
-    op.RAW.pop(made["cupy"], None)
+    nodes.RAW.pop(made["cupy"], None)
 
 
 def forward(case: Case) -> tuple[list[Any], list[Any]]:

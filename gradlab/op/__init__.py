@@ -1,0 +1,152 @@
+"""Operations: the one place that turns a declaration into everything an operation needs.
+
+An operation is declared once, in ``ops/``, as a block like this::
+
+    @op(
+        latex=r"\\tanh input",
+        grad=dict(input=(lambda g, out: g * (1 - out * out), r"g \\, (1 - out^2)")),
+        promote="float",
+        samples=real(-2, 2),
+    )
+    def tanh(xp: Namespace, input: Array) -> Array:
+        return xp.tanh(input)
+
+The forward works on raw arrays; ``xp`` is the library they belong to. Its parameters annotated
+``Array`` are tensors (``Array | None`` optional ones, ``list[Array]`` a sequence of them), the
+others are options. ``grad`` has for each differentiable tensor the formula of its gradient and
+the same in LaTeX, in which the parameters' names stand for themselves.
+
+The *names of a formula's parameters* say what the node must save: ``g`` is the gradient that
+arrives, ``out`` the result, ``xp`` the functions to compute with, any other the tensor or option
+of that name; ``input_shape`` saves only the shape of ``input``, ``input_strides`` how it lies in
+memory. A formula uses operators and ``xp.`` functions only, so the one text serves twice: at first
+order ``xp`` computes on raw arrays, under ``create_graph=True`` it is gradlab itself, and the
+result can be differentiated again.
+
+From the block, ``op`` writes the Python source of the function and of the node's ``apply``, made
+for just this operation, and compiles it (as ``dataclasses`` does): signatures are real, and
+nothing that is known at import is decided again at every call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gradlab.inplace import assign
+from gradlab.op.compiled import UNCHANGING, compile_function, make_node
+from gradlab.op.declaration import FUNCTIONS, NODES, OPS, Gradient, Op, camel, read
+from gradlab.op.nodes import ON_TENSORS, OpNode, modified_since, second_backward
+from gradlab.tensor import Tensor
+
+__all__ = [
+    "FUNCTIONS",
+    "NODES",
+    "ON_TENSORS",
+    "OPS",
+    "UNCHANGING",
+    "Gradient",
+    "Op",
+    "OpNode",
+    "alias",
+    "composite",
+    "modified_since",
+    "op",
+    "second_backward",
+]
+
+
+def op(
+    *,
+    latex: str,
+    grad: Mapping[str, tuple[Callable[..., Any], str]] | None = None,
+    samples: Any = (),
+    promote: str | None = None,
+    node: str | None = None,
+    outputs: int | None = 1,
+    view: bool = False,
+    method: bool = True,
+    public: bool = True,
+    operator: str | None = None,
+    inplace: bool | None = None,
+) -> Callable[[Callable[..., Any]], Any]:
+    """Declare an operation; see the module's docstring.
+
+    ``node``: the node's name where it is not the op's name in CamelCase with ``Backward0``.
+    ``method``/``public``: whether it becomes a method and a function of ``gradlab`` (a primitive
+    that a composite function uses is neither). ``operator``: the special method it also is.
+    ``inplace``: whether the form ``name_`` is made; by default for operations that promote.
+    Raises ValueError at import for a formula that names something the operation doesn't have.
+    """
+
+    def declare(forward: Callable[..., Any]) -> Any:
+        declared = read(forward, latex, grad or {}, samples, promote, outputs, view)
+        node_name = node or camel(declared.name) + "Backward0"
+        object.__setattr__(declared, "node", make_node(declared, node_name))
+        function = compile_function(declared, "raise argument_error(op, {arguments}) from None")
+        object.__setattr__(declared, "function", function)
+        if declared.name in OPS or (declared.gradients and node_name in NODES):
+            raise ValueError(f"operation {declared.name!r} ({node_name}) is declared twice")
+        OPS[declared.name] = declared
+        if declared.gradients:
+            NODES[node_name] = declared
+        if public:
+            FUNCTIONS[declared.name] = function
+        if method:
+            setattr(Tensor, declared.name, function)
+        if inplace if inplace is not None else promote is not None:
+            single = len(declared.tensors) == 1
+            _publish_inplace_form(declared.name, function, public and single)
+        if operator is not None:
+            setattr(Tensor, operator, compile_function(declared, "return NotImplemented"))
+        return function
+
+    return declare
+
+
+def _publish_inplace_form(name: str, function: Callable[..., Any], public: bool) -> None:
+    def change(input: Any, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(input, Tensor):
+            raise TypeError(
+                f"{name}_(): argument 'input' (position 1) must be Tensor, "
+                f"not {type(input).__name__}. Make one with gradlab.tensor(...)."
+            )
+        return assign(input, function(input, *args, **kwargs), direct=True)
+
+    change.__name__ = change.__qualname__ = name + "_"
+    change.__doc__ = f"In-place form of ``{name}``: the result replaces ``input``."
+    setattr(Tensor, name + "_", change)
+    if public:
+        FUNCTIONS[name + "_"] = change
+
+
+def composite(
+    name: str | None = None, *, method: bool = True, public: bool = True, inplace: bool = False
+) -> Callable[[Callable[..., Any]], Any]:
+    """Publish a plain function of operations as a function of ``gradlab`` and a method.
+
+    ``inplace``: whether the method ``name_`` is made; whichever operation the function ends with
+    must then have the function's first argument as its first tensor.
+    """
+
+    def declare(function: Callable[..., Any]) -> Any:
+        published = function.__name__ = function.__qualname__ = name or function.__name__
+        if public:
+            FUNCTIONS[published] = function
+        if method:
+            setattr(Tensor, published, function)
+        if inplace:
+            _publish_inplace_form(published, function, public=False)
+        return function
+
+    return declare
+
+
+def alias(name: str, *others: str) -> None:
+    """Publish a function, its method and its in-place form under other names too."""
+    for other in others:
+        for form in ("", "_"):
+            if name + form in FUNCTIONS:
+                FUNCTIONS[other + form] = FUNCTIONS[name + form]
+            if hasattr(Tensor, name + form):
+                setattr(Tensor, other + form, getattr(Tensor, name + form))

@@ -1,0 +1,214 @@
+"""Generated source made to run: its compilation, and the helpers it calls."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy
+
+from gradlab import arrays, observers
+from gradlab.arrays import Array
+from gradlab.grad_mode import ensure_mode, mode
+from gradlab.graph import NO_EDGE, Node, leaf_edge, next_order
+from gradlab.inplace import view_of
+from gradlab.op.declaration import Op
+from gradlab.op.nodes import RAW, OpNode, changed_in_place, raw_functions, second_backward
+from gradlab.op.source import apply_source, function_source, release_source
+from gradlab.tensor import Tensor, inference_counter, no_such_dim
+
+
+def make_node(declared: Op, name: str) -> type[OpNode]:
+    slots = (*declared.saved_tensors, *declared.saved_plain)
+    if declared.outputs != 1:
+        slots = (*slots, "outputs")
+    body: dict[str, Any] = {"__slots__": slots, "op": declared, "__module__": __name__}
+    body["can_own"] = declared.view and declared.outputs == 1
+    if declared.gradients:
+        source = apply_source(declared) + "\n\n\n" + release_source(declared)
+        made = _compile(f"{declared.name} backward", source, declared)
+        body["apply"] = made["apply"]
+        body["release"] = made["release"]
+    return type(name, (OpNode,), body)
+
+
+def compile_function(declared: Op, on_bad_argument: str) -> Callable[..., Any]:
+    source = function_source(declared, on_bad_argument)
+    function: Callable[..., Any] = _compile(declared.name, source, declared)[declared.name]
+    function.__doc__ = inspect.getdoc(declared.forward)
+    function.__module__ = declared.forward.__module__
+    function.__signature__ = declared.signature  # type: ignore[attr-defined]
+    return function
+
+
+def _compile(title: str, source: str, declared: Op) -> dict[str, Any]:
+    """Run generated source; it is kept where tracebacks and ``inspect.getsource`` find it."""
+    filename = f"<gradlab {title}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    scope: dict[str, Any] = dict(
+        _SCOPE,
+        __name__=declared.forward.__module__,
+        op=declared,
+        forward=declared.forward,
+        numpy_functions=RAW[numpy],
+    )
+    for parameter in declared.signature.parameters.values():
+        scope[f"default_{parameter.name}"] = parameter.default
+    for of, rule in declared.gradients.items():
+        scope[f"gradient_of_{of}"] = rule.formula
+    exec(compile(source, filename, "exec"), scope)
+    if declared.name in scope:
+        scope["function"] = scope[declared.name]
+        scope["Node"] = declared.node
+    return scope
+
+
+# ------------------------------------------------------------------ what generated source calls
+
+
+UNCHANGING = [0]  # the version counter of a Python number
+
+
+def _promote_present(operands: Sequence[Any], how: str) -> list[Any]:
+    """Promote those of several operands that are there."""
+    meet = arrays.promote_to_float if how == "float" else arrays.promote
+    present = iter(meet([operand for operand in operands if operand is not None]))
+    return [None if operand is None else next(present) for operand in operands]
+
+
+def _promote_without_bool(operands: Sequence[Any]) -> list[Array]:
+    """Promote for a subtraction, which PyTorch refuses for masks (the forward, for two masks)."""
+    bools = [type(one) is bool or getattr(one, "dtype", None) == arrays.BOOL for one in operands]
+    if any(bools) and not all(bools):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying "
+            "to invert a mask, use the `~` or `logical_not()` operator instead."
+        )
+    return arrays.promote(operands)
+
+
+def _zeros_for_missing(node: Node, gradients: Sequence[Array | None]) -> list[Array] | None:
+    """Zeros for outputs at which no gradient arrived; None where none did at any."""
+    known = next((g for g in gradients if g is not None), None)
+    if known is None:
+        return None
+    xp = arrays.array_module(known)
+    return [
+        xp.zeros(*node.outputs[i]) if gradient is None else gradient
+        for i, gradient in enumerate(gradients)
+    ]
+
+
+def _unpack_all(node: OpNode, name: str, saved: Sequence[Any]) -> list[Array]:
+    for _, _, counter, version in saved:
+        if counter[0] != version:
+            raise changed_in_place(node, name)
+    return [array for _, array, _, _ in saved]
+
+
+def _convert_arguments(declared: Op, values: tuple[Any, ...]) -> list[Any] | None:
+    """The arguments with NumPy scalars as Python's and a leading number as a tensor, or None."""
+    if not hasattr(mode, "enabled"):
+        ensure_mode()
+        return list(values)  # nothing was wrong but that this thread had no mode yet
+    converted = list(values)
+    for i, name in enumerate(declared.signature.parameters):
+        if name in declared.tensors and isinstance(values[i], (numpy.generic, numpy.ndarray)):
+            is_scalar = isinstance(values[i], numpy.generic)
+            converted[i] = values[i].item() if is_scalar else Tensor._wrap(arrays.plain(values[i]))
+    paired = len(declared.tensors) == 2 and declared.promote is not None and not declared.sequence
+    if paired and type(converted[0]) in arrays.PYTHON_SCALARS and isinstance(converted[1], Tensor):
+        meet = arrays.promote_to_float if declared.promote == "float" else arrays.promote
+        converted[0] = Tensor._wrap(meet((converted[0], converted[1]._array))[0])
+    same = all(new is old for new, old in zip(converted, values, strict=True))
+    return None if same else converted
+
+
+def _argument_error(declared: Op, values: tuple[Any, ...]) -> TypeError:
+    for position, (name, value) in enumerate(
+        zip(declared.signature.parameters, values, strict=True), start=1
+    ):
+        if name in declared.tensors and not isinstance(value, Tensor) and not declared.sequence:
+            if value is None and name in declared.optional:
+                continue
+            return TypeError(
+                f"{declared.public_name}(): argument '{name}' (position {position}) must be "
+                f"Tensor, not {type(value).__name__}. Make one with gradlab.tensor(...)."
+            )
+    return TypeError(
+        f"{declared.public_name}() received an invalid combination of arguments - got "
+        f"({', '.join(type(v).__name__ for v in values)})"
+    )
+
+
+def _not_differentiable(declared: Op, name: str) -> RuntimeError:
+    return RuntimeError(
+        f"The function '{declared.name}' is not differentiable with respect to argument '{name}'. "
+        "This input cannot have requires_grad True. Pass its .detach()."
+    )
+
+
+def _empty_list(name: str) -> RuntimeError:
+    return RuntimeError(f"{name}(): expected a non-empty list of Tensors")
+
+
+def _forward_error(declared: Op, error: ValueError, operands: Sequence[Array]) -> Exception:
+    """PyTorch's error for dimensions that aren't there and shapes that don't broadcast."""
+    if isinstance(error, numpy.exceptions.AxisError) and error.axis is not None:
+        return no_such_dim(error.axis, error.ndim or 0)
+    shapes = [getattr(operand, "shape", ()) for operand in operands]
+    if len(shapes) < 2 or (declared.promote is None and "broadcast" not in str(error)):
+        return RuntimeError(f"{declared.public_name}(): {error}")
+    one, two = shapes[0], shapes[1]
+    for other in shapes[1:]:
+        two = other
+        for back in range(1, min(len(one), len(other)) + 1):
+            a, b = one[-back], other[-back]
+            if a != b and 1 not in (a, b):
+                return RuntimeError(
+                    f"The size of tensor a ({a}) must match the size of tensor b ({b}) at "
+                    f"non-singleton dimension {max(len(one), len(two)) - back}"
+                    f" ({declared.public_name} of shapes {list(one)} and {list(two)})"
+                )
+    return RuntimeError(f"{declared.public_name}(): {error}")
+
+
+_SCOPE: dict[str, Any] = {
+    "DIFFERENTIABLE": arrays.DIFFERENTIABLE,
+    "NO_EDGE": NO_EDGE,
+    "NUMBERS": frozenset((float, int)),
+    "PYTHON_SCALARS": arrays.PYTHON_SCALARS,
+    "REAL_FLOATING": arrays.REAL_FLOATING,
+    "Tensor": Tensor,
+    "UNCHANGING": UNCHANGING,
+    "argument_error": _argument_error,
+    "array_module": arrays.array_module,
+    "as_array": arrays.as_array,
+    "array": numpy.array,
+    "asarray": numpy.asarray,
+    "changed_in_place": changed_in_place,
+    "convert_arguments": _convert_arguments,
+    "empty_list": _empty_list,
+    "forward_error": _forward_error,
+    "leaf_edge": leaf_edge,
+    "inference_counter": inference_counter,
+    "mode": mode,
+    "ndarray": numpy.ndarray,
+    "new": object.__new__,
+    "next_order": next_order,
+    "not_differentiable": _not_differentiable,
+    "numpy": numpy,
+    "numpy_scalar": numpy.generic,
+    "observers": observers,
+    "promote": arrays.promote,
+    "promote_present": _promote_present,
+    "promote_to_float": arrays.promote_to_float,
+    "promote_without_bool": _promote_without_bool,
+    "raw_functions": raw_functions,
+    "second_backward": second_backward,
+    "unpack_all": _unpack_all,
+    "view_of": view_of,
+    "zeros_for_missing": _zeros_for_missing,
+}

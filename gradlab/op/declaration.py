@@ -1,0 +1,133 @@
+"""What a declared operation is: the table of all of them, and how a block is read."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradlab.op.nodes import OpNode
+    from gradlab.tensor import Tensor
+
+OPS: dict[str, Op] = {}
+"""Every operation by its name."""
+
+NODES: dict[str, Op] = {}
+"""Every operation by its node's name, such as ``SinBackward0``."""
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+"""Every public function of ``gradlab`` that works on tensors."""
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """The gradient of one input: its formula, the names it uses, and the formula in LaTeX."""
+
+    formula: Callable[..., Any]
+    parameters: tuple[str, ...]
+    latex: str
+
+
+@dataclass(frozen=True)
+class Op:
+    """A declared operation."""
+
+    name: str
+    forward: Callable[..., Any]
+    latex: str
+    gradients: Mapping[str, Gradient]
+    samples: Any
+    signature: inspect.Signature  # of the public function
+    tensors: tuple[str, ...]
+    optional: frozenset[str]  # tensors that may be None
+    sequence: bool  # the only tensor parameter is a list of tensors
+    options: tuple[str, ...]
+    # None: dtypes as they are; "same": one for all; "float": that and never an integer;
+    # "no bool": one for all, and a bool among others is refused
+    promote: str | None
+    outputs: int | None  # None: a tuple whose length depends on the arguments
+    view: bool
+    node: type[OpNode] = field(init=False)
+    function: Callable[..., Tensor] = field(init=False)
+
+    def saved_by(self, name: str) -> list[str]:
+        """The inputs whose gradient needs the tensor ``name``."""
+        return [of for of, rule in self.gradients.items() if name in rule.parameters]
+
+    @property
+    def public_name(self) -> str:
+        """What people call it by: ``pow`` for ``pow_scalar``, one primitive of several."""
+        return self.name.removesuffix("_scalar").removesuffix("_tensor")
+
+    @property
+    def saved_tensors(self) -> list[str]:
+        """Tensors that some formula needs, ``out`` among them."""
+        return [name for name in (*self.tensors, "out") if self.saved_by(name)]
+
+    @property
+    def saved_plain(self) -> list[str]:
+        """Options and shapes that some formula needs."""
+        used = {p for rule in self.gradients.values() for p in rule.parameters}
+        return sorted(used - {"g", "gs", "xp", "out", *self.tensors})
+
+
+# ------------------------------------------------------------------ reading a declaration
+
+
+def read(
+    forward: Callable[..., Any],
+    latex: str,
+    grad: Mapping[str, tuple[Callable[..., Any], str]],
+    samples: Any,
+    promote: str | None,
+    outputs: int | None,
+    view: bool,
+) -> Op:
+    signature = inspect.signature(forward)
+    parameters = list(signature.parameters.values())[1:]  # without xp
+    kinds = {p.name: str(p.annotation) for p in parameters}
+    tensors = tuple(n for n, kind in kinds.items() if kind in _TENSOR_KINDS)
+    declared = Op(
+        name=forward.__name__,
+        forward=forward,
+        latex=latex,
+        gradients={of: _gradient(*rule) for of, rule in grad.items()},
+        samples=samples,
+        signature=signature.replace(parameters=parameters, return_annotation="Tensor"),
+        tensors=tensors,
+        optional=frozenset(n for n in tensors if kinds[n] == "Array | None"),
+        sequence=any(kinds[n] == "list[Array]" for n in tensors),
+        options=tuple(n for n in kinds if n not in tensors),
+        promote=promote,
+        outputs=outputs,
+        view=view,
+    )
+    _check(declared)
+    return declared
+
+
+_TENSOR_KINDS = ("Array", "Array | None", "list[Array]")
+
+
+def _gradient(formula: Callable[..., Any], latex: str) -> Gradient:
+    return Gradient(formula, tuple(inspect.signature(formula).parameters), latex)
+
+
+def _check(declared: Op) -> None:
+    facts = {f"{name}_{fact}" for name in declared.tensors for fact in ("shape", "strides")}
+    known = {"g", "gs", "xp", "out", *declared.tensors, *declared.options, *facts}
+    for of, rule in declared.gradients.items():
+        if of not in declared.tensors:
+            raise ValueError(f"{declared.name}: gradient of {of!r}, which is no tensor of it")
+        for name in rule.parameters:
+            if name not in known:
+                raise ValueError(
+                    f"{declared.name}: the gradient of {of!r} names {name!r}; "
+                    f"it can use {', '.join(sorted(known))}"
+                )
+
+
+def camel(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))

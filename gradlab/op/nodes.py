@@ -1,0 +1,211 @@
+"""The nodes of declared operations, and the two vocabularies in which their formulas compute."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any
+
+import numpy
+
+from gradlab import arrays
+from gradlab.arrays import Array
+from gradlab.graph import Edge, Node
+from gradlab.op.declaration import OPS, Gradient, Op
+from gradlab.tensor import Tensor
+
+# ------------------------------------------------------------------ the two vocabularies
+
+
+class _RawFunctions:
+    """What ``xp`` is in a formula at first order: the operations' forwards, on raw arrays.
+
+    NumPy's own function where it has one of that name and it is a plain ufunc, and for anything
+    that is no operation.
+    """
+
+    def __init__(self, library: Any) -> None:
+        self._library = library
+
+    def __getattr__(self, name: str) -> Any:
+        declared = OPS.get(name)
+        own = getattr(self._library, name, None)
+        if declared is None or isinstance(own, numpy.ufunc):
+            if own is None:
+                raise AttributeError(f"no operation and no array function is named {name!r}")
+            found = own
+        else:
+            found = functools.partial(declared.forward, self._library)
+        setattr(self, name, found)  # found once per name and library
+        return found
+
+
+class _TensorFunctions:
+    """What ``xp`` is in a formula under ``create_graph``: the operations themselves."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return OPS[name].function
+        except KeyError:
+            raise AttributeError(
+                f"a formula uses xp.{name}, which is no operation: it could not be "
+                "differentiated again"
+            ) from None
+
+
+RAW = {numpy: _RawFunctions(numpy)}
+ON_TENSORS = _TensorFunctions()
+
+
+def raw_functions(array: Array) -> _RawFunctions:
+    """The vocabulary of formulas for the library ``array`` belongs to."""
+    library = arrays.array_module(array)
+    if library not in RAW:
+        RAW[library] = _RawFunctions(library)
+    return RAW[library]
+
+
+# ------------------------------------------------------------------ nodes
+
+
+class OpNode(Node):
+    """The node of a declared operation."""
+
+    __slots__ = ()
+    op: Op
+
+    def apply_tensors(self, *gradients: Any) -> tuple[Any, ...]:
+        """As ``apply``, on tensors, by the same formulas."""
+        known = next((g for g in gradients if g is not None), None)
+        if known is None:
+            return (None,) * len(self.next_functions)
+        library = arrays.array_module(known._array)
+        gs = [
+            known._wrap(library.zeros(*self.outputs[i])) if g is None else g
+            for i, g in enumerate(gradients)
+        ]
+        values: dict[str, Any] = {"g": gs[0], "gs": gs, "xp": ON_TENSORS}
+        if self.op.sequence:
+            (rule,) = self.op.gradients.values()
+            return tuple(rule.formula(**self._values(rule, values)))
+        return tuple(
+            rule.formula(**self._values(rule, values)) if edge[0] else None
+            for rule, edge in zip(self.op.gradients.values(), self.next_functions, strict=True)
+        )
+
+    def _values(self, rule: Gradient, known: dict[str, Any]) -> dict[str, Any]:
+        """A formula's arguments; what is unpacked for one formula is ``known`` to the next."""
+        for name in rule.parameters:
+            if name not in known:
+                known[name] = self._unpack(name)
+        return {name: known[name] for name in rule.parameters}
+
+    def _unpack(self, name: str) -> Any:
+        """A saved value as a tensor with its history, or an option as it is."""
+        saved = getattr(self, name)
+        if name not in self.op.saved_tensors:
+            return saved
+        if saved is None:
+            raise second_backward()
+        if self.op.sequence:
+            return [self._checked(name, one) for one in saved]
+        return self._checked(name, saved)
+
+    def _checked(self, name: str, saved: Any) -> Any:
+        tensor, array, counter, version = saved
+        if counter[0] != version:
+            raise changed_in_place(self, name)
+        if name != "out":
+            return tensor
+        result = Tensor._wrap(array)
+        result._counter = counter
+        # A saved result keeps its place in the graph; one written to a view, the view's.
+        result._edge = (self, 0) if tensor is None else tensor()
+        result._requires_grad = True
+        return result
+
+    def _saved_names(self) -> dict[str, str]:
+        """PyTorch's names of what is saved, and ours."""
+        names = (*self.op.saved_tensors, *self.op.saved_plain)
+        return {"_saved_" + _pytorch_name(name): name for name in names}
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_metadata" or not name.startswith("_saved_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        ours = self._saved_names().get(name)
+        if ours is None:
+            raise AttributeError(
+                f"{type(self).__name__} saves {', '.join(self._saved_names()) or 'nothing'}, "
+                f"not {name!r}"
+            )
+        if not _is_set(self, ours):
+            return None  # no gradient that was asked for needs it
+        value = self._unpack(ours)
+        return (
+            Tensor._wrap(numpy.asarray(value))
+            if type(value) in arrays.PYTHON_SCALARS and (ours in self.op.tensors)
+            else value
+        )
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._saved_names()]
+
+
+def _pytorch_name(name: str) -> str:
+    name = {"input": "self", "out": "result"}.get(name, name)
+    name = re.sub("^input_", "self_", name)
+    return re.sub("_shape$", "_sym_sizes", re.sub("_strides$", "_sym_strides", name))
+
+
+def _is_set(node: OpNode, slot: str) -> bool:
+    try:
+        object.__getattribute__(node, slot)
+    except AttributeError:
+        return False
+    return True
+
+
+# ------------------------------------------------------------------ what can be wrong
+
+
+def second_backward() -> RuntimeError:
+    """The error for a graph whose saved values are gone."""
+    return RuntimeError(
+        "Trying to backward through the graph a second time (or directly access saved tensors "
+        "after they have already been freed). Saved intermediate values of the graph are freed "
+        "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
+        "backward through the graph a second time or if you need to access saved tensors after "
+        "calling backward."
+    )
+
+
+def changed_in_place(node: OpNode, name: str) -> RuntimeError:
+    """The error for a saved tensor that was written to since."""
+    saved = getattr(node, name)
+    tensor, array, counter, version = saved[0] if node.op.sequence else saved
+    maker = (node, 0) if name == "out" else getattr(tensor, "_edge", None)
+    who = f"{node.name()} saved it as {name!r}"
+    return modified_since(array, counter, version, maker, who)
+
+
+def modified_since(
+    array: Array, counter: list[int], version: int, maker: Edge | None, who: str
+) -> RuntimeError:
+    """The error for an array saved at ``version`` and written to since.
+
+    ``maker``: which output of which node it was; ``who``: a clause that says what saved it.
+    """
+    origin = ""
+    if maker is not None and maker[0] is not None:
+        made_by = re.sub(r"Backward\d*$", "", maker[0].name())
+        origin = f", which is output {maker[1]} of {made_by},"
+    place = "torch" if arrays.is_on_cpu(array) else "torch.cuda"
+    kind = f"{place}.{arrays.dtype_of(array).type_name}Tensor"
+    return RuntimeError(
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: [{kind} {list(array.shape)}]{origin} is at version {counter[0]}; expected "
+        f"version {version} instead. {who} and needs it unchanged: "
+        "use an out-of-place operation, or change a clone(). Hint: enable anomaly detection to "
+        "find the operation that failed to compute its gradient, with "
+        "torch.autograd.set_detect_anomaly(True, check_nan=False)."
+    )
