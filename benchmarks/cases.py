@@ -254,6 +254,63 @@ def chain_autograd() -> Round:
     return lambda: gradients(X, Y)  # type: ignore[no-any-return]
 
 
+# ------------------------------------------------------------------ (d) the same with one number
+
+NUMBER = 1.1
+
+
+def number_chain_like_torch(lib: ModuleType) -> Round:
+    start = lib.tensor(Z, requires_grad=True)
+
+    def run() -> Sequence[Any]:
+        start.grad = None
+        z = start
+        for _ in range(LINKS):
+            z = (z / NUMBER) * NUMBER
+        z.sum().backward()
+        return (start.grad,)
+
+    return run
+
+
+def number_chain_numpy() -> Round:
+    start = Z.copy()
+
+    def run() -> Sequence[Any]:
+        z = start
+        for _ in range(LINKS):
+            z = (z / NUMBER) * NUMBER
+        d_z = np.ones_like(z)
+        for _ in range(LINKS):
+            d_z = (d_z * NUMBER) / NUMBER
+        return (d_z,)
+
+    return run
+
+
+def number_chain_mygrad() -> Round:
+    start = mygrad.tensor(Z)
+
+    def run() -> Sequence[Any]:
+        z = start
+        for _ in range(LINKS):
+            z = (z / NUMBER) * NUMBER
+        z.sum().backward()
+        return (start.grad,)
+
+    return run
+
+
+def number_chain_autograd() -> Round:
+    def last(z: Any) -> Any:
+        for _ in range(LINKS):
+            z = (z / NUMBER) * NUMBER
+        return anp.sum(z)
+
+    gradient = autograd.grad(last)
+    return lambda: (gradient(Z),)
+
+
 # ------------------------------------------------------------------ one operation at a time
 
 _random = np.random.default_rng(1)

@@ -42,11 +42,13 @@ TARGETS = {
     "sine": {"torch": 0.40, "numpy": 2.0},
     "training": {"torch": 0.60, "numpy": 1.20},
     "chain": {"torch": 0.50},
+    "number_chain": {"torch": 0.50},
 }
 TITLES = {
     "sine": "(2·sin(a) + 1).sum() of 25 floats, forward and backward",
     "training": "One training step, 16×1000 → 100 → 10: Linear, ReLU, Linear, squared error, SGD",
-    "chain": "A chain of 2,000 small mul and div on 2×3 tensors, forward and backward",
+    "chain": "A chain of 2,000 small mul and div by 2×3 tensors that require grad",
+    "number_chain": "A chain of 2,000 small mul and div of a 2×3 tensor by a number",
 }
 
 
