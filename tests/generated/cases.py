@@ -154,6 +154,9 @@ PYTORCH: dict[str, Counterpart] = {
     "fill_scalar": lambda torch: lambda x, value: x.clone().fill_(value),
     "fill_tensor": lambda torch: lambda x, value: x.clone().fill_(value),
     "zero": lambda torch: lambda x: x.clone().zero_(),
+    "threshold_backward": lambda torch: functools.partial(
+        torch.ops.aten.threshold_backward, threshold=0
+    ),
     "to_copy": lambda torch: lambda x, dtype, device, source: x.to(dtype, copy=True),
     "view": aten("view"),
     "reshape_alias": lambda torch: lambda x, shape: x.reshape(shape),

@@ -284,3 +284,13 @@ def test_gelu_is_pytorchs(approximate: str) -> None:
     numpy.testing.assert_allclose(x.grad.numpy(), t.grad.numpy(), atol=1e-12)
     assert ours.grad_fn is not None
     assert ours.grad_fn.name() == theirs.grad_fn.name()
+
+
+def test_the_gradient_of_relu_has_a_history_even_where_it_is_constant() -> None:
+    answers = []
+    for lib in (torch, gl):
+        x = lib.tensor([-1.0, 2.0, 3.0], requires_grad=True)
+        (slope,) = lib.autograd.grad(lib.relu(x).sum(), x, create_graph=True)
+        (curvature,) = lib.autograd.grad(slope.sum(), x)
+        answers.append((str(slope), curvature.tolist()))
+    assert answers[0] == answers[1]
