@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 LAB ?=
 # The CUDA that gpu-test's CuPy is for: 12 or 13.
 CUDA ?= 12
-# Workers for pytest; `auto` is one per core, so each gets one thread.
+# Workers for pytest; `auto` is one per core.
 WORKERS ?= auto
 
 BUILD_FILES := pyproject.toml hatch_build.py $(shell find jupyter -type f)
@@ -45,8 +45,7 @@ $(VENV)/.test: $(VENV)/.lab requirements/test.txt
 
 test: check front-end-test
 	$(BIN)/python tools/chromium.py
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
-		$(BIN)/python -m pytest -n $(WORKERS) -ra --durations=10
+	$(BIN)/python -m pytest -n $(WORKERS) -ra --durations=10
 
 check: $(VENV)/.test
 	$(BIN)/ruff check
