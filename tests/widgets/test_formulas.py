@@ -174,3 +174,16 @@ def test_powers_of_ten_are_written_as_such() -> None:
 def test_an_element_is_indexed_in_every_dimension() -> None:
     assert plain_text(indexed(identifier("a"), (1, 2))) == "a[1, 2]"
     assert plain_text(indexed(identifier("a"), ())) == "a"
+
+
+@pytest.mark.parametrize(
+    ("sides", "aired"),
+    [
+        ("<mi>cos</mi><mo>\u2061</mo><mi>a</mi>", True),
+        ("<mi>cos</mi><mo>\u2061</mo><mrow><mo>(</mo><mn>0</mn><mo>)</mo></mrow>", False),
+    ],
+)
+def test_a_function_stands_apart_from_a_name_but_not_from_a_bracket(
+    sides: str, aired: bool
+) -> None:
+    assert ('rspace="0.17em">\u2061' in equation(sides)) is aired
