@@ -57,8 +57,11 @@ class Place:
     @property
     def step(self) -> tuple[int, int]:
         """The step shown and how many there are."""
-        text = self.walk.locator("[data-gl=position]").inner_text()
-        now, last = re.fullmatch(r"step ([\d,]+) of ([\d,]+)", text).groups()
+        position, words = self.walk.locator("[data-gl=position]"), r"step ([\d,]+) of ([\d,]+)"
+        # The first paint may still be due, and JupyterLab lays out no cell that is out of sight,
+        # whose inner text is then empty.
+        expect(position).to_have_text(re.compile(words))
+        now, last = re.fullmatch(words, position.text_content()).groups()
         return int(now), int(last)
 
     def numbers(self, handle: str) -> list[float]:
