@@ -79,7 +79,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-vers
 	--upgrade --no-annotate --no-header
 lock: $(BIN)/python
 	$(BIN)/python -m pip install --quiet uv
-	$(COMPILE) -o requirements/lab.txt
+	$(COMPILE) --extra data -o requirements/lab.txt
 	$(COMPILE) --extra test -c requirements/lab.txt -o requirements/test.txt
 	$(COMPILE) --extra bench -c requirements/lab.txt -o requirements/bench.txt
 
