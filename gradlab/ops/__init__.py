@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from gradlab.ops import (
     activation,
+    arrange,
     compare,
     convert,
     creation,
+    diagonals,
     index,
+    join,
     linalg,
     loss,
+    order,
     pointwise,
+    random,
     reduce,
+    scatter,
     shape,
 )

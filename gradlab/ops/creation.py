@@ -6,16 +6,15 @@ import functools
 import math
 import operator
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
 import numpy
 
-from gradlab import arrays, generator
+from gradlab import arrays
 from gradlab.arrays import PYTHON_SCALARS, Array, Namespace
-from gradlab.generator import Generator, default_generator, multiply_add
-from gradlab.inplace import assign
+from gradlab.generator import multiply_add
 from gradlab.op import composite, op
 from gradlab.ops.convert import layout
 from gradlab.samples import call, draw
@@ -56,7 +55,7 @@ def tensor(
             stacklevel=2,
         )
     array = _array_of(data, dtype and arrays.as_dtype(dtype, "tensor"), copy=True)
-    return _finished(array, device, requires_grad)
+    return finished(array, device, requires_grad)
 
 
 @composite(method=False)
@@ -72,7 +71,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
     wanted = dtype and arrays.as_dtype(dtype, "as_tensor")
     if isinstance(data, Tensor):
         return data.to(device, wanted)
-    return _finished(_array_of(data, wanted, copy=False), device, False)
+    return finished(_array_of(data, wanted, copy=False), device, False)
 
 
 @composite(method=False)
@@ -101,7 +100,7 @@ def from_numpy(ndarray: Any) -> Tensor:
     return Tensor._wrap(arrays.plain(ndarray))
 
 
-def _finished(array: Array, device: Any, requires_grad: bool) -> Tensor:
+def finished(array: Array, device: Any, requires_grad: bool) -> Tensor:
     """A new leaf on ``array``, on the device asked for or else the default one."""
     where = arrays.get_default_device() if device is None else device
     if where is not arrays.CPU:  # `move` would see this too, 1 µs later
@@ -264,7 +263,7 @@ def zeros(
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return _made("zeros", _given(sizes, size), dtype, device, requires_grad)
+    return _made("zeros", given_sizes(sizes, size), dtype, device, requires_grad)
 
 
 @composite(method=False)
@@ -281,7 +280,7 @@ def ones(
     >>> gl.ones(2)
     tensor([1., 1.])
     """
-    return _made("ones", _given(sizes, size), dtype, device, requires_grad)
+    return _made("ones", given_sizes(sizes, size), dtype, device, requires_grad)
 
 
 @composite(method=False)
@@ -298,26 +297,26 @@ def empty(
     >>> gl.empty(2, 3).shape
     torch.Size([2, 3])
     """
-    return _made("empty", _given(sizes, size), dtype, device, requires_grad)
+    return _made("empty", given_sizes(sizes, size), dtype, device, requires_grad)
 
 
-def _given(sizes: tuple[Any, ...], size: Any) -> tuple[Any, ...]:
+def given_sizes(sizes: tuple[Any, ...], size: Any) -> tuple[Any, ...]:
     """The sizes from between the parentheses, or those given by keyword."""
     return sizes if size is None else (size,)
 
 
 def _made(function: str, size: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     maker = getattr(arrays.namespace(device), function)
-    array = maker(_shape(function, size), _dtype(function, dtype).numpy)
-    return _finished(array, device, requires_grad)
+    array = maker(read_shape(function, size), read_dtype(function, dtype).numpy)
+    return finished(array, device, requires_grad)
 
 
-def _dtype(function: str, dtype: Any) -> arrays.dtype:
+def read_dtype(function: str, dtype: Any) -> arrays.dtype:
     """The dtype asked for, or the default."""
     return arrays.get_default_dtype() if dtype is None else arrays.as_dtype(dtype, function)
 
 
-def _shape(function: str, size: tuple[Any, ...]) -> tuple[int, ...]:
+def read_shape(function: str, size: tuple[Any, ...]) -> tuple[int, ...]:
     """A shape from what stands between the parentheses of ``zeros(2, 3)`` or ``zeros((2, 3))``."""
     if not size:
         raise TypeError(f'{function}() missing 1 required positional arguments: "size"')
@@ -363,8 +362,8 @@ def full(
             f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}"
         )
     value = _array_of(fill_value, dtype and arrays.as_dtype(dtype, "full"), copy=False)
-    array = arrays.namespace(device).full(_shape("full", (size,)), value.item(), value.dtype)
-    return _finished(array, device, requires_grad)
+    array = arrays.namespace(device).full(read_shape("full", (size,)), value.item(), value.dtype)
+    return finished(array, device, requires_grad)
 
 
 def _publish_new(function: str) -> None:
@@ -435,7 +434,7 @@ def _like(
     array = getattr(arrays.array_module(input._array), function)(
         input._array, *value, dtype=wanted.numpy, order=layout(input._array)
     )
-    return _finished(array, input.device if device is None else device, requires_grad)
+    return finished(array, input.device if device is None else device, requires_grad)
 
 
 def _publish_like(function: str, what: str) -> None:
@@ -484,7 +483,7 @@ def scalar_tensor(
 ) -> Tensor:
     """A 0-d tensor of a number, of the default dtype unless ``dtype`` says otherwise."""
     return full(  # type: ignore[no-any-return]
-        (), s, dtype=_dtype("scalar_tensor", dtype), device=device, requires_grad=requires_grad
+        (), s, dtype=read_dtype("scalar_tensor", dtype), device=device, requires_grad=requires_grad
     )
 
 
@@ -536,7 +535,7 @@ def arange(
             "upper bound and lower bound inconsistent with step sign: "
             f"arange({start}, {end}, {step}) would never arrive"
         )
-    return _finished(_stepped(start, end, step, found.numpy), device, requires_grad)
+    return finished(_stepped(start, end, step, found.numpy), device, requires_grad)
 
 
 def _stepped(start: Any, end: Any, step: Any, dtype: numpy.dtype[Any]) -> Array:
@@ -593,7 +592,7 @@ def linspace(
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
     found, start, end, steps = _span("linspace", start, end, steps, dtype)
-    return _finished(_spaced(start, end, steps, found.numpy), device, requires_grad)
+    return finished(_spaced(start, end, steps, found.numpy), device, requires_grad)
 
 
 @composite(method=False)
@@ -619,7 +618,7 @@ def logspace(
     found, start, end, steps = _span("logspace", start, end, steps, dtype)
     wide = numpy.complex128 if found.is_complex else numpy.float64
     exponents = _spaced(start, end, steps, numpy.dtype(wide))
-    return _finished((base**exponents).astype(found.numpy), device, requires_grad)
+    return finished((base**exponents).astype(found.numpy), device, requires_grad)
 
 
 def _span(
@@ -680,361 +679,8 @@ def eye(
     for name, size in (("n", n), ("m", m)):
         if size is not None and size < 0:
             raise RuntimeError(f"{name} must be greater or equal to 0, got {size}")
-    array = arrays.namespace(device).eye(n, m, dtype=_dtype("eye", dtype).numpy)
-    return _finished(array, device, requires_grad)
-
-
-# ------------------------------------------------------------------ by chance
-
-
-@composite(method=False)
-def rand(
-    *sizes: Any,
-    size: Any = None,
-    generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Numbers spread evenly over [0, 1): PyTorch's own for the same seed.
-
-    The shape is given as ``rand(2, 3)`` or ``rand((2, 3))``. ``generator`` is drawn from instead
-    of the default one. Raises NotImplementedError for dtypes that are not floating-point.
-
-    >>> import gradlab as gl
-    >>> _ = gl.manual_seed(0)
-    >>> gl.rand(3)
-    tensor([0.4963, 0.7682, 0.0885])
-    """
-    drawn = _source(generator).uniform(
-        _shape("rand", _given(sizes, size)), _dtype("rand", dtype).numpy
-    )
-    return _finished(drawn, device, requires_grad)
-
-
-@composite(method=False)
-def randn(
-    *sizes: Any,
-    size: Any = None,
-    generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Normally distributed numbers of mean 0 and variance 1: PyTorch's own for the same seed.
-
-    Arguments and errors as of ``rand``.
-
-    >>> import gradlab as gl
-    >>> _ = gl.manual_seed(0)
-    >>> gl.randn(3)
-    tensor([ 1.5410, -0.2934, -2.1788])
-    """
-    drawn = _source(generator).normal(
-        _shape("randn", _given(sizes, size)), _dtype("randn", dtype).numpy
-    )
-    return _finished(drawn, device, requires_grad)
-
-
-def _source(given: Generator | None) -> Generator:
-    return default_generator if given is None else given
-
-
-@composite(method=False)
-def randint(
-    low: Any = None,
-    high: Any = None,
-    size: Any = None,
-    *,
-    generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Whole numbers from ``low`` (0 if left out) up to but not including ``high``.
-
-    ``randint(high, size)`` or ``randint(low, high, size)``; int64 unless ``dtype`` says otherwise.
-    Raises RuntimeError for an empty range.
-
-    >>> import gradlab as gl
-    >>> _ = gl.manual_seed(0)
-    >>> gl.randint(10, (3,))
-    tensor([4, 9, 3])
-    """
-    if size is None:
-        low, high, size = 0, low, high
-    elif high is None:
-        low, high = 0, low
-    elif low is None:
-        low = 0
-    if not isinstance(size, (tuple, list)):
-        raise TypeError(
-            f"randint(): argument 'size' (position 2) must be tuple of ints, not "
-            f"{type(size).__name__}: write randint({high}, ({size},))"
-        )
-    wanted = arrays.int64 if dtype is None else arrays.as_dtype(dtype, "randint")
-    drawn = _source(generator).integers(low, high, _shape("randint", (size,)), wanted.numpy)
-    return _finished(drawn, device, requires_grad)
-
-
-@composite(method=False)
-def randperm(
-    n: int,
-    *,
-    generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """The numbers 0 to ``n - 1`` in random order; int64 unless ``dtype`` says otherwise.
-
-    >>> import gradlab as gl
-    >>> _ = gl.manual_seed(0)
-    >>> gl.randperm(4)
-    tensor([0, 1, 3, 2])
-    """
-    if not isinstance(n, int):
-        raise TypeError(
-            f"randperm(): argument 'n' (position 1) must be int, not {type(n).__name__}"
-        )
-    wanted = arrays.int64 if dtype is None else arrays.as_dtype(dtype, "randperm")
-    drawn = _source(generator).permutation(n, wanted.numpy)
-    return _finished(drawn, device, requires_grad)
-
-
-def _publish_random_like(function: str, what: str, draw: Callable[..., Tensor]) -> None:
-    def like(
-        input: Tensor,
-        *,
-        dtype: Any = None,
-        device: Any = None,
-        requires_grad: bool = False,
-        memory_format: Any = None,
-    ) -> Tensor:
-        return draw(
-            input.shape,
-            dtype=input.dtype if dtype is None else dtype,
-            device=input.device if device is None else device,
-            requires_grad=requires_grad,
-        )
-
-    like.__doc__ = f"As ``gradlab.{what}``, of the shape, dtype and device of ``input``."
-    composite(function, method=False)(like)
-
-
-_publish_random_like("rand_like", "rand", rand)
-_publish_random_like("randn_like", "randn", randn)
-
-
-@composite(method=False)
-def randint_like(input: Tensor, low: int, high: int | None = None, **options: Any) -> Tensor:
-    """As ``gradlab.randint``, of the shape, dtype and device of ``input``."""
-    low, high = (0, low) if high is None else (low, high)
-    own = {"dtype": input.dtype, "device": input.device}
-    return randint(low, high, input.shape, **{**own, **options})  # type: ignore[no-any-return]
-
-
-@composite("normal", method=False)
-def _normal(
-    mean: Any = 0.0,
-    std: Any = 1.0,
-    size: Any = None,
-    *,
-    generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Normally distributed numbers of a ``mean`` and ``std``, each a number or one per element.
-
-    With two numbers ``size`` says how many. No gradient goes through. Raises RuntimeError for a
-    negative ``std``.
-
-    >>> import gradlab as gl
-    >>> _ = gl.manual_seed(0)
-    >>> gl.normal(10.0, 0.5, (3,))
-    tensor([10.7705,  9.8533,  8.9106])
-    """
-    source = _source(generator)
-    if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
-        if size is None:
-            raise TypeError(
-                "normal() received an invalid combination of arguments - got "
-                f"({type(mean).__name__}, {type(std).__name__}): two numbers need a size"
-            )
-        shape = _shape("normal", (size,))
-        drawn = source.normal(shape, _dtype("normal", dtype).numpy, mean, std)
-        return _finished(drawn, device, requires_grad)
-    a_mean, a_std = (x._array if isinstance(x, Tensor) else x for x in (mean, std))
-    if isinstance(std, Tensor) and (a_std < 0).any():
-        raise RuntimeError(f"normal expects all elements of std >= 0.0, but found {a_std.min()}")
-    like = a_mean if isinstance(mean, Tensor) else a_std
-    shape = (mean + std).shape  # or the error for shapes that don't broadcast
-    if isinstance(std, Tensor):
-        drawn = source.normal(shape, like.dtype) * a_std
-    else:
-        drawn = source.normal(shape, like.dtype, 0.0, std)
-    return Tensor._wrap((drawn + a_mean).astype(like.dtype, copy=False))
-
-
-@composite()
-def multinomial(
-    input: Tensor,
-    num_samples: int,
-    replacement: bool = False,
-    *,
-    generator: Generator | None = None,
-) -> Tensor:
-    """Positions in ``input``, a vector or a matrix of rows, drawn in proportion to its elements.
-
-    int64, ``num_samples`` of them (per row), the same one twice only with ``replacement``. Raises
-    RuntimeError for negative weights and where there are too few.
-
-    >>> import gradlab as gl
-    >>> gl.multinomial(gl.tensor([0.0, 1.0, 0.0]), 1)
-    tensor([1])
-    """
-    weights = arrays.move(input._array, "cpu")
-    drawn = _source(generator).multinomial(weights, num_samples, replacement)
-    return _finished(drawn, input.device, False)
-
-
-_NO_GRADIENT = dict(input=(lambda g, xp: xp.zeros_like(g), r"0"))
-
-
-@op(latex=r"\mathrm{Bernoulli}(input)", grad=_NO_GRADIENT)
-def bernoulli(
-    xp: Namespace, input: Array, p: float | None = None, *, generator: Generator | None = None
-) -> Array:
-    """1 with the probability that each element is (or ``p``), else 0. The gradient is 0.
-
-    Raises RuntimeError for a probability outside [0, 1].
-
-    >>> import gradlab as gl
-    >>> gl.bernoulli(gl.tensor([0.0, 1.0]))
-    tensor([0., 1.])
-    """
-    chances = arrays.move(input, "cpu") if p is None else p
-    return xp.asarray(_source(generator).bernoulli(chances, input.shape, input.dtype))
-
-
-# Filling a tensor in place with random numbers: what it held has no influence any more.
-
-
-@op(
-    latex=r"\mathrm{Bernoulli}(p)",
-    grad=_NO_GRADIENT,
-    node="BernoulliBackward2",
-    public=False,
-    method=False,
-)
-def bernoulli_fill(
-    xp: Namespace, input: Array, p: Any, *, generator: Generator | None = None
-) -> Array:
-    """1 with probability ``p``, a number or an array, else 0."""
-    return xp.asarray(_source(generator).bernoulli(p, input.shape, input.dtype))
-
-
-@composite("bernoulli_", public=False)
-def _bernoulli_(input: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Any:
-    """Put 1 with probability ``p``, a number or a tensor of one per element, and 0 elsewhere."""
-    chances = arrays.move(p._array, "cpu") if isinstance(p, Tensor) else p
-    return assign(input, bernoulli_fill(input, chances, generator=generator), direct=True)
-
-
-@op(
-    latex=r"\mathcal{U}(from_, to)",
-    grad=_NO_GRADIENT,
-    public=False,
-    method=False,
-    inplace=True,
-)
-def uniform(
-    xp: Namespace,
-    input: Array,
-    from_: float = 0.0,
-    to: float = 1.0,
-    *,
-    generator: Generator | None = None,
-) -> Array:
-    """Numbers spread evenly over [from_, to)."""
-    return xp.asarray(_source(generator).uniform(input.shape, input.dtype, from_, to))
-
-
-@op(
-    latex=r"\mathcal{N}(mean, std)",
-    grad=_NO_GRADIENT,
-    public=False,
-    method=False,
-    inplace=True,
-)
-def normal(
-    xp: Namespace,
-    input: Array,
-    mean: float = 0.0,
-    std: float = 1.0,
-    *,
-    generator: Generator | None = None,
-) -> Array:
-    """Normally distributed numbers."""
-    return xp.asarray(_source(generator).normal(input.shape, input.dtype, mean, std))
-
-
-@op(
-    latex=r"\mathrm{Exponential}(lambd)",
-    grad=_NO_GRADIENT,
-    public=False,
-    method=False,
-    inplace=True,
-)
-def exponential(
-    xp: Namespace, input: Array, lambd: float = 1.0, *, generator: Generator | None = None
-) -> Array:
-    """Exponentially distributed numbers of mean 1 / lambd."""
-    return xp.asarray(_source(generator).exponential(input.shape, input.dtype, lambd))
-
-
-@op(latex=r"\mathcal{U}\{low, high\}", grad=_NO_GRADIENT, public=False, method=False)
-def random(
-    xp: Namespace,
-    input: Array,
-    low: int | None,
-    high: int | None,
-    *,
-    generator: Generator | None = None,
-) -> Array:
-    """Whole numbers from ``low`` up to but not including ``high``."""
-    return xp.asarray(_source(generator).integers(low, high, input.shape, input.dtype))
-
-
-@composite("random_", public=False)
-def _random_(input: Tensor, *bounds: int | None, generator: Generator | None = None) -> Any:
-    """Put whole numbers: ``random_()``, ``random_(to)`` or ``random_(from, to)``, ``to`` excluded.
-
-    Without bounds, from 0 to the largest that the dtype holds exactly.
-    """
-    low, high = {0: (None, None), 1: (0, *bounds)}.get(len(bounds), bounds)
-    return assign(input, random(input, low, high, generator=generator), direct=True)
-
-
-@composite(method=False)
-def get_rng_state() -> Tensor:
-    """Where the default generator's stream of random numbers is: bytes for ``set_rng_state``."""
-    return Tensor._wrap(generator.get_rng_state())
-
-
-@composite(method=False)
-def set_rng_state(new_state: Any) -> None:
-    """Take the default generator back to where ``get_rng_state`` was called.
-
-    >>> import gradlab as gl
-    >>> state = gl.get_rng_state()
-    >>> before = gl.rand(2)
-    >>> gl.set_rng_state(state)
-    >>> gl.rand(2).tolist() == before.tolist()
-    True
-    """
-    generator.set_rng_state(new_state.numpy() if isinstance(new_state, Tensor) else new_state)
+    array = arrays.namespace(device).eye(n, m, dtype=read_dtype("eye", dtype).numpy)
+    return finished(array, device, requires_grad)
 
 
 # ------------------------------------------------------------------ by a class, as of old
@@ -1056,7 +702,7 @@ def _legacy(dtype: arrays.dtype, args: tuple[Any, ...], device: Any) -> Tensor:
             f"new(): data must be a sequence (got {type(data).__name__}); gradlab.tensor({data}) "
             "takes a number"
         )
-    return _finished(_array_of(data, dtype, copy=True), device, False)
+    return finished(_array_of(data, dtype, copy=True), device, False)
 
 
 def _publish_legacy(dtype: arrays.dtype) -> None:
