@@ -19,9 +19,18 @@ the same in LaTeX, in which the parameters' names stand for themselves.
 The *names of a formula's parameters* say what the node must save: ``g`` is the gradient that
 arrives, ``out`` the result, ``xp`` the functions to compute with, any other the tensor or option
 of that name; ``input_shape`` saves only the shape of ``input``, ``input_strides`` how it lies in
-memory. A formula uses operators and ``xp.`` functions only, so the one text serves twice: at first
-order ``xp`` computes on raw arrays, under ``create_graph=True`` it is gradlab itself, and the
-result can be differentiated again.
+memory. Several results may have names (``outputs=("Q", "R")``), under which formulas find them
+saved; ``gs`` are the gradients of all of them, with zeros where none arrived, and ``arrived`` the
+same with None there. A formula uses operators and ``xp.`` functions only, so the one text serves
+twice: at first order ``xp`` computes on raw arrays, under ``create_graph=True`` it is gradlab
+itself, and the result can be differentiated again.
+
+For complex results a formula is still ``g`` times the plain derivative, as for real ones: the node
+conjugates what arrives and what leaves, which makes it PyTorch's gradient, ``g`` times the
+conjugate of the derivative. Real inputs that met complex ones get the real part (the engine). Where
+that is no gradient, because the operation has no complex derivative (``sgn``, ``conj``, ``eigh``),
+the block says ``holomorphic=False`` and its formulas are applied as they stand; so are those of
+operations with real results (``abs``, ``norm``).
 
 From the block, ``op`` writes the Python source of the function and of the node's ``apply``, made
 for just this operation, and compiles it (as ``dataclasses`` does): signatures are real, and
@@ -63,24 +72,29 @@ def op(
     samples: Any = (),
     promote: str | None = None,
     node: str | None = None,
-    outputs: int | None = 1,
+    outputs: int | tuple[str, ...] | None = 1,
     view: bool = False,
     method: bool = True,
     public: bool = True,
     operator: str | None = None,
     inplace: bool | None = None,
+    holomorphic: bool = True,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Declare an operation; see the module's docstring.
 
     ``node``: the node's name where it is not the op's name in CamelCase with ``Backward0``.
     ``method``/``public``: whether it becomes a method and a function of ``gradlab`` (a primitive
     that a composite function uses is neither). ``operator``: the special method it also is.
+    ``outputs``: how many results there are, or their names.
     ``inplace``: whether the form ``name_`` is made; by default for operations that promote.
+    ``holomorphic=False``: formulas are PyTorch's gradients of complex results as they stand.
     Raises ValueError at import for a formula that names something the operation doesn't have.
     """
 
     def declare(forward: Callable[..., Any]) -> Any:
-        declared = read(forward, latex, grad or {}, samples, promote, outputs, view)
+        declared = read(
+            forward, latex, grad or {}, samples, promote, outputs, view, holomorphic
+        )
         node_name = node or camel(declared.name) + "Backward0"
         object.__setattr__(declared, "node", make_node(declared, node_name))
         function = compile_function(declared, "raise argument_error(op, {arguments}) from None")

@@ -101,6 +101,10 @@ def _zeros_for_missing(node: Node, gradients: Sequence[Array | None]) -> list[Ar
     ]
 
 
+def _conjugated(gradients: Sequence[Array | None]) -> list[Array | None]:
+    return [None if gradient is None else gradient.conj() for gradient in gradients]
+
+
 def _unpack_all(node: OpNode, name: str, saved: Sequence[Any]) -> list[Array]:
     for _, _, counter, version in saved:
         if counter[0] != version:
@@ -177,6 +181,7 @@ def _forward_error(declared: Op, error: ValueError, operands: Sequence[Array]) -
 
 _SCOPE: dict[str, Any] = {
     "DIFFERENTIABLE": arrays.DIFFERENTIABLE,
+    "FLOAT32": arrays.float32.numpy,
     "NO_EDGE": NO_EDGE,
     "NUMBERS": frozenset((float, int)),
     "PYTHON_SCALARS": arrays.PYTHON_SCALARS,
@@ -189,6 +194,7 @@ _SCOPE: dict[str, Any] = {
     "array": numpy.array,
     "asarray": numpy.asarray,
     "changed_in_place": changed_in_place,
+    "conjugated": _conjugated,
     "convert_arguments": _convert_arguments,
     "empty_list": _empty_list,
     "forward_error": _forward_error,

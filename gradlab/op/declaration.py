@@ -21,6 +21,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {}
 """Every public function of ``gradlab`` that works on tensors."""
 
 
+ARRIVING = ("g", "gs", "arrived")
+"""What formulas call gradients: the first, all of them, and all with None where none arrived."""
+
+
 @dataclass(frozen=True)
 class Gradient:
     """The gradient of one input: its formula, the names it uses, and the formula in LaTeX."""
@@ -48,13 +52,27 @@ class Op:
     # "no bool": one for all, and a bool among others is refused
     promote: str | None
     outputs: int | None  # None: a tuple whose length depends on the arguments
+    results: tuple[str, ...]  # names of several outputs, by which formulas call them
     view: bool
+    holomorphic: bool  # formulas are g times plain derivatives; complex ones get conjugated
     node: type[OpNode] = field(init=False)
     function: Callable[..., Tensor] = field(init=False)
 
     def saved_by(self, name: str) -> list[str]:
         """The inputs whose gradient needs the tensor ``name``."""
         return [of for of, rule in self.gradients.items() if name in rule.parameters]
+
+    @property
+    def conjugates(self) -> bool:
+        """Whether a complex gradient is conjugated on its way in and out of the formulas.
+
+        Not where all that is done to it has real coefficients, as in views and sums: no formula
+        names a tensor, or an option that may be a complex number.
+        """
+        used = {name for rule in self.gradients.values() for name in rule.parameters}
+        parameters = self.signature.parameters
+        numbers = {name for name in self.options if "float" in str(parameters[name].annotation)}
+        return self.holomorphic and not used.isdisjoint({"out", *self.tensors, *numbers})
 
     @property
     def public_name(self) -> str:
@@ -64,13 +82,19 @@ class Op:
     @property
     def saved_tensors(self) -> list[str]:
         """Tensors that some formula needs, ``out`` among them."""
-        return [name for name in (*self.tensors, "out") if self.saved_by(name)]
+        return [name for name in (*self.tensors, "out", *self.results) if self.saved_by(name)]
 
     @property
     def saved_plain(self) -> list[str]:
         """Options and shapes that some formula needs."""
         used = {p for rule in self.gradients.values() for p in rule.parameters}
-        return sorted(used - {"g", "gs", "xp", "out", *self.tensors})
+        return sorted(used - {*ARRIVING, "xp", "out", *self.tensors, *self.results})
+
+    def output_named(self, name: str) -> int | None:
+        """Which output a saved value is; None for one that is an input."""
+        if name == "out":
+            return 0
+        return self.results.index(name) if name in self.results else None
 
 
 # ------------------------------------------------------------------ reading a declaration
@@ -82,8 +106,9 @@ def read(
     grad: Mapping[str, tuple[Callable[..., Any], str]],
     samples: Any,
     promote: str | None,
-    outputs: int | None,
+    outputs: int | tuple[str, ...] | None,
     view: bool,
+    holomorphic: bool = True,
 ) -> Op:
     signature = inspect.signature(forward)
     parameters = list(signature.parameters.values())[1:]  # without xp
@@ -101,8 +126,10 @@ def read(
         sequence=any(kinds[n] == "list[Array]" for n in tensors),
         options=tuple(n for n in kinds if n not in tensors),
         promote=promote,
-        outputs=outputs,
+        outputs=len(outputs) if isinstance(outputs, tuple) else outputs,
+        results=outputs if isinstance(outputs, tuple) else (),
         view=view,
+        holomorphic=holomorphic,
     )
     _check(declared)
     return declared
@@ -117,7 +144,8 @@ def _gradient(formula: Callable[..., Any], latex: str) -> Gradient:
 
 def _check(declared: Op) -> None:
     facts = {f"{name}_{fact}" for name in declared.tensors for fact in ("shape", "strides")}
-    known = {"g", "gs", "xp", "out", *declared.tensors, *declared.options, *facts}
+    saved = {"out", *declared.tensors, *declared.results, *declared.options, *facts}
+    known = {*ARRIVING, "xp", *saved}
     for of, rule in declared.gradients.items():
         if of not in declared.tensors:
             raise ValueError(f"{declared.name}: gradient of {of!r}, which is no tensor of it")

@@ -84,7 +84,15 @@ class OpNode(Node):
             known._wrap(library.zeros(*self.outputs[i])) if g is None else g
             for i, g in enumerate(gradients)
         ]
-        values: dict[str, Any] = {"g": gs[0], "gs": gs, "xp": ON_TENSORS}
+        if not (self.op.conjugates and gs[0]._array.dtype.kind == "c"):
+            return self._by_formulas(gs, gradients)
+        conj = ON_TENSORS.conj
+        leaving = self._by_formulas([conj(g) for g in gs], gradients)
+        return tuple(None if g is None else conj(g) for g in leaving)
+
+    def _by_formulas(self, gs: list[Any], arrived: tuple[Any, ...]) -> tuple[Any, ...]:
+        """What the formulas make of the gradients of all outputs."""
+        values = {"g": gs[0], "gs": gs, "arrived": arrived, "xp": ON_TENSORS}
         if self.op.sequence:
             (rule,) = self.op.gradients.values()
             return tuple(rule.formula(**self._values(rule, values)))
@@ -115,13 +123,14 @@ class OpNode(Node):
         tensor, array, counter, version = saved
         if counter[0] != version:
             raise changed_in_place(self, name)
-        if name != "out":
+        output = self.op.output_named(name)
+        if output is None:
             return tensor
         result = Tensor._wrap(array)
         result._counter = counter
         # A saved result keeps its place in the graph; one written to a view, the view's.
-        result._edge = (self, 0) if tensor is None else tensor()
-        result._requires_grad = True
+        result._edge = (self, output) if tensor is None else tensor()
+        result._requires_grad = array.dtype in arrays.DIFFERENTIABLE
         return result
 
     def _saved_names(self) -> dict[str, str]:
@@ -183,7 +192,8 @@ def changed_in_place(node: OpNode, name: str) -> RuntimeError:
     """The error for a saved tensor that was written to since."""
     saved = getattr(node, name)
     tensor, array, counter, version = saved[0] if node.op.sequence else saved
-    maker = (node, 0) if name == "out" else getattr(tensor, "_edge", None)
+    output = node.op.output_named(name)
+    maker = getattr(tensor, "_edge", None) if output is None else (node, output)
     who = f"{node.name()} saved it as {name!r}"
     return modified_since(array, counter, version, maker, who)
 

@@ -6,7 +6,7 @@ import inspect
 
 import numpy
 
-from gradlab.op.declaration import Op
+from gradlab.op.declaration import ARRIVING, Op
 
 
 def apply_source(declared: Op) -> str:
@@ -19,13 +19,9 @@ def apply_source(declared: Op) -> str:
             "        return (None,) * len(self.next_functions)",
         ]
     else:
-        lines += [
-            "def apply(self, *gs):",
-            "    gs = zeros_for_missing(self, gs)",
-            "    if gs is None:",
-            "        return (None,) * len(self.next_functions)",
-            "    g = gs[0]",
-        ]
+        lines += _arrival_of_several(declared)
+    if declared.conjugates:
+        lines += ["    " + line for line in _conjugation(declared)]
     if any("xp" in rule.parameters for rule in declared.gradients.values()):
         lines.append("    xp = numpy_functions if type(g) is ndarray else raw_functions(g)")
     if declared.sequence:
@@ -33,7 +29,7 @@ def apply_source(declared: Op) -> str:
         for name in rule.parameters:
             lines += ["    " + line for line in _unpack_source(declared, name)]
         call = ", ".join(rule.parameters)
-        lines.append(f"    return gradient_of_{declared.tensors[0]}({call})")
+        lines += _returned(declared, f"gradient_of_{declared.tensors[0]}({call})")
         return "\n".join(lines)
     single = len(declared.gradients) == 1
     if not single:
@@ -56,14 +52,55 @@ def apply_source(declared: Op) -> str:
             f"{indent}if type(d_{of}) is not ndarray:",
             f"{indent}    d_{of} = as_array(d_{of})",
         ]
-    lines.append(f"    return ({' '.join(f'd_{name},' for name in declared.gradients)})")
+    lines += _returned(declared, f"({' '.join(f'd_{name},' for name in declared.gradients)})")
     return "\n".join(lines)
+
+
+def _conjugation(declared: Op) -> list[str]:
+    """Lines that let formulas see the conjugate of a complex gradient (see ``_returned``)."""
+    if declared.outputs != 1:
+        return [
+            'conjugate = g.dtype.kind == "c"',
+            "if conjugate:",
+            "    gs = conjugated(gs)",
+            "    g = gs[0]",
+        ]
+    return [
+        'conjugate = self.dtype is not FLOAT32 and self.dtype.kind == "c"',
+        "if conjugate:",
+        "    g = g.conj()",
+    ]
+
+
+def _returned(declared: Op, gradients: str) -> list[str]:
+    """Lines that return the formulas' results, which conjugated gradients make conjugated ones."""
+    if not declared.conjugates:
+        return [f"    return {gradients}"]
+    return [f"    return conjugated({gradients}) if conjugate else {gradients}"]
 
 
 def _used_by_several(declared: Op) -> dict[str, list[str]]:
     """Saved tensors that several formulas need, and the inputs whose formulas these are."""
     users = {name: declared.saved_by(name) for name in declared.saved_tensors}
     return {name: of for name, of in users.items() if len(of) > 1}
+
+
+def _arrival_of_several(declared: Op) -> list[str]:
+    """Lines that begin ``apply`` where there are several outputs."""
+    if any("arrived" in rule.parameters for rule in declared.gradients.values()):
+        return [
+            "def apply(self, *arrived):",
+            "    g = next((g for g in arrived if g is not None), None)",
+            "    if g is None:",
+            "        return (None,) * len(self.next_functions)",
+        ]
+    return [
+        "def apply(self, *gs):",
+        "    gs = zeros_for_missing(self, gs)",
+        "    if gs is None:",
+        "        return (None,) * len(self.next_functions)",
+        "    g = gs[0]",
+    ]
 
 
 def release_source(declared: Op) -> str:
@@ -74,7 +111,7 @@ def release_source(declared: Op) -> str:
 
 def _unpack_source(declared: Op, name: str) -> list[str]:
     """Lines that put a saved value into a local variable of its name."""
-    if name in ("g", "gs", "xp"):
+    if name == "xp" or name in ARRIVING:
         return []
     if name in declared.saved_plain:
         return [f"{name} = self.{name}"]
@@ -343,11 +380,22 @@ def _many_outputs(declared: Op) -> list[str]:
         "    made._edge = (node, output) if made._requires_grad else None",
         *_OUTPUT_OF_VIEW * declared.view,
         "    tensors.append(made)",
+        *_saving_results(declared),
         "if node is not None and observers.active:",
         f"    observers.node_recorded(node, {_inputs(declared)}, tensors[0])",
         "return tuple(tensors)",
     ]
     return ["    " + line for line in lines]
+
+
+def _saving_results(declared: Op) -> list[str]:
+    """Lines that let the node keep those of its results that formulas name."""
+    named = [name for name in declared.results if name in declared.saved_tensors]
+    lines = []
+    for name in named:
+        made = f"tensors[{declared.output_named(name)}]"
+        lines.append(f"    node.{name} = (None, {made}._array, {made}._counter, 0)")
+    return ["if node is not None:", *lines] if lines else []
 
 
 def _recording(declared: Op) -> list[str]:
@@ -364,7 +412,7 @@ def _recording(declared: Op) -> list[str]:
         f"node.exact = {_exact(declared)}",
     ]
     for name in declared.saved_tensors:
-        if name != "out":
+        if declared.output_named(name) is None:
             lines += _saving(declared, name)
     for name in declared.saved_plain:
         if name in declared.options:
