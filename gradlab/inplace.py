@@ -33,7 +33,6 @@ class View:
         "op",
         "options",
         "output",
-        "recorded",
         "version",
     )
 
@@ -44,9 +43,10 @@ class View:
         self.op = op
         self.options = options
         self.output = 0
-        self.recorded = is_grad_enabled()
         self.forbidden: str | None  # why history can't follow a change in place of this view
-        if not self.recorded:
+        if is_inference_mode_enabled():
+            self.forbidden = "inference"
+        elif not is_grad_enabled():
             self.forbidden = "no_grad"
         elif op.outputs != 1:
             self.forbidden = "one of many"
@@ -65,26 +65,32 @@ class View:
         made_by = re.sub(r"Backward\d*$", "", self.op.node.__name__)
         return f"Output {self.output} of {made_by}"
 
-    def refresh(self, tensor: Any) -> None:
-        """Bring the history of ``tensor``, which is this view, up to date with its base's."""
+    def refresh(self, tensor: Any) -> bool:
+        """Bring the history of ``tensor``, which is this view, up to date with its base's.
+
+        Returns whether it requires grad.
+        """
         base = self.base
         if not base._requires_grad:
-            return
+            return tensor._requires_grad  # type: ignore[no-any-return]
         tensor._requires_grad = True
-        if tensor._counter[0] == self.version:
-            return
-        if self.forbidden is None:
-            _give_history(tensor, AsStridedBackward0(base, self.steps))
-            self.version = tensor._counter[0]
-        elif is_grad_enabled():
-            self.check_may_change("its base or another view of its base has been")
+        if tensor._counter[0] != self.version:
+            if self.forbidden is None:
+                _give_history(tensor, AsStridedBackward0(base, self.steps))
+                self.version = tensor._counter[0]
+            elif is_grad_enabled():
+                self.check_may_change("its base or another view of its base has been", tensor)
+        return True
 
-    def check_may_change(self, changed: str) -> None:
-        """Raise PyTorch's error where history could not follow a change; ``changed``: what is."""
+    def check_may_change(self, changed: str, tensor: Any) -> None:
+        """Raise PyTorch's error where history could not follow a change of ``tensor``, this view.
+
+        ``changed``: what is being changed, or has been.
+        """
         if self.forbidden is None:
             return
         who = f"{self.maker} is a view"
-        if self.forbidden == "one of many":
+        if self.forbidden == "one of many" and tensor._edge is not None:
             raise RuntimeError(
                 f"{who} and {changed} modified inplace. This view is the output of a function that "
                 "returns multiple views. Such functions do not allow the output views to be "
@@ -98,19 +104,22 @@ class View:
                 "custom Function, leading to incorrect gradients. This behavior is forbidden. You "
                 "can fix this by cloning the output of the custom Function."
             )
-        who = f"{who} of a view which" if self.recorded else "A view"
+        who = "A view" if tensor._edge is None else f"{who} of a view which"
+        mode, block, normal = "no_grad", "no_grad", "with grad mode enabled"
+        if self.forbidden == "inference":
+            mode, block, normal = "inference", "inference_mode", "in normal mode"
         raise RuntimeError(
-            f"{who} was created in no_grad mode and {changed} modified inplace with grad mode "
-            "enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You "
-            "can clarify your code by moving both the view and the inplace either both inside the "
-            "no_grad block (if you don't want the inplace to be tracked) or both outside (if you "
-            "want the inplace to be tracked)."
+            f"{who} was created in {mode} mode and {changed} modified inplace {normal}. Given that "
+            "this use case is ambiguous and error-prone, it is forbidden. You can clarify your "
+            "code by moving both the view and the inplace either both inside the "
+            f"{block} block (if you don't want the inplace to be "
+            "tracked) or both outside (if you want the inplace to be tracked)."
         )
 
 
 def view_of(viewed: Any, op: Any, options: tuple[Any, ...]) -> View | None:
-    """The View of a tensor about to be returned by ``op``; inference mode keeps no such record."""
-    return None if is_inference_mode_enabled() else View(viewed, op, options)
+    """The View of a tensor about to be returned by ``op``; inference tensors have none."""
+    return None if viewed.is_inference() else View(viewed, op, options)
 
 
 def _replay_on_array(array: Array, steps: Sequence[ViewStep]) -> Array:
@@ -234,7 +243,7 @@ def check_writable(target: Any, *, gains_history: bool = False) -> None:
     view = target._view
     if is_grad_enabled():
         if view is not None and (gains_history or target.requires_grad):
-            _check_view_writable(view)
+            _check_view_writable(view, target)
         if target.requires_grad and target.grad_fn is None:
             raise RuntimeError(
                 "a leaf Variable that requires grad is being used in an in-place operation. "
@@ -256,14 +265,14 @@ def check_writable(target: Any, *, gains_history: bool = False) -> None:
         )
 
 
-def _check_view_writable(view: View) -> None:
+def _check_view_writable(view: View, target: Any) -> None:
+    view.check_may_change("is being", target)
     base = view.base
     if base.grad_fn is None and base.requires_grad:
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation. "
             "Wrap the change in `with torch.no_grad():`, or work on a clone()."
         )
-    view.check_may_change("is being")
 
 
 def write(target: Any, array: Array) -> None:

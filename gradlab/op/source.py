@@ -217,7 +217,7 @@ def _array_list(declared: Op) -> str:
 
 
 def _needs(name: str) -> str:
-    return f"{name}._requires_grad if {name}._view is None else {name}.requires_grad"
+    return f"{name}._requires_grad if {name}._view is None else {name}._view.refresh({name})"
 
 
 def _reading(declared: Op) -> list[str]:
@@ -298,7 +298,7 @@ def _sequence_reading(declared: Op) -> list[str]:
         f"if not a_{name}:",
         f"    raise empty_list({declared.name!r})",
         f"a_{name} = promote(a_{name})",
-        f"needs_{name} = any([tensor.requires_grad for tensor in {name}])",
+        f"needs_{name} = any([{_needs('tensor')} for tensor in {name}])",
         *_library(f"a_{name}[0]"),
     ]
 
