@@ -15,7 +15,7 @@ from __future__ import annotations
 import warnings
 from math import e, inf, nan, pi
 
-from gradlab import autograd, cuda, nn, op, ops, optim, printing, utils
+from gradlab import autograd, cuda, nn, op, ops, optim, printing, special, utils
 from gradlab.arrays import bool_ as bool
 from gradlab.arrays import (
     complex64,
@@ -48,6 +48,7 @@ from gradlab.grad_mode import (
 from gradlab.ops.convert import contiguous_format, memory_format, preserve_format
 from gradlab.printing import set_printoptions
 from gradlab.tensor import Size, Tensor
+from gradlab.warn import is_warn_always_enabled, set_warn_always
 
 half = float16
 float = float32

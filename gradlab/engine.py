@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf
@@ -21,7 +22,8 @@ from typing import Any
 
 from gradlab import arrays, observers
 from gradlab.grad_mode import ensure_mode, mode
-from gradlab.graph import AccumulateGrad, Edge, Hooks, Node, leaf_edge, no_complex_gradient
+from gradlab.graph import AccumulateGrad, Edge, Hooks, Node, leaf_edge
+from gradlab.warn import warn_once
 
 
 class Step:
@@ -246,9 +248,7 @@ def _capture(
 ) -> None:
     for output, gradient in enumerate(gradients):
         if (node, output) in captured:
-            captured[node, output] = found = wrap(gradient)
-            if found is not None and found.is_complex():
-                raise no_complex_gradient(found.dtype)
+            captured[node, output] = wrap(gradient)
 
 
 # ------------------------------------------------------------------ the two kinds of gradient
@@ -362,8 +362,8 @@ class _Arrays(_Gradients):
         if gradient.shape != shape:
             _check_expandable(gradient.shape, shape, node, edge)
             gradient = arrays.sum_to(arrays.array_module(gradient), gradient, shape)
-        if gradient.dtype.kind == "c":
-            raise no_complex_gradient(arrays.dtype_of(gradient))
+        if gradient.dtype.kind == "c" and dtype.kind != "c":  # of a real one that met complex ones
+            return gradient.real.astype(dtype)
         return gradient.astype(dtype, copy=False)
 
     def add(self, known: list[Any], node: Node, output: int, gradient: Any) -> None:
@@ -408,8 +408,8 @@ class _Tensors(_Gradients):
             if gradient._array.shape != shape:
                 _check_expandable(gradient._array.shape, shape, node, edge)
                 gradient = gradient.sum_to_size(shape)
-            if gradient.is_complex():
-                raise no_complex_gradient(gradient.dtype)
+            if gradient.is_complex() and dtype.kind != "c":
+                gradient = gradient.real
             return (
                 gradient if gradient._array.dtype is dtype else gradient.to(arrays.BY_NUMPY[dtype])
             )
@@ -549,13 +549,15 @@ def backward(
     grad_tensors: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    grad_variables: Any = None,
     inputs: Any = None,
 ) -> None:
     """Add to the ``.grad`` of every leaf the gradient of ``tensors``.
 
     ``grad_tensors``: the gradient each tensor starts with, of its shape; may be left out for a
     tensor of one element. ``retain_graph`` keeps saved values for another pass (by default only
-    with ``create_graph``, which records the pass itself). ``inputs``: add only to these.
+    with ``create_graph``, which records the pass itself). ``grad_variables`` is an old name for
+    ``grad_tensors``. ``inputs``: add only to these.
 
     Raises RuntimeError for a tensor without history, one of several elements without a gradient,
     a gradient of another shape, and a graph whose saved values are gone.
@@ -566,22 +568,48 @@ def backward(
     >>> x.grad
     tensor([2., 4.])
     """
+    if grad_variables is not None:
+        grad_tensors = _under_its_old_name(grad_tensors, grad_variables)
+    chosen = None if inputs is None else _as_tuple(inputs)
+    if chosen is not None and not chosen:
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     roots = _as_tuple(tensors)
     if not roots:
         return
     grads = _start(roots, grad_tensors)
     keep = create_graph if retain_graph is None else retain_graph
-    if inputs is None:
+    if create_graph:
+        warn_once(_CYCLE, stacklevel=2)
+    if chosen is None:
         _drain(_run(_kind(roots, create_graph), roots, grads, keep))
         return
-    chosen = _as_tuple(inputs)
-    if not chosen:
-        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    for tensor in chosen:
+        _check_input(tensor)
+        tensor.retain_grad()
     for tensor, gradient in zip(
         chosen, _gradients(roots, grads, chosen, keep, create_graph), strict=True
     ):
         if gradient is not None and not tensor.retains_grad:  # which has stored it already
             tensor._accumulate_grad(gradient)
+
+
+def _under_its_old_name(grad_tensors: Any, grad_variables: Any) -> Any:
+    warnings.warn(
+        "`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=3
+    )
+    if grad_tensors is not None:
+        raise RuntimeError(
+            "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to "
+            "`backward()`. Please only use `grad_tensors`."
+        )
+    return grad_variables
+
+
+_CYCLE = (
+    "Using backward() with create_graph=True will create a reference cycle between the parameter "
+    "and its gradient which can cause a memory leak. Use autograd.grad() where the gradient is to "
+    "be differentiated again, or set .grad to None afterwards."
+)
 
 
 def grad(
@@ -590,16 +618,18 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
-) -> tuple[Any, ...]:
+) -> Any:
     """Gradients of ``outputs`` with respect to ``inputs``, a tensor for each, no ``.grad`` changed.
 
     Arguments as in ``backward``. An input that the outputs don't depend on is an error, or None
     with ``allow_unused``, or zeros with ``materialize_grads``. With ``is_grads_batched``, each of
     ``grad_outputs`` has one dimension more, its first, and so has each result: one pass for each
-    element along it.
+    element along it. ``only_inputs`` is ignored. Returns a tuple, or for a dictionary of inputs a
+    dictionary.
 
     >>> import gradlab as gl
     >>> x = gl.tensor(3.0, requires_grad=True)
@@ -608,6 +638,13 @@ def grad(
     (tensor(2.),)
     """
     roots, chosen = _as_tuple(outputs), _as_tuple(inputs)
+    if not only_inputs:
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). Use "
+            "backward() to add gradients to other leaves.",
+            FutureWarning,
+            stacklevel=2,
+        )
     if allow_unused is None:
         allow_unused = materialize_grads
     if materialize_grads and not allow_unused:
@@ -621,18 +658,15 @@ def grad(
         return tuple(
             tensor.new_zeros(tensor.shape) if materialize_grads else None for tensor in chosen
         )
-    for tensor in chosen:
-        if not tensor.requires_grad:
-            raise RuntimeError(
-                "One of the differentiated Tensors does not require grad. Make it with "
-                "requires_grad=True, or call .requires_grad_() on it before using it."
-            )
     keep = create_graph if retain_graph is None else retain_graph
     if is_grads_batched:
+        _check_inputs(chosen)
         batches = _one_for_each(roots, grad_outputs)
         found = _gradients_of_batch(roots, batches, chosen, keep, create_graph)
     else:
-        found = _gradients(roots, _start(roots, grad_outputs), chosen, keep, create_graph)
+        grads = _start(roots, grad_outputs)
+        _check_inputs(chosen)
+        found = _gradients(roots, grads, chosen, keep, create_graph)
     for index, gradient in enumerate(found):
         if gradient is None and not allow_unused:
             raise RuntimeError(
@@ -643,10 +677,24 @@ def grad(
         found = [
             t.new_zeros(t.shape) if g is None else g for t, g in zip(chosen, found, strict=True)
         ]
-    return tuple(found)
+    return dict(zip(inputs, found, strict=True)) if isinstance(inputs, dict) else tuple(found)
 
 
-_drain = deque[Any](maxlen=0).extend  # runs an iterator to its end, keeping nothing
+def _check_input(tensor: Any) -> None:
+    if not hasattr(tensor, "_edge"):
+        raise RuntimeError(
+            f"all inputs have to be Tensors or GradientEdges, but got {type(tensor).__name__}"
+        )
+
+
+def _check_inputs(inputs: Sequence[Any]) -> None:
+    for tensor in inputs:
+        _check_input(tensor)
+        if not tensor.requires_grad:
+            raise RuntimeError(
+                "One of the differentiated Tensors does not require grad. Make it with "
+                "requires_grad=True, or call .requires_grad_() on it before using it."
+            )
 
 
 def _gradients(
@@ -736,7 +784,9 @@ def _leading_to(targets: set[Node], roots: Sequence[Any]) -> set[Node]:
 
 
 def _as_tuple(values: Any) -> tuple[Any, ...]:
-    """One value or a sequence of them as a tuple."""
+    """One value, a sequence or a dictionary of them as a tuple."""
+    if isinstance(values, dict):
+        return tuple(values.values())
     many = isinstance(values, (tuple, list)) and not hasattr(values, "_edge")  # a GradientEdge
     return tuple(values) if many else (values,)
 
@@ -744,7 +794,13 @@ def _as_tuple(values: Any) -> tuple[Any, ...]:
 def _start(roots: Sequence[Any], given: Any) -> list[Any]:
     """The gradients a pass starts with, checked; None stands for ones."""
     grads = _one_for_each(roots, given)
-    return [_first_gradient(i, root, grads[i]) for i, root in enumerate(roots)]
+    first = [_first_gradient(i, root, grads[i]) for i, root in enumerate(roots)]
+    for i, root in enumerate(roots):
+        if edge_of(root)[0] is None:
+            raise RuntimeError(
+                f"element {i} of tensors does not require grad and does not have a grad_fn"
+            )
+    return first
 
 
 def _one_for_each(roots: Sequence[Any], given: Any) -> tuple[Any, ...]:
@@ -757,15 +813,20 @@ def _one_for_each(roots: Sequence[Any], given: Any) -> tuple[Any, ...]:
 
 
 def _first_gradient(index: int, root: Any, gradient: Any) -> Any:
-    if not root._requires_grad and not root.requires_grad:
-        raise RuntimeError(
-            f"element {index} of tensors does not require grad and does not have a grad_fn"
-        )
+    if not hasattr(root, "_edge"):
+        raise AssertionError(f"Expected output to be a torch.Tensor. It is {root!r}.")
     if gradient is None:
+        if not root.requires_grad:
+            return None
         if root._array.size != 1:
             raise RuntimeError(
                 "grad can be implicitly created only for scalar outputs. This one has shape "
                 f"{tuple(root.shape)}: pass a gradient of that shape, or sum() it first."
+            )
+        if root.is_complex():
+            raise RuntimeError(
+                "grad can be implicitly created only for real scalar outputs but got "
+                f"{root.dtype}. Make it real, with abs() for example, or pass a gradient."
             )
         return None
     if not hasattr(gradient, "_array"):

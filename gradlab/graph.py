@@ -9,6 +9,7 @@ built by ``op``; the engine walks them.
 from __future__ import annotations
 
 import itertools
+import re
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -166,15 +167,6 @@ class Node:
         return self.hooks
 
 
-def no_complex_gradient(dtype: arrays.dtype) -> NotImplementedError:
-    """The error where a gradient would be complex: the formulas do not conjugate."""
-    return NotImplementedError(
-        f"gradlab does not differentiate complex numbers yet, and here a gradient would be "
-        f"{dtype.name}. Compute with the real and the imaginary part as two real tensors, or "
-        "detach() the complex one."
-    )
-
-
 _accumulating = threading.Lock()  # leaves may be shared by backward passes in several threads
 
 
@@ -187,8 +179,6 @@ class AccumulateGrad(Node):
 
     def __init__(self, variable: Any) -> None:
         array = variable._array
-        if array.dtype.kind == "c":
-            raise no_complex_gradient(arrays.dtype_of(array))
         self.variable = variable
         self.next_functions = ()
         self.shape = array.shape
@@ -235,9 +225,16 @@ def leaf_edge(leaf: Any) -> Edge:
     except AttributeError:  # the slot is empty until the first use
         node = None
     if node is None:
+        if not leaf._requires_grad:
+            return NO_EDGE  # a view that requires grad only because what it is a view of does
         node = AccumulateGrad(leaf)
         leaf._accumulator = weakref.ref(node)
     return (node, 0)
+
+
+def operation_name(node_name: str) -> str:
+    """A node's operation as errors name it: ``Mean1`` for ``MeanBackward1``."""
+    return re.sub(r"Backward(\d*)$", lambda found: found[1].lstrip("0"), node_name)
 
 
 def walk(*roots: Node | None) -> Iterator[Node]:

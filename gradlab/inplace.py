@@ -8,16 +8,15 @@ when next asked, that its own history must be read off the base anew (``AsStride
 
 from __future__ import annotations
 
-import re
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gradlab import arrays
+from gradlab import arrays, levels
 from gradlab.arrays import Array
 from gradlab.engine import edge_of
 from gradlab.grad_mode import enable_grad, is_grad_enabled, is_inference_mode_enabled
-from gradlab.graph import NO_EDGE, Edge, Node, next_order
+from gradlab.graph import NO_EDGE, Edge, Node, next_order, operation_name
 
 ViewStep = tuple[Any, tuple[Any, ...], int]
 """One view operation: the Op, its options, and which of its outputs was taken."""
@@ -62,8 +61,7 @@ class View:
     @property
     def maker(self) -> str:
         """Which output of which operation this view is, in words."""
-        made_by = re.sub(r"Backward\d*$", "", self.op.node.__name__)
-        return f"Output {self.output} of {made_by}"
+        return f"Output {self.output} of {operation_name(self.op.node.__name__)}"
 
     def refresh(self, tensor: Any) -> bool:
         """Bring the history of ``tensor``, which is this view, up to date with its base's.
@@ -71,9 +69,8 @@ class View:
         Returns whether it requires grad.
         """
         base = self.base
-        if not base._requires_grad:
+        if tensor._edge is None and not base._requires_grad:
             return tensor._requires_grad  # type: ignore[no-any-return]
-        tensor._requires_grad = True
         if tensor._counter[0] != self.version:
             if self.forbidden is None:
                 _give_history(tensor, AsStridedBackward0(base, self.steps))
@@ -298,12 +295,80 @@ def count_change(target: Any) -> None:
         target._counter[0] += 1
 
 
+def change(function: Callable[..., Any], target: Any, *args: Any, **kwargs: Any) -> Any:
+    """Make ``target`` hold what ``function(target, *args, **kwargs)`` gives.
+
+    Whatever is wrong with ``target`` is said before what is wrong with the arguments.
+    """
+    if levels.active and levels.innermost(target, args) is not None:
+        return levels.assign(target, function(target, *args, **kwargs))
+    own = target._array
+    for other in args:
+        if (
+            hasattr(other, "_array")
+            and other._array is not own
+            and _root(other._array) is _root(own)
+            and _overlaps_partly(own, other._array)
+        ):
+            check_writable(target, gains_history=other.requires_grad)
+            raise RuntimeError(
+                "unsupported operation: some elements of the input tensor and the written-to "
+                "tensor refer to a single memory location. Please clone() the tensor before "
+                "performing the operation."
+            )
+    try:
+        result = function(target, *args, **kwargs)
+    except Exception:
+        gains = any(hasattr(one, "_array") and one.requires_grad for one in args)
+        check_writable(target, gains_history=gains)
+        raise
+    return assign(target, result, direct=True)
+
+
+def _root(array: Array) -> Array:
+    """The array whose memory ``array`` shows."""
+    return array if array.base is None else array.base
+
+
+def _overlaps_partly(one: Array, two: Array) -> bool:
+    """Whether two arrays without gaps share some elements and are not just the same ones."""
+    for array in (one, two):
+        if not array.size or not _is_dense(array):
+            return False
+    (begin, end), (begin_two, end_two) = _extent(one), _extent(two)
+    if (begin, end) == (begin_two, end_two):
+        return _steps(one) != _steps(two)
+    return begin < end_two and begin_two < end
+
+
+def _steps(array: Array) -> list[tuple[int, int]]:
+    return [pair for pair in zip(array.shape, array.strides, strict=True) if pair[0] != 1]
+
+
+def _extent(array: Array) -> tuple[int, int]:
+    begin: int = array.__array_interface__["data"][0]
+    return begin, begin + array.nbytes
+
+
+def _is_dense(array: Array) -> bool:
+    """Whether the elements fill their piece of memory, each once, in whatever order."""
+    expected = array.itemsize
+    for stride, n in sorted(zip(array.strides, array.shape, strict=True)):
+        if n != 1:
+            if stride != expected:
+                return False
+            expected *= n
+    return True
+
+
 def assign(target: Any, result: Any, *, direct: bool) -> Any:
     """Make ``target`` hold what ``result``, computed out of place, holds: numbers and history.
 
     ``direct``: the last node of result's history has target's own history as its first edge, so
     it can stand for the change of a view. Otherwise the change is recorded as copying ``result``.
     """
+    if levels.active and levels.innermost(target, result) is not None:
+        return levels.assign(target, result)
     check_writable(target, gains_history=result.requires_grad)
     view = target._view
     if view is not None and not direct and is_grad_enabled() and result.requires_grad:
@@ -346,8 +411,12 @@ def _give_history(tensor: Any, node: Node, output: int = 0) -> None:
 
 
 def _keep_saved_original(node: Any, target: Any) -> None:
-    """Where the operation saved ``target`` itself, let it save a copy: it is about to change."""
-    for name in node.op.tensors if hasattr(node, "op") else ():
+    """Where the operation saved what is about to change in place, let it save a copy.
+
+    As in PyTorch that is its first tensor. One that is given twice, ``x.mul_(x)``, is an error in
+    the backward pass.
+    """
+    for name in node.op.tensors[:1] if hasattr(node, "op") else ():
         saved = getattr(node, name, None)
         if isinstance(saved, tuple) and saved[0] is target:
             original = target._wrap(saved[1].copy())

@@ -216,10 +216,10 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, flag: bool) -> None:
-        self._set_requires_grad(flag, "floating point and complex dtype")
+        self._set_requires_grad(flag, "floating point and complex dtype", may_be_computed=False)
 
-    def _set_requires_grad(self, flag: bool, allowed: str) -> None:
-        if self.grad_fn is not None and not flag:
+    def _set_requires_grad(self, flag: bool, allowed: str, *, may_be_computed: bool) -> None:
+        if self.grad_fn is not None and not (flag and may_be_computed):
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf variables. If you want to use a "
                 "computed variable in a subgraph that doesn't require differentiation use "
@@ -244,7 +244,7 @@ class Tensor:
         >>> gl.ones(2).requires_grad_()
         tensor([1., 1.], requires_grad=True)
         """
-        self._set_requires_grad(requires_grad, "floating point dtype")
+        self._set_requires_grad(requires_grad, "floating point dtype", may_be_computed=True)
         return self
 
     @property
@@ -338,7 +338,7 @@ class Tensor:
 
         See ``gradlab.autograd.backward`` for arguments and errors.
         """
-        engine.backward(self, gradient, retain_graph, create_graph, inputs)
+        engine.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call ``hook(gradient)`` whenever this tensor's gradient is known; it may return another.
@@ -348,7 +348,8 @@ class Tensor:
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         node, output = engine.edge_of(self)
-        assert node is not None
+        if node is None:
+            return RemovableHandle({})  # nothing arrives at a view that has no history of its own
         if self._edge is None:
             self.__dict__["_kept_accumulator"] = node  # a leaf's hook must outlive a graph
         return register(node.own_hooks().on_output, (output, hook))
@@ -362,7 +363,7 @@ class Tensor:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if not self.is_leaf:
             raise RuntimeError(
-                "post accumulate grad hooks cannot be registered on non-leaf tensors: nothing is "
+                "post accumulate grad hooks cannot be registered on non-leaf tensors. Nothing is "
                 "accumulated there. Use register_hook() to see the gradient pass by."
             )
         node, _ = engine.edge_of(self)
@@ -422,7 +423,10 @@ class Tensor:
 
         Changes made through it are not noticed by autograd; prefer ``detach()``.
         """
-        return Tensor._wrap(self._array)
+        tensor = Tensor._wrap(self._array)
+        if not self.is_inference():
+            tensor._counter = [0]
+        return tensor
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -430,9 +434,8 @@ class Tensor:
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         before = self._array
         self._array = value._array
-        same = before.shape == value._array.shape and before.dtype is value._array.dtype
-        if hasattr(self, "_accumulator") and not same:
-            del self._accumulator  # it was made for the old shape and dtype
+        if hasattr(self, "_accumulator") and before.dtype is not value._array.dtype:
+            del self._accumulator  # it was made for the old dtype
 
     # ------------------------------------------------------------------ leaving for Python, NumPy
 

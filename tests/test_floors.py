@@ -13,11 +13,11 @@ ENGINE = ROOT / "gradlab"
 WIDGETS = ROOT / "widgets/gradlab_widgets"
 
 ROOMS = [
-    "arrays cuda generator grad_mode observers printing return_types samples",
+    "arrays cuda generator grad_mode levels observers printing return_types samples warn",
     "graph engine inplace",
     "tensor op",
     "ops",
-    "autograd func",
+    "autograd func special",
     "nn optim utils",
     # The front door (`__init__`) names every room, so only this floor may come in by it.
     "models cli __main__ __init__",

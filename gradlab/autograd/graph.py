@@ -94,6 +94,9 @@ class GradientEdge(_Fields):
             "materialize_grads cannot be used when the given input is a GradientEdge"
         )
 
+    def retain_grad(self) -> None:
+        """Nothing stands here whose gradient could be retained."""
+
     def _accumulate_grad(self, gradient: Tensor) -> None:
         if isinstance(self.node, AccumulateGrad):
             self.node.variable._accumulate_grad(gradient)
@@ -382,9 +385,10 @@ class _Handles:
 
 
 def _node_of(tensor: Tensor) -> Node:
-    if not tensor.requires_grad:
-        raise AssertionError("Expected gradient function to be set: the tensor requires no grad")
-    return get_gradient_edge(tensor).node
+    node = edge_of(tensor)[0] if tensor.requires_grad else None
+    if node is None:
+        raise AssertionError("Expected gradient function to be set. The tensor requires no grad.")
+    return node
 
 
 class _Arrivals:
@@ -414,6 +418,8 @@ def register_multi_grad_hook(
     """
     if mode not in ("all", "any"):
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
+    if mode == "any":
+        tensors = [tensor for tensor in tensors if tensor.requires_grad]
     nodes = [_node_of(tensor) for tensor in tensors]
     # Passes may run in several threads at once; what is known of one is forgotten with it.
     passes: weakref.WeakKeyDictionary[Any, _Arrivals] = weakref.WeakKeyDictionary()

@@ -42,7 +42,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gradlab.inplace import assign
+from gradlab.inplace import change as changed_by
 from gradlab.op.compiled import UNCHANGING, compile_function, make_node
 from gradlab.op.declaration import FUNCTIONS, NODES, OPS, Gradient, Op, camel, read
 from gradlab.op.nodes import ON_TENSORS, OpNode, modified_since, second_backward
@@ -125,7 +125,7 @@ def _publish_inplace_form(name: str, function: Callable[..., Any], public: bool)
                 f"{name}_(): argument 'input' (position 1) must be Tensor, "
                 f"not {type(input).__name__}. Make one with gradlab.tensor(...)."
             )
-        return assign(input, function(input, *args, **kwargs), direct=True)
+        return changed_by(function, input, *args, **kwargs)
 
     change.__name__ = change.__qualname__ = name + "_"
     change.__doc__ = f"In-place form of ``{name}``: the result replaces ``input``."

@@ -10,7 +10,7 @@ import numpy
 
 from gradlab import arrays
 from gradlab.arrays import Array
-from gradlab.graph import Edge, Node
+from gradlab.graph import Edge, Node, operation_name
 from gradlab.op.declaration import OPS, Gradient, Op
 from gradlab.tensor import Tensor
 
@@ -79,16 +79,18 @@ class OpNode(Node):
         known = next((g for g in gradients if g is not None), None)
         if known is None:
             return (None,) * len(self.next_functions)
-        library = arrays.array_module(known._array)
-        gs = [
-            known._wrap(library.zeros(*self.outputs[i])) if g is None else g
-            for i, g in enumerate(gradients)
-        ]
+        gs = [self._zeros(i, known) if g is None else g for i, g in enumerate(gradients)]
         if not (self.op.conjugates and gs[0]._array.dtype.kind == "c"):
             return self._by_formulas(gs, gradients)
         conj = ON_TENSORS.conj
         leaving = self._by_formulas([conj(g) for g in gs], gradients)
         return tuple(None if g is None else conj(g) for g in leaving)
+
+    def _zeros(self, output: int, known: Tensor) -> Tensor:
+        """The gradient of an output at which none arrived, where ``known`` is another's."""
+        shape, dtype = self.outputs[output]
+        zeros: Tensor = known.new_zeros(shape, dtype=arrays.BY_NUMPY[dtype])
+        return zeros
 
     def _by_formulas(self, gs: list[Any], arrived: tuple[Any, ...]) -> tuple[Any, ...]:
         """What the formulas make of the gradients of all outputs."""
@@ -207,8 +209,7 @@ def modified_since(
     """
     origin = ""
     if maker is not None and maker[0] is not None:
-        made_by = re.sub(r"Backward\d*$", "", maker[0].name())
-        origin = f", which is output {maker[1]} of {made_by},"
+        origin = f", which is output {maker[1]} of {operation_name(maker[0].name())},"
     place = "torch" if arrays.is_on_cpu(array) else "torch.cuda"
     kind = f"{place}.{arrays.dtype_of(array).type_name}Tensor"
     return RuntimeError(

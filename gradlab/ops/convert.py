@@ -7,7 +7,7 @@ from typing import Any
 
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
-from gradlab.inplace import assign
+from gradlab.inplace import change
 from gradlab.op import FUNCTIONS, composite, op
 from gradlab.samples import call, draw, real
 from gradlab.tensor import Tensor
@@ -122,7 +122,7 @@ def _copy_(input: Tensor, src: Any, non_blocking: bool = False) -> Any:
         )
     if input._array.dtype not in arrays.DIFFERENTIABLE:
         src = src.detach()
-    return assign(input, copy(input, src), direct=True)
+    return change(copy, input, src)
 
 
 @op(
@@ -171,8 +171,8 @@ def _fill_(input: Tensor, value: Any) -> Any:
             )
         if input._array.dtype not in arrays.DIFFERENTIABLE:
             value = value.detach()
-        return assign(input, fill_tensor(input, value), direct=True)
-    return assign(input, fill_scalar(input, value), direct=True)
+        return change(fill_tensor, input, value)
+    return change(fill_scalar, input, value)
 
 
 @op(

@@ -1,0 +1,195 @@
+"""One program, line by line, in PyTorch and in gradlab, compared after every line.
+
+What is compared is all that a person can see: numbers, versions, bases, flags, the whole graph by
+its nodes' names, gradients, what hooks were given, warnings, and errors up to their first sentence.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any
+
+import numpy
+import pytest
+
+import gradlab
+
+torch = pytest.importorskip("torch")
+for library in (torch, gradlab):
+    library.set_warn_always(True)  # many warnings come once in a process
+
+TOLERANCE = {"float16": 2e-3, "float32": 1e-5, "float64": 1e-9}
+
+
+class Difference(AssertionError):
+    """What a line did in one library and not in the other."""
+
+
+class Twins:
+    """The tensors of a program, by name, in both libraries.
+
+    A line is Python text in which ``torch`` is the library and ``log`` a list for hooks to write
+    to.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.theirs: dict[str, Any] = {"torch": torch, "log": []}
+        self.ours: dict[str, Any] = {"torch": gradlab, "log": []}
+
+    @property
+    def names(self) -> list[str]:
+        """The tensors' names."""
+        return [name for name, value in self.theirs.items() if isinstance(value, torch.Tensor)]
+
+    def play(self, line: str) -> bool:
+        """Run a line in both, compare, and say whether it ran without an error."""
+        self.lines.append(line)
+        theirs, ours = _run(line, self.theirs), _run(line, self.ours)
+        for what, expected in theirs.items():
+            if not _same_words(expected, ours[what]):
+                raise self.difference(what, expected, ours[what])
+        self.compare()
+        return not theirs["error"]
+
+    def compare(self) -> None:
+        """Raise for the first thing that is not the same in both."""
+        names = self.names
+        theirs, ours = _Look(torch, self.theirs, names), _Look(gradlab, self.ours, names)
+        if set(theirs.facts) != set(ours.facts):
+            raise self.difference("names", sorted(theirs.facts), sorted(ours.facts))
+        for name, facts in theirs.facts.items():
+            for fact, expected in facts.items():
+                found = ours.facts[name][fact]
+                if not _equal(expected, found):
+                    raise self.difference(f"{fact} of {name}", expected, found)
+        if theirs.graph != ours.graph:
+            raise self.difference("graph", "\n".join(theirs.graph), "\n".join(ours.graph))
+        if not _equal(self.theirs["log"], self.ours["log"]):
+            raise self.difference("log", self.theirs["log"], self.ours["log"])
+
+    def difference(self, what: str, expected: Any, found: Any) -> Difference:
+        """An error that shows the program too."""
+        program = "\n".join(self.lines)
+        return Difference(f"{what} after\n{program}\nPyTorch:\n{expected}\ngradlab:\n{found}")
+
+
+Words = list[tuple[str, str]]
+"""Exceptions or warnings: the name of the type, and the text."""
+
+
+def _run(line: str, names: dict[str, Any]) -> dict[str, Words]:
+    """The error and the warnings of a line."""
+    error = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            exec(line, names)
+        except Exception as raised:
+            error = [(type(raised).__name__, str(raised))]
+    heard = [(w.category.__name__, str(w.message)) for w in caught]
+    heard = [one for one in heard if one[0] != "RuntimeWarning"]  # NumPy's, of log(0) and the like
+    return {"error": error, "warnings": heard}
+
+
+def _same_words(theirs: Words, ours: Words) -> bool:
+    """The same types, and each of our texts begins with the first sentence of theirs."""
+    return [kind for kind, _ in theirs] == [kind for kind, _ in ours] and all(
+        found.startswith(first_sentence(expected))
+        for (_, expected), (_, found) in zip(theirs, ours, strict=True)
+    )
+
+
+def first_sentence(text: str) -> str:
+    """A message without what follows its first sentence, and without its full stop."""
+    return re.split(r"[.!?](?=\s|$|See )|\n|\(Triggered", text)[0].strip()
+
+
+class _Look:
+    """What a person sees of the tensors of a program."""
+
+    def __init__(self, library: Any, values: dict[str, Any], names: list[str]) -> None:
+        self._library = library
+        self._numbers: dict[Any, int] = {}
+        self.graph: list[str] = []
+        tensors = {name: value for name in names if isinstance(value := values[name], library.Tensor)}
+        self.facts = {name: self._facts(tensor, tensors) for name, tensor in tensors.items()}
+
+    def _facts(self, tensor: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        requires_grad = tensor.requires_grad
+        base, error = None, None
+        try:
+            node = tensor.grad_fn
+        except RuntimeError as raised:  # a view whose history can't be found any more
+            node, error = None, first_sentence(str(raised))
+        if tensor._base is not None:
+            same = [name for name, one in tensors.items() if one is tensor._base]
+            base = same or tuple(tensor._base.shape)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            grad = tensor.grad if error is None else None
+        return {
+            "shape": tuple(tensor.shape),
+            "dtype": str(tensor.dtype),
+            "numbers": tensor.detach(),
+            "version": "none" if tensor.is_inference() else tensor._version,
+            "requires_grad": requires_grad,
+            "error of grad_fn": error,
+            "grad_fn": None if node is None else name_of(node),
+            "base": base,
+            "is_leaf": None if error else tensor.is_leaf,
+            "output_nr": None if error else tensor.output_nr,
+            "retains_grad": None if error else tensor.retains_grad,
+            "history": self._walk(node),
+            "grad": grad,
+        }
+
+    def _walk(self, root: Any) -> int | None:
+        """The number of a node; every node new to us is described in ``graph``."""
+        if root is None:
+            return None
+        stack = [root]
+        order = []
+        while stack:
+            node = stack.pop()
+            if node in self._numbers:
+                continue
+            self._numbers[node] = len(self._numbers)
+            order.append(node)
+            stack += [one for one, _ in reversed(node.next_functions) if one is not None]
+        for node in order:
+            edges = [(None if to is None else self._numbers[to], n) for to, n in node.next_functions]
+            self.graph.append(f"{self._numbers[node]} {name_of(node)} {edges}")
+        return self._numbers[root]
+
+
+def name_of(node: Any) -> str:
+    """A node's name; PyTorch calls some by their full name in C++."""
+    return str(node.name()).replace("torch::autograd::", "")
+
+
+def _equal(theirs: Any, ours: Any) -> bool:
+    """Equal, tensors if their numbers are close and their shape, dtype and flags the same."""
+    if isinstance(theirs, torch.Tensor) and isinstance(ours, gradlab.Tensor):
+        dtype = str(theirs.dtype)
+        if (
+            dtype != str(ours.dtype)
+            or tuple(theirs.shape) != tuple(ours.shape)
+            or theirs.requires_grad != ours.requires_grad
+        ):
+            return False
+        tolerance = TOLERANCE.get(dtype.split(".")[1], 0)
+        with numpy.errstate(all="ignore"):
+            return bool(
+                numpy.allclose(
+                    ours._array,
+                    theirs.detach().numpy(),
+                    rtol=tolerance,
+                    atol=tolerance,
+                    equal_nan=True,
+                )
+            )
+    if isinstance(theirs, (list, tuple)) and isinstance(ours, (list, tuple)):
+        return len(theirs) == len(ours) and all(map(_equal, theirs, ours))
+    return bool(theirs == ours)
