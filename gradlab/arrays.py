@@ -16,6 +16,8 @@ from typing import Any, TypeAlias
 import numpy
 from numpy import ndarray
 
+from gradlab.levels import Layout, NeedsRules
+
 Array: TypeAlias = Any
 """A numpy.ndarray or a cupy.ndarray (CuPy carries no types)."""
 
@@ -163,6 +165,11 @@ def promote_types(a: numpy.dtype[Any], b: numpy.dtype[Any]) -> numpy.dtype[Any]:
     if rank_a == rank_b or min(rank_a, rank_b) == 2:
         return numpy.promote_types(a, b)
     return a if rank_a > rank_b else b
+
+
+def is_complex(value: Any) -> bool:
+    """Whether an array or a tensor, whichever a formula has been given, is complex."""
+    return bool(getattr(value, "_array", value).dtype.kind == "c")
 
 
 def category(d: numpy.dtype[Any]) -> int:
@@ -327,7 +334,11 @@ _default_device = CPU
 
 def array_module(array: Array) -> ModuleType:
     """The library an array belongs to: numpy or cupy."""
-    return numpy if isinstance(array, ndarray) else cupy()
+    if isinstance(array, ndarray):
+        return numpy
+    if isinstance(array, Layout):
+        raise NeedsRules("its array library")
+    return cupy()
 
 
 def is_on_cpu(array: Array) -> bool:
@@ -343,6 +354,14 @@ def cupy() -> ModuleType:
             "installed a driver, and CuPy for it: pip install gradlab[cuda12] or gradlab[cuda13]"
         )
     return importlib.import_module("cupy")
+
+
+def special_functions(xp: Namespace) -> ModuleType:
+    """SciPy's special functions for an array library: ``scipy.special``, or CuPy's of these names.
+
+    Imported by the first operation that needs one: it takes 0.1 s.
+    """
+    return importlib.import_module("scipy.special" if xp is numpy else "cupyx.scipy.special")
 
 
 def cuda_is_available() -> bool:

@@ -14,9 +14,11 @@ from gradlab.arrays import Array
 from gradlab.grad_mode import ensure_mode, mode
 from gradlab.graph import NO_EDGE, Node, leaf_edge, next_order
 from gradlab.inplace import view_of
+from gradlab.levels import NeedsRules
 from gradlab.op.declaration import Op
 from gradlab.op.nodes import RAW, OpNode, changed_in_place, raw_functions, second_backward
 from gradlab.op.source import apply_source, function_source, release_source
+from gradlab.op.wrapped import interpret
 from gradlab.tensor import Tensor, inference_counter, no_such_dim
 
 
@@ -102,7 +104,7 @@ def _zeros_for_missing(node: Node, gradients: Sequence[Array | None]) -> list[Ar
 
 
 def _conjugated(gradients: Sequence[Array | None]) -> list[Array | None]:
-    return [None if gradient is None else gradient.conj() for gradient in gradients]
+    return [None if g is None else arrays.as_array(g.conj()) for g in gradients]
 
 
 def _unpack_all(node: OpNode, name: str, saved: Sequence[Any]) -> list[Array]:
@@ -183,6 +185,7 @@ _SCOPE: dict[str, Any] = {
     "DIFFERENTIABLE": arrays.DIFFERENTIABLE,
     "FLOAT32": arrays.float32.numpy,
     "NO_EDGE": NO_EDGE,
+    "NeedsRules": NeedsRules,
     "NUMBERS": frozenset((float, int)),
     "PYTHON_SCALARS": arrays.PYTHON_SCALARS,
     "REAL_FLOATING": arrays.REAL_FLOATING,
@@ -200,6 +203,7 @@ _SCOPE: dict[str, Any] = {
     "forward_error": _forward_error,
     "leaf_edge": leaf_edge,
     "inference_counter": inference_counter,
+    "interpret": interpret,
     "mode": mode,
     "ndarray": numpy.ndarray,
     "new": object.__new__,

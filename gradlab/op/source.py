@@ -68,7 +68,7 @@ def _conjugation(declared: Op) -> list[str]:
     return [
         'conjugate = self.dtype is not FLOAT32 and self.dtype.kind == "c"',
         "if conjugate:",
-        "    g = g.conj()",
+        "    (g,) = conjugated((g,))",
     ]
 
 
@@ -134,6 +134,8 @@ def function_source(declared: Op, on_bad_argument: str) -> str:
     lines += ["    try:", *("        " + line for line in reading(declared))]
     lines.append("        recording = mode.enabled")
     lines += [
+        "    except NeedsRules:",
+        f"        return interpret(op, ({arguments},))",
         "    except AttributeError:",
         f"        converted = convert_arguments(op, ({arguments},))",
         "        if converted is not None:",
@@ -143,6 +145,8 @@ def function_source(declared: Op, on_bad_argument: str) -> str:
         f"        result = forward(xp, {', '.join(_forward_arguments(declared))})",
         "    except ValueError as error:",
         f"        raise forward_error(op, error, {_array_list(declared)}) from None",
+        "    except NeedsRules:",  # an option holds a wrapped tensor
+        f"        return interpret(op, ({arguments},))",
     ]
     if declared.promote == "float" and _widens_integers(declared):
         lines += _again_in_float(declared)

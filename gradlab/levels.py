@@ -1,0 +1,214 @@
+"""Levels: the transformations that a thread is inside of, and the stand-in for numbers they keep.
+
+``vmap`` and forward mode compute with *wrapped* tensors (``op.wrapped.Wrapped``): a batch seen as
+one of its elements, a number with its derivative. Each call of such a transformation is a
+``Level``; levels stack up, and a wrapped tensor belongs to one of them. A wrapped tensor knows its
+shape and dtype, so its ``_array`` is a ``Layout``: whoever asks it for more than that is answered
+with ``NeedsRules``, which every operation catches, to ask the level how to go on. Plain tensors
+pay nothing for it.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+
+class NeedsRules(AttributeError):
+    """The numbers of a wrapped tensor were asked for, and it has none of its own."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} was asked of a tensor inside of vmap or forward-mode differentiation, which "
+            "stands for many numbers or for a number and its derivative. This function computes "
+            "with the numbers directly: call it outside of the transformation."
+        )
+
+
+class Level:
+    """One transformation that is running: what operations on its wrapped tensors mean."""
+
+    depth: int = 0  # how many levels this one is inside of, itself included
+    alive: bool = True
+
+    def call(self, op: Any, args: tuple[Any, ...]) -> Any:
+        """The result of an operation, some of whose arguments are wrapped at this level."""
+        raise NotImplementedError
+
+    def assign(self, target: Any, result: Any) -> None:
+        """Put what ``result`` holds into ``target``; one of them is wrapped at this level."""
+        raise NotImplementedError
+
+    def fresh(self, tensor: Any, make: Callable[[Any], Any]) -> Any:
+        """``tensor`` with ``make`` of what is differentiated inside; of every element its own."""
+        raise NotImplementedError
+
+    def made(self, make: Callable[[], Any]) -> Any:
+        """What ``make`` draws at random, as this level has it."""
+        return make()
+
+
+class _Stack(threading.local):
+    def __init__(self) -> None:
+        self.levels: list[Level] = []
+
+
+_stack = _Stack()
+_counting = threading.Lock()
+
+active = 0
+"""How many levels there are in all threads: where none, nobody need look for wrapped tensors."""
+
+
+def entered() -> Sequence[Level]:
+    """The levels this thread is inside of, the outermost first."""
+    return _stack.levels
+
+
+def enter(level: Level) -> None:
+    """Start a level inside of those there are."""
+    global active
+    with _counting:
+        active += 1
+    _stack.levels.append(level)
+    level.depth = len(_stack.levels)
+
+
+def leave(level: Level) -> None:
+    """End the innermost level. Tensors wrapped at it are from now on what they wrap."""
+    global active
+    assert _stack.levels[-1] is level, "levels end in the reverse order of their beginning"
+    _stack.levels.pop()
+    level.alive = False
+    with _counting:
+        active -= 1
+
+
+@contextmanager
+def inside(level: Level) -> Iterator[Level]:
+    """A level for the length of a block."""
+    enter(level)
+    try:
+        yield level
+    finally:
+        leave(level)
+
+
+# ------------------------------------------------------------------ wrapped tensors
+
+
+def level_of(value: Any) -> Level | None:
+    """The level that a tensor is wrapped at; None for a plain one, and for what is no tensor."""
+    return getattr(value, "_level", None)
+
+
+def innermost(*values: Any) -> Level | None:
+    """The innermost level that a tensor in ``values``, or in tuples and lists there, belongs to."""
+    found: Level | None = None
+    for value in values:
+        level = innermost(*value) if isinstance(value, (tuple, list)) else level_of(value)
+        if level is not None and (found is None or level.depth > found.depth):
+            found = level
+    return found
+
+
+def assign(target: Any, result: Any) -> Any:
+    """Put what ``result`` holds into ``target``, where one of them at least is wrapped."""
+    level = innermost(target, result)
+    assert level is not None
+    level.assign(target, result)
+    return target
+
+
+# ------------------------------------------------------------------ layouts
+
+
+class Flags:
+    """What NumPy tells of an array's memory, as far as shape and strides say it."""
+
+    __slots__ = ("c_contiguous", "f_contiguous", "writeable")
+
+    def __init__(self, shape: Sequence[int], strides: Sequence[int], itemsize: int) -> None:
+        self.c_contiguous = _in_order(shape, strides, itemsize)
+        self.f_contiguous = _in_order(shape[::-1], strides[::-1], itemsize)
+        self.writeable = True
+
+    @property
+    def fnc(self) -> bool:
+        """Whether the first dimension is the fastest, and not the last as well."""
+        return self.f_contiguous and not self.c_contiguous
+
+
+def _in_order(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> bool:
+    if 0 in shape:
+        return True
+    step = itemsize
+    for size, stride in zip(reversed(shape), reversed(strides), strict=True):
+        if size != 1 and stride != step:
+            return False
+        step *= size
+    return True
+
+
+class Layout:
+    """Shape, strides and dtype of an array that isn't there."""
+
+    __slots__ = ("dtype", "shape", "strides")
+
+    def __init__(self, shape: tuple[int, ...], strides: tuple[int, ...], dtype: Any) -> None:
+        self.shape = shape
+        self.strides = strides
+        self.dtype = dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return int(self.dtype.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.size * self.itemsize
+
+    @property
+    def flags(self) -> Flags:
+        """How the elements lie in memory."""
+        return Flags(self.shape, self.strides, self.itemsize)
+
+    def __getattr__(self, name: str) -> Any:
+        raise NeedsRules(f"array.{name}")
+
+
+def _refusing(name: str) -> Callable[..., Any]:
+    def refuse(self: Layout, *args: Any, **kwargs: Any) -> Any:
+        raise NeedsRules(name)
+
+    return refuse
+
+
+for _name in (
+    *("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "floordiv", "mod"),
+    *("pow", "matmul", "and", "or", "xor", "neg", "invert", "abs", "eq", "ne", "lt", "le", "gt"),
+    *("ge", "getitem", "setitem", "iter", "len", "bool", "int", "float", "complex", "index"),
+    *("array", "array_ufunc", "array_function", "iadd", "imul"),
+):
+    setattr(Layout, f"__{_name}__", _refusing(f"__{_name}__"))
+del _name
+
+
+def layout_within(array: Any, leading: int = 0) -> Layout:
+    """The layout of an array (or of another layout) behind its ``leading`` first dimensions."""
+    return Layout(array.shape[leading:], array.strides[leading:], array.dtype)
