@@ -190,12 +190,13 @@ class Tensor:
 
     def stride(self, dim: int | None = None) -> Any:
         """Steps between neighbours along each dimension (or one), in elements."""
-        strides = tuple(s // self._array.itemsize for s in self._array.strides)
+        array = in_order(self)
+        strides = tuple(s // array.itemsize for s in array.strides)
         return strides if dim is None else strides[normal_dim(dim, self.ndim)]
 
     def is_contiguous(self) -> bool:
         """Whether the elements lie one after the other, last dimension fastest."""
-        return bool(self._array.flags.c_contiguous)
+        return bool(in_order(self).flags.c_contiguous)
 
     def is_floating_point(self) -> bool:
         """Whether the elements are real floating-point numbers."""
@@ -405,7 +406,7 @@ class Tensor:
         >>> gl.ones(2, requires_grad=True).detach()
         tensor([1., 1.])
         """
-        tensor = Tensor._wrap(self._array)
+        tensor = Tensor._wrap(in_order(self))
         tensor._counter = self._counter
         return tensor
 
@@ -423,7 +424,7 @@ class Tensor:
 
         Changes made through it are not noticed by autograd; prefer ``detach()``.
         """
-        tensor = Tensor._wrap(self._array)
+        tensor = Tensor._wrap(in_order(self))
         if not self.is_inference():
             tensor._counter = [0]
         return tensor
@@ -469,7 +470,7 @@ class Tensor:
                 f"can't convert {self.device} device type tensor to numpy. "
                 "Use Tensor.cpu() to copy the tensor to host memory first."
             )
-        return arrays.plain(self._array)
+        return arrays.plain(in_order(self))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         array = self.numpy()
@@ -601,6 +602,27 @@ class _InferenceCounter(list[int]):
 def inference_counter() -> list[int]:
     """A version counter for a tensor made in inference mode."""
     return _InferenceCounter()
+
+
+def in_order(tensor: Any) -> Array:
+    """A tensor's array, its elements put in order first where they lie pixel by pixel.
+
+    Pictures (N, C, H, W) go from layer to layer with the channels innermost in memory, which is how
+    convolution makes and reads them. Nobody sees it: whatever could tell (a view, ``stride()``,
+    ``numpy()``, a second tensor on the same memory) comes here first, while the tensor is the
+    memory's only owner. Memory that somebody brought along (``OutsideCounter``) is left as it is.
+    """
+    array = tensor._array
+    if array.ndim < 4 or array.flags.c_contiguous or tensor._view is not None:
+        return array
+    by_pixel = array.transpose(0, *range(2, array.ndim), 1)
+    if by_pixel.flags.c_contiguous and type(tensor._counter) is not OutsideCounter:
+        tensor._array = array = array.copy("C")
+    return array
+
+
+class OutsideCounter(list[int]):
+    """The version counter of memory that is not a tensor's own: a NumPy array of the user's."""
 
 
 def normal_dim(dim: int, ndim: int) -> int:

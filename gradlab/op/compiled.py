@@ -19,7 +19,7 @@ from gradlab.op.declaration import Op
 from gradlab.op.nodes import RAW, OpNode, changed_in_place, raw_functions, second_backward
 from gradlab.op.source import apply_source, function_source, release_source
 from gradlab.op.wrapped import interpret
-from gradlab.tensor import Tensor, inference_counter, no_such_dim
+from gradlab.tensor import Tensor, in_order, inference_counter, no_such_dim
 
 
 def make_node(declared: Op, name: str) -> type[OpNode]:
@@ -202,6 +202,7 @@ _SCOPE: dict[str, Any] = {
     "empty_list": _empty_list,
     "forward_error": _forward_error,
     "leaf_edge": leaf_edge,
+    "in_order": in_order,
     "inference_counter": inference_counter,
     "interpret": interpret,
     "mode": mode,

@@ -261,6 +261,10 @@ def _reading_as_they_are(declared: Op) -> list[str]:
             lines += [f"if {name} is None:", f"    a_{name}, needs_{name} = None, False", "else:"]
             read = ["    " + line for line in read]
         lines += read
+    if declared.view:
+        array = f"a_{declared.tensors[0]}"
+        lines.append(f"if {array}.ndim > 3 and not {array}.flags.c_contiguous:")
+        lines.append(f"    {array} = in_order({declared.tensors[0]})")
     return lines
 
 
@@ -274,11 +278,11 @@ def _reading_pair(declared: Op, one: str, two: str) -> list[str]:
         f" or type(a_{one}) is not ndarray"
     )
     if declared.promote == "float":
-        same += f" or a_{one}.dtype not in DIFFERENTIABLE"
+        same += f" or (a_{one}.dtype is not FLOAT32 and a_{one}.dtype not in DIFFERENTIABLE)"
     return [
         f"a_{one} = {one}._array",
         f"needs_{one} = {_needs(one)}",
-        f"if type({two}) in PYTHON_SCALARS:",
+        f"if type({two}) is not Tensor and type({two}) in PYTHON_SCALARS:",
         f"    if a_{one}.dtype in REAL_FLOATING and type({two}) {plain}:",
         # A 0-d array of the first's dtype: with a Python number NumPy takes 0.60 µs, not 0.31 µs.
         f"        a_{two} = array({two}, a_{one}.dtype) if type(a_{one}) is ndarray else {two}",

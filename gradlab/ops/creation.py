@@ -18,7 +18,7 @@ from gradlab.generator import multiply_add
 from gradlab.op import composite, op
 from gradlab.ops.convert import layout
 from gradlab.samples import call, draw
-from gradlab.tensor import Size, Tensor
+from gradlab.tensor import OutsideCounter, Size, Tensor
 
 # ------------------------------------------------------------------ from data
 
@@ -97,7 +97,10 @@ def from_numpy(ndarray: Any) -> Tensor:
             UserWarning,
             stacklevel=2,
         )
-    return Tensor._wrap(arrays.plain(ndarray))
+    tensor = Tensor._wrap(arrays.plain(ndarray))
+    if not tensor.is_inference():
+        tensor._counter = OutsideCounter([0])
+    return tensor
 
 
 def finished(array: Array, device: Any, requires_grad: bool) -> Tensor:

@@ -20,7 +20,7 @@ from gradlab.op import ON_TENSORS, composite, op
 from gradlab.op import alias as also_known_as
 from gradlab.ops.convert import clone, contiguous, contiguous_format
 from gradlab.samples import call, draw
-from gradlab.tensor import Tensor, normal_dim
+from gradlab.tensor import Tensor, in_order, normal_dim
 
 # ------------------------------------------------------------------ reading sizes and dimensions
 
@@ -209,7 +209,7 @@ def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     """
     array = array_of(input, "reshape")
     to = _check_sizes(read_sizes(sizes, shape), array.size)
-    if array.flags.c_contiguous:
+    if array.flags.c_contiguous or in_order(input).flags.c_contiguous:
         return view(input, to)  # type: ignore[no-any-return]
     result = _reshaped(array, to)
     if arrays.array_module(array).may_share_memory(array, result):
@@ -260,8 +260,19 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     torch.Size([2, 3, 4])
     """
     shape = array_of(input, "unflatten").shape
+    if not isinstance(dim, int):
+        raise TypeError(
+            f"unflatten(): argument 'dim' (position 1) must be int, not {type(dim).__name__}"
+        )
     dim = normal_dim(dim, len(shape))
     into = read_sizes((tuple(sizes),))
+    if not into:
+        raise RuntimeError("unflatten: sizes must be non-empty")
+    if into.count(-1) > 1:
+        raise RuntimeError(
+            "unflatten got an unexpected error:\nonly one dimension can be inferred, and "
+            f"{list(into)} has {into.count(-1)}"
+        )
     known = math.prod(n for n in into if n != -1)
     if known and -1 in into:
         into = tuple(shape[dim] // known if n == -1 else n for n in into)
@@ -353,7 +364,7 @@ def squeeze_dims(xp: Namespace, input: Array, dim: tuple[int, ...]) -> Array:
 )
 def squeeze_own(xp: Namespace, input: Array, dim: int) -> Array:
     """As ``squeeze_dim``, of a tensor that nobody else holds: not counted as a view."""
-    return _without(input, (dim,))
+    return _without(input, (normal_dim(dim, input.ndim),))
 
 
 def _without(array: Array, dims: Sequence[int]) -> Array:
@@ -485,16 +496,25 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     torch.Size([3, 4, 2])
     """
     ndim = array_of(input, "movedim").ndim
-    if ndim == 0:
-        normal_dims(source, 0), normal_dims(destination, 0)
-        return alias(input)  # type: ignore[no-any-return]
-    of, to = normal_dims(source, ndim), normal_dims(destination, ndim)
-    if len(of) != len(to):
-        raise RuntimeError(
-            "movedim: Invalid source or destination dims: source "
-            f"({list(of)} dims) should contain the same number of dims as destination "
-            f"({list(to)} dims)"
+    if isinstance(source, int) != isinstance(destination, int):
+        raise TypeError(
+            "movedim() received an invalid combination of arguments - got "
+            f"({type(source).__name__}, {type(destination).__name__}): give two numbers, or two "
+            "tuples of as many"
         )
+    given = [(d,) if isinstance(d, int) else tuple(d) for d in (source, destination)]
+    if len(given[0]) != len(given[1]):
+        raise RuntimeError(
+            f"movedim: Invalid source or destination dims: source ({list(given[0])} dims) should "
+            "contain the same number of dims as destination "
+            f"({list(given[1])} dims)"
+        )
+    of, to = [[normal_dim(operator.index(d), ndim) for d in dims] for dims in given]
+    for name, dims, normal in zip(("source", "destination"), given, (of, to), strict=True):
+        if len(set(normal)) < len(normal):
+            raise RuntimeError(f"movedim: repeated dim in `{name}` ({list(dims)})")
+    if ndim == 0:
+        return alias(input)  # type: ignore[no-any-return]
     order = [d for d in range(ndim) if d not in of]
     for place, d in sorted(zip(to, of, strict=True)):
         order.insert(place, d)
@@ -521,6 +541,13 @@ def _capital_t(input: Tensor) -> Tensor:
 
 def _matrix_t(input: Tensor) -> Tensor:
     """The last two dimensions exchanged, as a view."""
+    if input.ndim == 0:
+        warnings.warn(
+            "Tensor.mT is deprecated on 0-D tensors. This function is the identity in these cases.",
+            UserWarning,
+            stacklevel=2,
+        )
+        return input
     if input.ndim < 2:
         raise RuntimeError(
             "tensor.mT is only supported on matrices or batches of matrices. Got "
@@ -758,10 +785,16 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     >>> gl.narrow(gl.arange(5), 0, 1, 3)
     tensor([1, 2, 3])
     """
-    shape = array_of(input, "narrow").shape
-    if not shape:
+    dim, first = place_narrow(array_of(input, "narrow"), dim, start, length)
+    return slice(input, dim, first, first + length)  # type: ignore[no-any-return]
+
+
+def place_narrow(array: Array, dim: int, start: Any, length: int) -> tuple[int, int]:
+    """The dimension and the first place of ``narrow``, counted from the front."""
+    if not array.ndim:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
-    size = shape[normal_dim(dim, len(shape))]
+    dim = normal_dim(dim, array.ndim)
+    size = array.shape[dim]
     first = operator.index(start)
     if length < 0:
         raise RuntimeError(f"narrow(): length must be non-negative. Got {length}.")
@@ -772,4 +805,4 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     first += size if first < 0 else 0
     if first + length > size:
         raise RuntimeError(f"start ({first}) + length ({length}) exceeds dimension size ({size}).")
-    return slice(input, dim, first, first + length)  # type: ignore[no-any-return]
+    return dim, first
