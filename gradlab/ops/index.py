@@ -17,18 +17,17 @@ import numpy
 
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
-from gradlab.inplace import assign
+from gradlab.inplace import change
 from gradlab.op import composite, op
 from gradlab.ops.shape import (
     alias,
-    array_of,
     expand,
     select,
     slice,
     unsqueeze,
     view,
 )
-from gradlab.samples import call, draw, mask
+from gradlab.samples import call, draw
 from gradlab.tensor import Tensor
 
 
@@ -392,7 +391,7 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
         part, left = _take_views(self, index)
         if left:
             places = Indices(left)
-            assign(part, index_put(part, places, _without_leading_ones(value)), direct=True)
+            change(index_put, part, places, _without_leading_ones(value))
         else:
             _put(part, value)
 
@@ -456,82 +455,4 @@ def _index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
 @composite("index_put_")
 def _index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Any:
     """In-place form of ``index_put``."""
-    return assign(input, _index_put(input, indices, values, accumulate), direct=True)
-
-
-# ------------------------------------------------------------------ by a mask
-
-
-@op(
-    latex=r"{input}_{mask}",
-    grad=dict(
-        input=(
-            lambda g, xp, input_shape, mask: xp.masked_select_backward(
-                g, numpy.broadcast_shapes(tuple(input_shape), tuple(mask.shape)), mask
-            ),
-            r"g \text{ at } mask,\ 0 \text{ elsewhere}",
-        )
-    ),
-    samples=(call(draw(2, 3), mask(2, 3)), call(draw(2, 3), mask(3)), call(draw(3), mask(2, 1))),
-)
-def masked_select(xp: Namespace, input: Array, mask: Array) -> Array:
-    """The elements where ``mask`` is true, in one dimension; both broadcast.
-
-    Raises RuntimeError for a mask that isn't bool.
-
-    >>> import gradlab as gl
-    >>> x = gl.tensor([1, 2, 3])
-    >>> x.masked_select(x > 1)
-    tensor([2, 3])
-    """
-    if mask.dtype != bool:
-        raise RuntimeError(f"masked_select: expected BoolTensor for mask (got {mask.dtype})")
-    shape = _common_shape(mask, input)
-    return xp.broadcast_to(input, shape)[xp.broadcast_to(mask, shape)]
-
-
-def _common_shape(one: Array, two: Array) -> tuple[int, ...]:
-    try:
-        return numpy.broadcast_shapes(one.shape, two.shape)
-    except ValueError:
-        last = builtins.max(one.ndim, two.ndim) - 1
-        pairs = zip(reversed(one.shape), reversed(two.shape), strict=False)
-        back, a, b = next((i, a, b) for i, (a, b) in enumerate(pairs) if a != b and 1 not in (a, b))
-        raise RuntimeError(
-            f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton "
-            f"dimension {last - back}"
-        ) from None
-
-
-@op(
-    latex=r"input \text{ at } mask,\ 0 \text{ elsewhere}",
-    grad=dict(input=(lambda g, xp, mask: xp.masked_select(g, mask), r"{g}_{mask}")),
-    samples=(call(draw(2), (3,), Tensor._wrap(numpy.array([True, False, True]))),),
-    public=False,
-    method=False,
-)
-def masked_select_backward(
-    xp: Namespace, input: Array, shape: tuple[int, ...], mask: Array
-) -> Array:
-    """Zeros of ``shape`` with ``input`` where ``mask`` is true."""
-    result = xp.zeros(shape, input.dtype)
-    result[xp.broadcast_to(mask, shape)] = input
-    return result
-
-
-@composite()
-def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
-    """Where the elements are that aren't 0: a row of indices for each, or a tuple of columns.
-
-    >>> import gradlab as gl
-    >>> gl.nonzero(gl.tensor([[0, 7], [8, 0]]))
-    tensor([[0, 1],
-            [1, 0]])
-    """
-    array = array_of(input, "nonzero")
-    xp = arrays.array_module(array)
-    if as_tuple:
-        return tuple(Tensor._wrap(places) for places in xp.nonzero(xp.atleast_1d(array)))
-    if not array.ndim:
-        return Tensor._wrap(xp.zeros((int(array != 0), 0), arrays.INT64))
-    return Tensor._wrap(xp.argwhere(array))
+    return change(_index_put, input, indices, values, accumulate)

@@ -8,14 +8,27 @@ from __future__ import annotations
 import builtins
 import itertools
 import operator
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from gradlab import arrays
 from gradlab.arrays import Array, Namespace
 from gradlab.op import alias, composite, op
-from gradlab.ops.shape import array_of, at, read_sizes, reshape, unsqueeze
+from gradlab.ops.masks import common_shape, masked_select
+from gradlab.ops.shape import (
+    array_of,
+    at,
+    expand,
+    flatten,
+    read_sizes,
+    reshape,
+    slice,
+    unsqueeze,
+    view,
+)
 from gradlab.samples import call, draw
-from gradlab.tensor import Tensor, normal_dim
+from gradlab.tensor import Size, Tensor, normal_dim
 
 # ------------------------------------------------------------------ joining
 
@@ -99,6 +112,11 @@ def _check_list(function: str, tensors: Any) -> None:
             f"{function}(): argument 'tensors' (position 1) must be tuple of Tensors, not "
             f"{type(tensors).__name__}"
         )
+    check_tensors(tensors)
+
+
+def check_tensors(tensors: Sequence[Any]) -> None:
+    """TypeError for a sequence that holds anything but tensors."""
     for place, tensor in enumerate(tensors):
         if not isinstance(tensor, Tensor):
             raise TypeError(
@@ -192,30 +210,56 @@ def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     return hstack(columns)  # type: ignore[no-any-return]
 
 
-@composite(method=False)
-def atleast_1d(input: Tensor) -> Tensor:
-    """``input``, a number as a vector."""
-    return reshape(input, (1,)) if array_of(input, "atleast_1d").ndim == 0 else input
+def _at_least(name: str, deepen: Callable[[Tensor], Tensor], what: str, example: str) -> Any:
+    """Publish a function that deepens one tensor, or each of several."""
+
+    def atleast(*tensors: Any) -> Any:
+        if len(tensors) == 1 and isinstance(tensors[0], Tensor):
+            return deepen(tensors[0])
+        given = tensors[0] if len(tensors) == 1 else tensors
+        check_tensors(given)
+        return tuple(deepen(tensor) for tensor in given)
+
+    atleast.__doc__ = f"{what} Of several tensors, a tuple of each.\n\n{example}"
+    return composite(name, method=False)(atleast)
 
 
-@composite(method=False)
-def atleast_2d(input: Tensor) -> Tensor:
-    """``input``, a vector as a matrix of one row."""
-    array = array_of(input, "atleast_2d")
-    if array.ndim == 0:
+def _as_vector(input: Tensor) -> Tensor:
+    return reshape(input, (1,)) if input.ndim == 0 else input
+
+
+def _as_rows(input: Tensor) -> Tensor:
+    if input.ndim == 0:
         return reshape(input, (1, 1))  # type: ignore[no-any-return]
-    return unsqueeze(input, 0) if array.ndim == 1 else input
+    return unsqueeze(input, 0) if input.ndim == 1 else input
 
 
-@composite(method=False)
-def atleast_3d(input: Tensor) -> Tensor:
-    """``input``, with dimensions of size 1 so that there are three."""
-    array = array_of(input, "atleast_3d")
-    if array.ndim == 0:
+def _as_planes(input: Tensor) -> Tensor:
+    if input.ndim == 0:
         return reshape(input, (1, 1, 1))  # type: ignore[no-any-return]
-    if array.ndim == 1:
+    if input.ndim == 1:
         return unsqueeze(unsqueeze(input, 0), -1)  # type: ignore[no-any-return]
-    return unsqueeze(input, -1) if array.ndim == 2 else input
+    return unsqueeze(input, -1) if input.ndim == 2 else input
+
+
+atleast_1d = _at_least(
+    "atleast_1d",
+    _as_vector,
+    "A number as a vector; other tensors as they are.",
+    ">>> import gradlab as gl\n>>> gl.atleast_1d(gl.tensor(3))\ntensor([3])",
+)
+atleast_2d = _at_least(
+    "atleast_2d",
+    _as_rows,
+    "A vector as a matrix of one row; other tensors of two or more dimensions as they are.",
+    ">>> import gradlab as gl\n>>> gl.atleast_2d(gl.tensor([3, 4]))\ntensor([[3, 4]])",
+)
+atleast_3d = _at_least(
+    "atleast_3d",
+    _as_planes,
+    "A tensor with dimensions of size 1 so that there are three.",
+    ">>> import gradlab as gl\n>>> gl.atleast_3d(gl.tensor([3, 4])).shape\ntorch.Size([1, 2, 1])",
+)
 
 
 @op(
@@ -337,3 +381,298 @@ def unbind(xp: Namespace, input: Array, dim: int = 0) -> tuple[Array, ...]:
         )
     dim = normal_dim(dim, input.ndim)
     return tuple(input[at(dim, i)] for i in range(input.shape[dim]))
+
+
+@composite("split_with_sizes")
+def _split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Views of parts of these sizes along ``dim``; see ``split``.
+
+    >>> import gradlab as gl
+    >>> gl.split_with_sizes(gl.arange(3), (1, 2))
+    (tensor([0]), tensor([1, 2]))
+    """
+    return _split(input, tuple(split_sizes), dim)  # type: ignore[no-any-return]
+
+
+@composite()
+def tensor_split(
+    input: Tensor,
+    indices_or_sections: Any = None,
+    dim: int = 0,
+    *,
+    indices: Any = None,
+    sections: Any = None,
+) -> tuple[Tensor, ...]:
+    """Views of so many parts along ``dim``, or of the parts between places where it is cut.
+
+    Parts are as equal as can be, the longer ones first. The number or the places may be in a
+    tensor. Raises RuntimeError for a number that isn't positive.
+
+    >>> import gradlab as gl
+    >>> gl.tensor_split(gl.arange(5), 3)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    >>> gl.tensor_split(gl.arange(5), (1, 3))
+    (tensor([0]), tensor([1, 2]), tensor([3, 4]))
+    """  # fmt: skip
+    shape = array_of(input, "tensor_split").shape
+    given = next((g for g in (indices_or_sections, indices, sections) if g is not None), None)
+    if not shape:
+        raise RuntimeError(
+            "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
+        )
+    dim = normal_dim(dim, len(shape))
+    if isinstance(given, Tensor):
+        given = _cuts_in_tensor(given)
+    if isinstance(given, int):
+        cuts = _even_cuts(shape[dim], given)
+    elif isinstance(given, Sequence):
+        cuts = read_sizes((tuple(given),))
+    else:
+        raise TypeError(
+            "tensor_split() received an invalid combination of arguments - got "
+            f"(Tensor, {type(given).__name__}): give a number of parts, or where to cut"
+        )
+    bounds = [builtins.slice(*between).indices(shape[dim]) for between in _between(cuts)]
+    return tuple(slice(input, dim, start, max(start, end)) for start, end, _ in bounds)
+
+
+def _cuts_in_tensor(given: Tensor) -> Any:
+    if given.ndim > 1:
+        raise RuntimeError(
+            "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or "
+            f"one-dimensional tensor, but got a tensor with {given.ndim} dims"
+        )
+    if given.dtype is not arrays.int64:
+        raise RuntimeError(
+            "tensor_split expected tensor_indices_or_sections to have dtype of long, but got "
+            f"{given.dtype.type_name}"
+        )
+    return given.tolist()
+
+
+def _even_cuts(size: int, sections: int) -> tuple[int, ...]:
+    if sections <= 0:
+        raise RuntimeError(f"number of sections must be larger than 0, got {sections}")
+    shortest, longer = divmod(size, sections)
+    return tuple(i * shortest + min(i, longer) for i in range(1, sections))
+
+
+def _between(cuts: tuple[int, ...]) -> Any:
+    return itertools.pairwise((0, *cuts, None))
+
+
+def _split_along(name: str, least: int, input: Tensor, dim: int, given: Any) -> tuple[Tensor, ...]:
+    shape = array_of(input, name).shape
+    if len(shape) < least:
+        raise RuntimeError(
+            f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor "
+            f"with {len(shape)} dimensions!"
+        )
+    if isinstance(given, int) and (given == 0 or shape[dim] % given):
+        raise RuntimeError(
+            f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension "
+            f"{shape[dim]} is not divisible by the split_size {given}!"
+        )
+    return tensor_split(input, given, dim)  # type: ignore[no-any-return]
+
+
+@composite()
+def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """Views of parts side by side: along dimension 1, of a vector along dimension 0.
+
+    Equal parts, or those between places where it is cut. Raises RuntimeError where parts can't be
+    equal.
+
+    >>> import gradlab as gl
+    >>> gl.hsplit(gl.arange(4), 2)
+    (tensor([0, 1]), tensor([2, 3]))
+    """
+    dim = 0 if array_of(input, "hsplit").ndim == 1 else 1
+    return _split_along("hsplit", 1, input, dim, indices_or_sections)
+
+
+@composite()
+def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """Views of parts one below the other, along dimension 0; see ``hsplit``.
+
+    >>> import gradlab as gl
+    >>> gl.vsplit(gl.tensor([[1, 2], [3, 4]]), 2)
+    (tensor([[1, 2]]), tensor([[3, 4]]))
+    """
+    return _split_along("vsplit", 2, input, 0, indices_or_sections)
+
+
+@composite()
+def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """Views of parts one behind the other, along dimension 2; see ``hsplit``.
+
+    >>> import gradlab as gl
+    >>> [part.shape for part in gl.dsplit(gl.zeros(1, 2, 4), 2)]
+    [torch.Size([1, 2, 2]), torch.Size([1, 2, 2])]
+    """
+    return _split_along("dsplit", 3, input, 2, indices_or_sections)
+
+
+# ------------------------------------------------------------------ broadcast against each other
+
+
+@composite(method=False)
+def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """Views of the tensors stretched to the shape that they have in common.
+
+    Raises RuntimeError where the shapes don't broadcast.
+
+    >>> import gradlab as gl
+    >>> [x.shape for x in gl.broadcast_tensors(gl.zeros(2, 1), gl.zeros(3))]
+    [torch.Size([2, 3]), torch.Size([2, 3])]
+    """
+    check_tensors(tensors)
+    shape: tuple[int, ...] = ()
+    for tensor in tensors:
+        shape = common_shape(shape, tensor._array.shape)
+    return tuple(
+        tensor if tensor._array.shape == shape else expand(tensor, shape) for tensor in tensors
+    )
+
+
+@composite(method=False)
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape that tensors of these shapes have after broadcasting.
+
+    Raises RuntimeError where they don't broadcast, ValueError for a negative size.
+
+    >>> import gradlab as gl
+    >>> gl.broadcast_shapes((2, 1), (3,))
+    torch.Size([2, 3])
+    """
+    common: list[int] = []
+    given = [(shape,) if isinstance(shape, int) else tuple(shape) for shape in shapes]
+    for shape in given:
+        common = [1] * (len(shape) - len(common)) + common
+    for place, shape in enumerate(given):
+        for back in range(-1, -1 - len(shape), -1):
+            if shape[back] < 0:
+                raise ValueError(
+                    "Attempting to broadcast a dimension with negative length! "
+                    f"(shape {shape}, argument {place})"
+                )
+            if shape[back] in (1, common[back]):
+                continue
+            if common[back] != 1:
+                raise RuntimeError(
+                    f"Attempting to broadcast a dimension of length {shape[back]} at {back}! "
+                    f"Mismatching argument at index {place} had {shape}; but expected shape "
+                    f"should be broadcastable to {common}"
+                )
+            common[back] = shape[back]
+    return Size(common)
+
+
+@composite(method=False)
+def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
+    """Grids of coordinates: each vector stretched along the dimensions of all others, as views.
+
+    ``indexing="ij"``: the first vector goes with the first dimension, and so on. ``"xy"``: the
+    first two change places. Without it, "ij" and PyTorch's warning. Raises RuntimeError for
+    tensors of several dimensions or dtypes.
+
+    >>> import gradlab as gl
+    >>> x, y = gl.meshgrid(gl.tensor([1, 2]), gl.tensor([3, 4, 5]), indexing="ij")
+    >>> x
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
+    if indexing is None:
+        warnings.warn(
+            "torch.meshgrid: in an upcoming release, it will be required to pass the indexing "
+            'argument. Pass indexing="ij" for what you get now.',
+            UserWarning,
+            stacklevel=2,
+        )
+    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
+    return _grids(list(given), indexing or "ij")
+
+
+def _grids(tensors: list[Tensor], indexing: str) -> tuple[Tensor, ...]:
+    check_tensors(tensors)
+    if not tensors:
+        raise RuntimeError("meshgrid expects a non-empty TensorList")
+    for tensor in tensors:
+        if tensor.ndim > 1:
+            raise RuntimeError(
+                "torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: "
+                f"{tensor.detach()!r}"
+            )
+    if len({tensor.dtype for tensor in tensors}) > 1:
+        raise RuntimeError(
+            "meshgrid expects all tensors to have the same dtype: "
+            f"got {[tensor.dtype for tensor in tensors]}"
+        )
+    if indexing not in ("ij", "xy"):
+        raise RuntimeError(
+            f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}'
+        )
+    if indexing == "xy" and len(tensors) > 1:
+        tensors = [tensors[1], tensors[0], *tensors[2:]]
+    shape = tuple(tensor.numel() for tensor in tensors)
+    ones = (1,) * len(shape)
+    grids = [
+        expand(view(tensor, (*ones[:d], shape[d], *ones[d + 1 :])), shape)
+        for d, tensor in enumerate(tensors)
+    ]
+    if indexing == "xy" and len(tensors) > 1:
+        grids[:2] = grids[1::-1]
+    return tuple(grids)
+
+
+def _check_vector(tensor: Tensor) -> None:
+    if tensor.ndim != 1:
+        raise RuntimeError(f"Expect a 1D vector, but got shape {list(tensor.shape)}")
+
+
+@composite(method=False)
+def cartesian_prod(*tensors: Tensor) -> Tensor:
+    """All ways to take an element from each vector, one to a row.
+
+    >>> import gradlab as gl
+    >>> gl.cartesian_prod(gl.tensor([1, 2]), gl.tensor([3, 4]))
+    tensor([[1, 3],
+            [1, 4],
+            [2, 3],
+            [2, 4]])
+    """
+    check_tensors(tensors)
+    for tensor in tensors:
+        _check_vector(tensor)
+    if len(tensors) == 1:
+        return tensors[0]
+    return stack([flatten(grid) for grid in _grids(list(tensors), "ij")], 1)  # type: ignore[no-any-return]
+
+
+@composite(method=False)
+def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
+    """All choices of ``r`` elements of a vector, in order, one to a row.
+
+    ``with_replacement``: an element may be chosen again. Raises RuntimeError for anything but a
+    vector, and for a negative ``r``.
+
+    >>> import gradlab as gl
+    >>> gl.combinations(gl.tensor([1, 2, 3]))
+    tensor([[1, 2],
+            [1, 3],
+            [2, 3]])
+    """
+    array = array_of(input, "combinations")
+    _check_vector(input)
+    if r < 0:
+        raise RuntimeError(f"Expect a non-negative number, but got {r}")
+    xp = arrays.array_module(array)
+    if r == 0:
+        return Tensor._wrap(xp.empty(0, array.dtype))
+    places = xp.arange(array.size)
+    chosen = xp.ones((array.size,) * r, bool)
+    for d in range(r - 1):
+        one, two = (places.reshape((-1,) + (1,) * (r - 1 - k)) for k in (d, d + 1))
+        chosen &= one <= two if with_replacement else one < two
+    mask = Tensor._wrap(chosen)
+    return stack([masked_select(grid, mask) for grid in _grids([input] * r, "ij")], 1)  # type: ignore[no-any-return]

@@ -9,7 +9,7 @@ import numpy
 
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
-from gradlab.inplace import assign
+from gradlab.inplace import change
 from gradlab.op import composite, op
 from gradlab.ops.index import added_at, numbered
 from gradlab.ops.shape import array_of, expand, reshape
@@ -327,37 +327,4 @@ def _scatter_(
     input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float | None = None
 ) -> Any:
     """In-place form of ``scatter``."""
-    return assign(input, _scatter(input, dim, index, src, value=value), direct=True)
-
-
-def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """A row for each element: 1 at the place it names, 0 elsewhere, ``num_classes`` places long.
-
-    By default as many places as the largest element needs. Raises RuntimeError for a tensor that
-    isn't int64, for negative elements, and for elements that need more places.
-
-    >>> import gradlab as gl
-    >>> one_hot(gl.tensor([0, 2]))
-    tensor([[1, 0, 0],
-            [0, 0, 1]])
-    """
-    array = array_of(tensor, "one_hot", "tensor")
-    if array.dtype != arrays.INT64:
-        raise RuntimeError(
-            f"one_hot is only applicable to index tensor of type LongTensor. (got {tensor.dtype})"
-        )
-    if not array.size:
-        if num_classes <= 0:
-            raise RuntimeError(
-                "Can not infer total number of classes from empty tensor. Pass num_classes."
-            )
-    elif array.min() < 0:
-        raise RuntimeError(f"Class values must be non-negative. (got {array.min()})")
-    if num_classes == -1:
-        num_classes = int(array.max()) + 1
-    elif array.size and array.max() >= num_classes:
-        raise RuntimeError(
-            f"Class values must be smaller than num_classes. ({array.max()} >= {num_classes})"
-        )
-    xp = arrays.array_module(array)
-    return Tensor._wrap((array[..., None] == xp.arange(num_classes)).astype(arrays.INT64))
+    return change(_scatter, input, dim, index, src, value=value)

@@ -6,7 +6,7 @@ import numpy
 import pytest
 
 import gradlab as gl
-from gradlab.ops.index import one_hot
+from gradlab.nn.functional import one_hot
 from tests.ops.expressions import assert_same, assert_same_error, torch
 
 LINES = [
