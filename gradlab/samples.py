@@ -14,7 +14,7 @@ import numpy
 
 @dataclass(frozen=True)
 class Draw:
-    """A tensor to be drawn: uniform numbers in [low, high) of a shape, or whole numbers."""
+    """A tensor to be drawn: uniform numbers in [low, high) of a shape, real, complex or whole."""
 
     shape: tuple[int, ...]
     low: float = -2.0
@@ -26,6 +26,8 @@ class Draw:
         """The drawn numbers."""
         if self.dtype == "bool":
             return generator.random(self.shape) < 0.5
+        if self.dtype == "complex128":
+            return generator.uniform(self.low, self.high, (*self.shape, 2)).view(complex)[..., 0]
         if self.integers:
             return generator.integers(int(self.low), int(self.high), self.shape, self.dtype)
         return generator.uniform(self.low, self.high, self.shape).astype(self.dtype)
@@ -47,6 +49,11 @@ def call(*args: Any, **kwargs: Any) -> Sample:
 def draw(*shape: int, low: float = -2.0, high: float = 2.0) -> Draw:
     """A tensor of uniform numbers of this shape."""
     return Draw(shape, low, high)
+
+
+def complex_draw(*shape: int) -> Draw:
+    """A tensor of complex numbers of this shape."""
+    return Draw(shape, dtype="complex128")
 
 
 def mask(*shape: int) -> Draw:

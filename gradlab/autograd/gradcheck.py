@@ -40,7 +40,8 @@ def gradcheck(
     """Whether the gradients of ``func`` agree with central differences, to ``atol`` and ``rtol``.
 
     ``inputs``: a tensor or a tuple, passed to ``func``; those that require grad are checked and
-    should be float64. ``eps``: how far each element is moved. Also checked: a second
+    should be float64 or complex128. ``eps``: how far each element is moved; of complex ones, the
+    real and the imaginary part. Of complex outputs both parts are checked. Also checked: a second
     pass gives the same gradients to within ``nondet_tol``; a zero gradient gives zeros;
     with ``check_undefined_grad`` so does no gradient at all. ``fast_mode`` compares one random
     projection of each Jacobian. ``check_grad_dtypes`` asks for what is so in any case: the engine
@@ -62,7 +63,8 @@ def gradcheck(
             _check_constant(func, given, eps)
             return True
         compare = _compare_projections if fast_mode else _compare_jacobians
-        compare(func, given, outputs, eps, atol, rtol)
+        for part, of_part in _real_parts(func, outputs):
+            compare(of_part, given, _differentiable(of_part(*given)), eps, atol, rtol, part)
         for output in outputs:
             _check_repeatable(output, given, nondet_tol)
             _check_zero_gives_zero(output, given)
@@ -155,11 +157,11 @@ def _check_inputs(inputs: Sequence[Any]) -> None:
     for i, tensor in enumerate(inputs):
         if not isinstance(tensor, Tensor) or not tensor.requires_grad:
             continue
-        if tensor.dtype is not arrays.float64:
+        if tensor.dtype not in (arrays.float64, arrays.complex128):
             warnings.warn(
                 f"Input #{i} requires gradient and is not a double precision floating point or "
                 f"complex. It is {tensor.dtype}, whose differences are too coarse to check by: "
-                "make it float64, or loosen eps, atol and rtol.",
+                "make it float64 or complex128, or loosen eps, atol and rtol.",
                 stacklevel=3,
             )
         sizes_and_steps = zip(tensor.shape, tensor.stride(), strict=True)
@@ -173,9 +175,17 @@ def _check_inputs(inputs: Sequence[Any]) -> None:
 
 def _random_like(output: Tensor, generator: numpy.random.Generator, gaps: bool) -> Tensor:
     array = output._array
-    drawn = generator.uniform(-1, 1, (*array.shape, 2)).astype(array.dtype)
+    drawn = _random(generator, (*array.shape, 2), array.dtype)
     chosen = drawn[..., 0] if gaps else drawn[..., 0].copy()
     return output._wrap(_beside(array, chosen)).requires_grad_()
+
+
+def _random(generator: numpy.random.Generator, shape: Sequence[int], dtype: Any) -> Any:
+    """Numbers of which each part is between -1 and 1."""
+    numbers = generator.uniform(-1, 1, shape)
+    if dtype.kind == "c":
+        numbers = numbers + 1j * generator.uniform(-1, 1, shape)
+    return numbers.astype(dtype)
 
 
 def _beside(array: Array, numbers: Any) -> Array:
@@ -184,6 +194,26 @@ def _beside(array: Array, numbers: Any) -> Array:
 
 
 # ------------------------------------------------------------------ the two ways to a Jacobian
+
+
+def _real_parts(
+    func: Callable[..., Any], outputs: Sequence[Tensor]
+) -> list[tuple[str, Callable[..., Any]]]:
+    """``func``, or where it has complex outputs their two parts apart, each with its name."""
+    if not any(output.is_complex() for output in outputs):
+        return [("", func)]
+
+    def part(name: str) -> Callable[..., Any]:
+        def of_complex_outputs(*inputs: Any) -> tuple[Any, ...]:
+            found = _as_tuple(func(*inputs))
+            return tuple(
+                getattr(one, name) if isinstance(one, Tensor) and one.is_complex() else one
+                for one in found
+            )
+
+        return of_complex_outputs
+
+    return [("imaginary", part("imag")), ("real", part("real"))]
 
 
 def _differences(
@@ -206,7 +236,7 @@ def _numbers(result: Any) -> list[Any]:
     """Copies of the outputs, as flat vectors on the CPU: those that require grad, else all."""
     outputs = _differentiable(result) or [t for t in _as_tuple(result) if isinstance(t, Tensor)]
     flat = [arrays.move(output._array, "cpu").reshape(-1) for output in outputs]
-    return [a.astype("float64") for a in flat]
+    return [a.astype("complex128" if a.dtype.kind == "c" else "float64") for a in flat]
 
 
 def _vector_jacobian(output: Tensor, inputs: Sequence[Any], vector: Any) -> list[Any]:
@@ -231,10 +261,17 @@ def _basis(shape: Sequence[int]) -> Iterator[Any]:
 def _numerical_jacobians(
     func: Callable[..., Any], inputs: Sequence[Any], moved: Tensor, eps: float
 ) -> list[Any]:
-    """For each output: a row for each element of ``moved``, a column for each of the output."""
+    """For each output: a row for each element of ``moved``, a column for each of the output.
+
+    Of a complex element, the change with its real part plus i times that with its imaginary part.
+    """
     rows = [_differences(func, inputs, moved, direction, eps) for direction in _basis(moved.shape)]
-    per_output = zip(*rows, strict=True)
-    return [numpy.stack(of_one) for of_one in per_output]
+    per_output = [numpy.stack(of_one) for of_one in zip(*rows, strict=True)]
+    if not moved.is_complex():
+        return per_output
+    rows = [_differences(func, inputs, moved, 1j * unit, eps) for unit in _basis(moved.shape)]
+    upwards = [numpy.stack(of_one) for of_one in zip(*rows, strict=True)]
+    return [along + 1j * up for along, up in zip(per_output, upwards, strict=True)]
 
 
 def _analytical_jacobians(output: Tensor, inputs: Sequence[Any]) -> list[Any]:
@@ -254,6 +291,7 @@ def _compare_jacobians(
     eps: float,
     atol: float,
     rtol: float,
+    part: str,
 ) -> None:
     chosen = _wanting(inputs)
     numerical = [_numerical_jacobians(func, inputs, x, eps) for x in chosen]
@@ -263,7 +301,7 @@ def _compare_jacobians(
                 continue
             expected = numerical[i][o]
             if not numpy.allclose(found, expected, rtol, atol):
-                raise _mismatch(o, i, Tensor._wrap(expected), Tensor._wrap(found))
+                raise _mismatch(o, i, Tensor._wrap(expected), Tensor._wrap(found), part)
 
 
 def _compare_projections(
@@ -273,30 +311,32 @@ def _compare_projections(
     eps: float,
     atol: float,
     rtol: float,
+    part: str,
 ) -> None:
     """As ``_compare_jacobians``, on ``v · J · u`` with random u and v instead of all of J."""
     generator = numpy.random.default_rng(0)
     chosen = _wanting(inputs)
-    us = [generator.uniform(-1, 1, x.shape) for x in chosen]
+    us = [_random(generator, x.shape, x.dtype.numpy) for x in chosen]
     vs = [generator.uniform(-1, 1, output.shape) for output in outputs]
     numerical = [_differences(func, inputs, x, u, eps) for x, u in zip(chosen, us, strict=True)]
     for o, (output, v) in enumerate(zip(outputs, vs, strict=True)):
         for i, found in enumerate(_vector_jacobian(output, inputs, v)):
             expected = float(numerical[i][o] @ v.reshape(-1))
-            got = float((found * us[i]).sum())
+            got = float((found.conj() * us[i]).sum().real)
             # An error of atol in every element of J makes one of at most this in v · J · u.
             allowed = atol * float(numpy.abs(us[i]).sum() * numpy.abs(v).sum())
             if not abs(got - expected) <= allowed + rtol * abs(expected):
                 raise GradcheckError(
-                    f"{_mismatch(o, i, expected, got)}"
+                    f"{_mismatch(o, i, expected, got, part)}"
                     "Both are projections on random vectors (fast_mode=True); "
                     "fast_mode=False shows the whole Jacobians."
                 )
 
 
-def _mismatch(o: int, i: int, numerical: Any, analytical: Any) -> GradcheckError:
+def _mismatch(o: int, i: int, numerical: Any, analytical: Any, part: str) -> GradcheckError:
+    where = f"While considering the {part} part of complex outputs only, " if part else ""
     return GradcheckError(
-        f"Jacobian mismatch for output {o} with respect to input {i},\n"
+        f"{where}Jacobian mismatch for output {o} with respect to input {i},\n"
         f"numerical:{numerical}\nanalytical:{analytical}\n"
     )
 
@@ -313,7 +353,7 @@ def _check_constant(func: Callable[..., Any], inputs: Sequence[Any], eps: float)
 
 
 def _check_repeatable(output: Tensor, inputs: Sequence[Any], tolerance: float) -> None:
-    seed = numpy.random.default_rng(0).uniform(-1, 1, output.shape)
+    seed = _random(numpy.random.default_rng(0), output.shape, output.dtype.numpy)
     first = _vector_jacobian(output, inputs, seed)
     second = _vector_jacobian(output, inputs, seed)
     for one, two in zip(first, second, strict=True):

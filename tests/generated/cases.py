@@ -60,9 +60,11 @@ def _tensor(
     torch: ModuleType, draw: Draw, generator: numpy.random.Generator, dtype: str, wanted: bool
 ) -> Any:
     numbers = draw.array(generator)
-    if draw.dtype != "float64":
+    if draw.dtype not in ("float64", "complex128"):
         return torch.tensor(numbers)
-    kind = numpy.dtype(dtype)
+    kind = numpy.dtype(dtype if draw.dtype == "float64" else draw.dtype)
+    if kind.kind == "c" and draw.dtype == "float64":
+        numbers = numbers + 1j * generator.uniform(-1, 1, draw.shape)
     if kind.kind in "ui":
         numbers = numpy.trunc(numpy.abs(numbers) if kind.kind == "u" else numbers)
     tensor = torch.tensor(numbers.astype(kind))
@@ -143,13 +145,47 @@ def scatter_into_zeros(masked_scatter: Any, g: Any, shape: Any, mask: Any) -> An
     return masked_scatter(g.new_zeros(shape), mask, g)
 
 
+def special(name: str) -> Callable[[ModuleType], Any]:
+    return lambda torch: getattr(torch.special, name)
+
+
+def overwriting(name: str) -> Callable[[ModuleType], Any]:
+    """An activation's form that overwrites its input, as a function that doesn't."""
+    return lambda torch: lambda x, *options: getattr(torch.nn.functional, name)(x * 1, *options)
+
+
 Counterpart = Callable[[ModuleType], Callable[..., Any]]
 
 PYTORCH: dict[str, Counterpart] = {
     "silu": functional("silu"),
     "leaky_relu": functional("leaky_relu"),
-    "elu": functional("elu"),
+    "elu": lambda torch: torch.ops.aten.elu,
     "softplus": functional("softplus"),
+    "mish": functional("mish"),
+    "hardtanh": functional("hardtanh"),
+    "softshrink": functional("softshrink"),
+    "hardsigmoid": functional("hardsigmoid"),
+    "hardswish": functional("hardswish"),
+    "glu": functional("glu"),
+    "prelu_kernel": aten("_prelu_kernel"),
+    "elu_over": lambda torch: lambda x, *options: torch.ops.aten.elu_(x * 1, *options),
+    "celu_over": overwriting("celu_"),
+    "leaky_relu_over": overwriting("leaky_relu_"),
+    "rrelu_with_noise": aten("rrelu_with_noise"),
+    "erfcx": special("erfcx"),
+    "ndtri": special("ndtri"),
+    "log_ndtr": special("log_ndtr"),
+    "entr": special("entr"),
+    "i0e": special("i0e"),
+    "i1": special("i1"),
+    "i1e": special("i1e"),
+    "scalar_xlogy": called("xlogy"),
+    "xlog1py_tensor": special("xlog1py"),
+    "xlog1py_scalar": special("xlog1py"),
+    "scalar_xlog1py": special("xlog1py"),
+    "zeta_tensor": special("zeta"),
+    "scalar_zeta": special("zeta"),
+    "real_part": lambda torch: lambda x: x.real.clone(),
     "copy": lambda torch: lambda x, other: x.clone().copy_(other),
     "fill_scalar": lambda torch: lambda x, value: x.clone().fill_(value),
     "fill_tensor": lambda torch: lambda x, value: x.clone().fill_(value),
@@ -221,6 +257,7 @@ PYTORCH: dict[str, Counterpart] = {
 
 OWN_PARTS = {
     "nll_loss_backward": "takes the weights where PyTorch's takes their sum",
+    "sinc_slope": "the derivative of sinc",
     "shifted": "a part of cumprod's derivative; PyTorch has no such operation",
     "ties": "a part of max's derivative",
     "zeroed": "a part of the derivatives with cases",

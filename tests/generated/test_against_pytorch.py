@@ -66,6 +66,17 @@ def test_result(case: Case) -> None:
         assert one.requires_grad == two.requires_grad
 
 
+def random_seeds(torch: Any, results: list[Any]) -> list[Any]:
+    """Gradients for results to start from, the same for each library."""
+    generator = numpy.random.default_rng(0)
+
+    def drawn(result: Any) -> Any:
+        numbers = generator.uniform(-1, 1, (*result.shape, 2))
+        return torch.tensor(numbers.view(complex)[..., 0] if result.is_complex() else numbers[..., 0])
+
+    return [drawn(result) for result in results]
+
+
 PYTORCH_FAILS = {"clamp_tensor-3": "cannot reduce the gradient of an input that min stretched"}
 
 
@@ -76,8 +87,7 @@ def test_gradients(case: Case) -> None:
     found = []
     for torch in (gl, pytorch):
         given, results = call(torch, case)
-        generator = numpy.random.default_rng(0)
-        seeds = [torch.tensor(generator.uniform(-1, 1, r.shape)) for r in results]
+        seeds = random_seeds(torch, results)
         inputs = [tensor for tensor in given if tensor.requires_grad]
         found.append(torch.autograd.grad(results, inputs, seeds, allow_unused=True))
     for ours, theirs in zip(*found, strict=True):
@@ -90,7 +100,7 @@ def test_gradients(case: Case) -> None:
 OTHER_NODES = {
     "cleared", "copy", "diag_embed", "diagonal_copy", "fill_scalar", "fill_tensor",
     "gather_backward", "index_backward", "index_select_backward", "masked_select_backward",
-    "max_dim", "min_dim", "ratio", "reshape_alias", "rsub", "scatter_value", "sort_picked",
+    "max_dim", "min_dim", "ratio", "real_part", "reshape_alias", "rsub", "scatter_value", "sort_picked",
     "squeeze_own", "topk_picked",
 }  # fmt: skip
 """Their counterparts do the same by another way, so the node is another."""
@@ -141,6 +151,8 @@ ONLY_EMPTY = {"bmm-1", "mm-1", "mv-1"}
 @pytest.mark.parametrize("case", OF_ANY_DTYPE, ids=str)
 def test_dtype(case: Case, dtype: str) -> None:
     ours, theirs = outcome(gl, case, dtype), outcome(pytorch, case, dtype)
+    if "There is no complex number of two float16" in str(ours):
+        return  # PyTorch has one, and refuses most operations on it
     if "not implemented for" in str(theirs) or (str(case) in ONLY_EMPTY and dtype == "bool"):
         pytest.skip(f"PyTorch has no {case.op.name} for {dtype}")
     if isinstance(ours, Exception) or isinstance(theirs, Exception):
@@ -153,6 +165,8 @@ def test_dtype(case: Case, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 @pytest.mark.parametrize("case", [c for c in FIRST_CASES if c in OF_ANY_DTYPE], ids=str)
 def test_gradients_in_lower_precision(case: Case, dtype: str) -> None:
+    if case.op.name == "view_as_complex" and dtype == "float16":
+        pytest.skip("there is no complex number of two float16")
     found = []
     for torch in (gl, pytorch):
         given, results = call(torch, case, dtype=dtype)
