@@ -16,11 +16,12 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from math import inf
+from operator import attrgetter
 from types import FrameType
 from typing import Any
 
-from gradlab import arrays, observers
+from gradlab import arrays, levels, observers
+from gradlab.arrays import Array
 from gradlab.grad_mode import ensure_mode, mode
 from gradlab.graph import AccumulateGrad, Edge, Hooks, Node, leaf_edge
 from gradlab.warn import warn_once
@@ -81,7 +82,7 @@ def run(
     """
     kind = _kind(roots, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
-    for node, arrived, leaving in _run(kind, roots, grads, keep, accumulate, watched=True):
+    for node, arrived, leaving in _run(kind, roots, grads, keep, accumulate):
         yield Step(node, arrived, leaving, kind.wrap)
 
 
@@ -93,94 +94,145 @@ def _run(
     accumulate: bool = True,
     needed: set[Node] | None = None,
     captured: dict[Edge, Any] | None = None,
-    watched: bool = False,
 ) -> Iterator[tuple[Node, Sequence[Any], Sequence[Any]]]:
-    """The loop. ``needed`` limits it to these nodes; ``captured`` receives gradients at its keys.
+    """The loop, with everything that somebody may want of it.
 
-    ``watched``: somebody looks at each step, so gradients are shown in the shapes of the inputs,
-    and none is taken over to be added to.
-
-    What happens once per edge is written out here: in a small backward pass, calls are what costs.
+    ``needed`` limits it to these nodes; ``captured`` receives gradients at its keys. Gradients are
+    shown in the shapes of the inputs, and none that was shown is changed later.
     """
     arrived: dict[Node, list[Any]] = {}  # per node, the sum so far for each of its outputs
-    for root, given in zip(roots, grads):  # noqa: B905 (as below)
+    for root, given in zip(roots, grads, strict=True):
         gradient = kind.ones(root) if given is None else kind.take(given)
         node, output = edge_of(root)
         assert node is not None, "a tensor's own edge leads to a node"
-        if node in arrived or node.shape is None:
-            kind.add(arrived.setdefault(node, _none_for_each_output(node)), node, output, gradient)
-        else:
-            arrived[node] = [gradient]
-    recording, own = kind.recording, kind.own
-    watched = watched or bool(observers.active)
-    takes_over = not (recording or watched)
-    schedule = _schedule(arrived)
-    if needed is not None and captured is not None:
-        visited = needed.union(node for node, _ in captured)
-        schedule = [node for node in schedule if node in visited]
-    kind.schedule = schedule
-    for node in schedule:
+        kind.add(arrived.setdefault(node, _none_for_each_output(node)), node, output, gradient)
+    nodes, uses, _ = _order(arrived, needed, captured)
+    kind.nodes = {*nodes, *uses}
+    waiting = [*(leaf for leaf, left in uses.items() if not left), *reversed(nodes)]
+    while waiting:
+        node = waiting.pop()
         gradients = arrived.pop(node, None) or _none_for_each_output(node)
         hooks = node.hooks
         if hooks is not None:
             gradients = kind.before(hooks, gradients)
-            own.discard(node)
         if captured is not None:
             _capture(node, gradients, captured, kind.wrap)
         if needed is not None and node not in needed:
             continue
         if hooks is not None and hooks.pre:
             gradients = kind.before_node(hooks, gradients)
-        leaving: Sequence[Any]
-        exact = node.exact and hooks is None
-        if type(node) is AccumulateGrad:
-            leaving = ()
-            if watched:
-                own.discard(node)  # .grad becomes a copy: what was shown must not change with it
-            if accumulate and gradients[0] is not None:
-                kind.accumulate(node, gradients[0])
-        else:
+        leaving: Sequence[Any] = ()
+        if type(node) is not AccumulateGrad:
             try:
-                leaving = kind.apply(node, gradients) if recording else node.apply(*gradients)
+                leaving = kind.apply(node, gradients)
             except Exception:
                 observers.node_failed(node)
                 raise
-        if watched:
-            leaving = kind.fitted(node, leaving)
+        elif accumulate and gradients[0] is not None:
+            kind.accumulate(node, gradients[0])
+        leaving = kind.fitted(node, leaving)
         if hooks is not None and hooks.post:
-            leaving = kind.after(hooks, kind.fitted(node, leaving), gradients)
+            leaving = kind.after(hooks, leaving, gradients)
         if not retain_graph:
             node.release()
-        for edge, gradient in zip(node.next_functions, leaving):  # noqa: B905 (0.19 µs a node)
+        ready = []
+        for edge, gradient in zip(node.next_functions, leaving, strict=True):
             following, output = edge
-            if following is None or gradient is None:
+            if following is None:
                 continue
-            if not exact and (
-                recording
-                or gradient.shape != following.shape
-                or gradient.dtype is not following.dtype
-            ):
-                gradient = kind.fit(gradient, following.outputs[output], node, edge)
-            known = arrived.get(following)
-            if known is not None:
+            if gradient is not None:
+                if hooks is not None:
+                    gradient = kind.fit(gradient, following.outputs[output], node, edge)
+                known = arrived.setdefault(following, _none_for_each_output(following))
                 kind.add(known, following, output, gradient)
-            elif following.shape is None:
-                arrived[following] = known = _none_for_each_output(following)
-                known[output] = gradient
-            else:
-                arrived[following] = [gradient]
-                if (
-                    following.can_own
-                    and takes_over
-                    and hooks is None
-                    and _is_own(gradient, node, gradients, own)
-                ):
-                    own.add(following)
+            if following in uses:
+                uses[following] -= 1
+                if not uses[following]:
+                    ready.append(following)
+        waiting.extend(reversed(ready))
         if observers.active:
             step = Step(node, gradients, leaving, kind.wrap)
             for observer in observers.active:
                 observer.on_step(step)
         yield node, gradients, leaving
+
+
+def _run_plain(
+    roots: Sequence[Any],
+    grads: Sequence[Any],
+    retain_graph: bool,
+    needed: set[Node] | None = None,
+    captured: dict[Edge, Any] | None = None,
+) -> bool:
+    """The same on raw arrays when nobody looks on; False, and nothing done, where hooks would.
+
+    What happens once per edge is written out here: in a small backward pass, calls are what costs.
+    """
+    arrived: dict[Node, Any] = {}  # the sum so far: an array, or a list of one for each output
+    own: set[Node] = set()  # nodes whose arrived array nobody else holds
+    wrap = roots[0]._wrap
+    for root, given in zip(roots, grads):  # noqa: B905 (0.19 µs)
+        node, output = edge_of(root)
+        assert node is not None, "a tensor's own edge leads to a node"
+        gradient = arrays.ones_like(root._array) if given is None else given._array
+        _add_array(arrived, own, node, output, gradient)
+    nodes, uses, hooked = _order(arrived, needed, captured)
+    if hooked:
+        return False
+    for leaf in [leaf for leaf, left in uses.items() if not left]:
+        _finish(leaf, arrived.pop(leaf), False, captured, wrap)
+    for node in nodes:
+        gradient = arrived.pop(node, None)
+        if captured is not None and needed is not None:
+            _capture(node, gradient if type(gradient) is list else (gradient,), captured, wrap)
+            if node not in needed:
+                continue
+        if node.shape is not None:
+            leaving = node.apply(gradient)
+        else:
+            leaving = node.apply(*gradient or _none_for_each_output(node))
+        if not retain_graph:
+            node.release()
+        exact = node.exact
+        for edge, given in zip(node.next_functions, leaving):  # noqa: B905 (0.19 µs a node)
+            following, output = edge
+            if following is None:
+                continue
+            if given is not None:
+                if not exact and (
+                    given.shape != following.shape or given.dtype is not following.dtype
+                ):
+                    given = _fit_array(given, following.outputs[output], node, edge)
+                if following in own:
+                    known = arrived[following]
+                    known += given
+                elif following in arrived or following.shape is None:
+                    _add_array(arrived, own, following, output, given)
+                else:
+                    arrived[following] = given
+                    if following.can_own and _is_own(given, node, gradient, own):
+                        own.add(following)
+            if type(following) is AccumulateGrad:
+                left = uses.get(following)
+                if left == 1:
+                    whole = arrived.pop(following, None)
+                    _finish(following, whole, following in own, captured, wrap)
+                elif left is not None:
+                    uses[following] = left - 1
+    return True
+
+
+def _run_through(
+    roots: Sequence[Any],
+    grads: Sequence[Any],
+    retain_graph: bool,
+    recorded: bool,
+    needed: set[Node] | None = None,
+    captured: dict[Edge, Any] | None = None,
+) -> None:
+    """Run a backward pass to its end."""
+    if recorded or observers.active or not _run_plain(roots, grads, retain_graph, needed, captured):
+        _drain(_run(_kind(roots, recorded), roots, grads, retain_graph, True, needed, captured))
 
 
 _drain = deque[Any](maxlen=0).extend
@@ -199,48 +251,108 @@ def _none_for_each_output(node: Node) -> list[Any]:
     return [None] if node.shape is not None else [None] * len(node.outputs)
 
 
-def _schedule(starts: Iterable[Node]) -> list[Node]:
-    """Every node reachable from ``starts``, in the order they run.
+def _order(
+    starts: Iterable[Node], needed: set[Node] | None, captured: dict[Edge, Any] | None
+) -> tuple[list[Node], dict[Node, int], bool]:
+    """The operations reachable from ``starts`` in the order they run; how often each leaf is used;
+    and whether any has hooks.
 
     An operation is always newer than those it takes its inputs from, so newest first is an order
     in which every gradient has arrived before it is needed. The AccumulateGrad of a leaf runs as
     soon as its last gradient is there: right after the oldest of its users.
     """
-    when: dict[Node, float] = {}
-    stack = list(starts)
-    for node in stack:
-        when[node] = node.order
-    while stack:
-        node = stack.pop()
+    uses: dict[Node, int] = {}
+    nodes: list[Node] = []
+    hooked = False
+    wanted = None
+    if needed is not None and captured is not None:
+        wanted = needed.union(node for node, _ in captured if node is not None)
+    for node in starts:
+        if wanted is None or node in wanted:
+            hooked = hooked or node.hooks is not None
+            if type(node) is AccumulateGrad:
+                uses[node] = 0
+            else:
+                nodes.append(node)
+    seen = set(nodes)
+    for node in nodes:  # which grows on the way
+        if needed is not None and node not in needed:
+            continue
         for following, _ in node.next_functions:
-            if following is None:
+            if following in seen or following is None:
                 continue
+            if wanted is not None and following not in wanted:
+                continue
+            if following.hooks is not None:
+                hooked = True
             if type(following) is AccumulateGrad:
-                after = node.order + 0.5
-                if when.get(following, -inf) < after:
-                    when.pop(following, None)  # leaves that run after one node: in its own order
-                    when[following] = after
-            elif following not in when:
-                when[following] = following.order
-                stack.append(following)
-    return sorted(when, key=when.__getitem__)
+                uses[following] = uses.get(following, 0) + 1
+            else:
+                seen.add(following)
+                nodes.append(following)
+    nodes.sort(key=_BY_ORDER)
+    return nodes, uses, hooked
 
 
-def _is_own(gradient: Any, node: Node, arrived: Sequence[Any], own: set[Node]) -> bool:
+_BY_ORDER = attrgetter("order")
+
+
+def _add_array(
+    arrived: dict[Node, Any], own: set[Node], node: Node, output: int, gradient: Array
+) -> None:
+    """Add to what has arrived; the first sum makes a new array, to which later ones write."""
+    known = arrived.get(node)
+    if node.shape is None:
+        if known is None:
+            arrived[node] = known = _none_for_each_output(node)
+        before = known[output]
+        known[output] = gradient if before is None else arrays.as_array(before + gradient)
+    elif known is None:
+        arrived[node] = gradient
+    else:
+        arrived[node] = arrays.as_array(known + gradient)
+        own.add(node)
+
+
+def _fit_array(
+    gradient: Array, output: tuple[tuple[int, ...], Any], node: Node, edge: Edge
+) -> Array:
+    """Undo broadcasting and promotion: the gradient of a tensor has its shape and dtype."""
+    shape, dtype = output
+    if gradient.shape != shape:
+        _check_expandable(gradient.shape, shape, node, edge)
+        gradient = arrays.sum_to(arrays.array_module(gradient), gradient, shape)
+    if gradient.dtype.kind == "c" and dtype.kind != "c":  # of a real one that met complex ones
+        real: Array = gradient.real.astype(dtype)
+        return real
+    return gradient.astype(dtype, copy=False)
+
+
+def _finish(
+    leaf: Any, gradient: Any, owned: bool, captured: dict[Edge, Any] | None, wrap: Any
+) -> None:
+    """Give a leaf its gradient, which is complete: store it where it was asked for."""
+    if captured is not None:
+        _capture(leaf, (gradient,), captured, wrap)
+    elif gradient is not None:
+        leaf.accumulate(gradient, owned)
+
+
+def _is_own(gradient: Any, node: Node, arrived: Any, own: set[Node]) -> bool:
     """Whether nobody but ``node``, which has just made it, holds the memory of a gradient.
 
     A layer's weight is used transposed. Its gradient comes back transposed twice, a view of an
     array that is its own all the same; 0.4 MB of it take 17 µs to copy into ``.grad``.
     """
-    if gradient is arrived[0]:
+    if gradient is arrived:
         return False
     memory = gradient.base
     if memory is None:
-        return True
-    if len(arrived) > 1 or memory.size != gradient.size or not hasattr(node, "op"):
+        return type(arrived) is not list or all(gradient is not one for one in arrived)
+    if type(arrived) is list or memory.size != gradient.size or not hasattr(node, "op"):
         return False
     # A declared formula makes views of nothing older than what arrived.
-    return node in own if memory is arrived[0] or memory is arrived[0].base else True
+    return node in own if memory is arrived or memory is arrived.base else True
 
 
 def _capture(
@@ -248,7 +360,7 @@ def _capture(
 ) -> None:
     for output, gradient in enumerate(gradients):
         if (node, output) in captured:
-            captured[node, output] = wrap(gradient)
+            captured[node, output] = None if gradient is None else wrap(gradient)
 
 
 # ------------------------------------------------------------------ the two kinds of gradient
@@ -258,7 +370,8 @@ class _Gradients:
     """What the loop needs to know of gradients, whichever kind they are."""
 
     recording: bool
-    schedule: Sequence[Node]
+    recorded: bool
+    nodes: set[Node]  # that run
     node: Node | None = None  # the one that runs, in a pass that is recorded
 
     def __init__(self, tensor: Callable[[Any], Any]) -> None:
@@ -267,7 +380,7 @@ class _Gradients:
 
     def will_run(self, node: Node) -> bool:
         """Whether a gradient may arrive at ``node`` in this pass."""
-        return node in self.schedule
+        return node in self.nodes
 
     def take(self, gradient: Any) -> Any:
         """A tensor as a gradient of this kind."""
@@ -341,7 +454,7 @@ class _Gradients:
 class _Arrays(_Gradients):
     """Gradients as raw arrays: nothing is wrapped, nothing is recorded."""
 
-    recording = False
+    recording = recorded = False
 
     def take(self, gradient: Any) -> Any:
         return gradient._array
@@ -358,13 +471,7 @@ class _Arrays(_Gradients):
     def fit(
         self, gradient: Any, output: tuple[tuple[int, ...], Any], node: Node, edge: Edge
     ) -> Any:
-        shape, dtype = output
-        if gradient.shape != shape:
-            _check_expandable(gradient.shape, shape, node, edge)
-            gradient = arrays.sum_to(arrays.array_module(gradient), gradient, shape)
-        if gradient.dtype.kind == "c" and dtype.kind != "c":  # of a real one that met complex ones
-            return gradient.real.astype(dtype)
-        return gradient.astype(dtype, copy=False)
+        return _fit_array(gradient, output, node, edge)
 
     def add(self, known: list[Any], node: Node, output: int, gradient: Any) -> None:
         """The first sum makes a new array, later ones write to it."""
@@ -378,13 +485,17 @@ class _Arrays(_Gradients):
                 self.own.add(node)
 
     def accumulate(self, node: AccumulateGrad, gradient: Any) -> None:
-        node.accumulate(gradient, node in self.own)
+        node.accumulate(gradient, owned=False)  # what was shown must not change with .grad
 
 
 class _Tensors(_Gradients):
-    """Gradients as tensors with a history of their own, made as the pass goes on."""
+    """Gradients as tensors, mostly with a history of their own, made as the pass goes on."""
 
     recording = True
+
+    def __init__(self, tensor: Callable[[Any], Any], recorded: bool = True) -> None:
+        super().__init__(tensor)
+        self.recorded = recorded  # not where only wrapped tensors, which are no arrays, arrive
 
     def take(self, gradient: Any) -> Any:
         return gradient
@@ -397,14 +508,14 @@ class _Tensors(_Gradients):
 
     def apply(self, node: Node, gradients: Sequence[Any]) -> Sequence[Any]:
         self.node = node
-        with _Calling(self) if observers.active else _GradMode(True):
+        with _Calling(self) if observers.active else _GradMode(self.recorded):
             return node.apply_tensors(*gradients)
 
     def fit(
         self, gradient: Any, output: tuple[tuple[int, ...], Any], node: Node, edge: Edge
     ) -> Any:
         shape, dtype = output
-        with _GradMode(True):
+        with _GradMode(self.recorded):
             if gradient._array.shape != shape:
                 _check_expandable(gradient._array.shape, shape, node, edge)
                 gradient = gradient.sum_to_size(shape)
@@ -415,11 +526,11 @@ class _Tensors(_Gradients):
             )
 
     def add(self, known: list[Any], node: Node, output: int, gradient: Any) -> None:
-        with _GradMode(True):
+        with _GradMode(self.recorded):
             known[output] = gradient if known[output] is None else known[output] + gradient
 
     def accumulate(self, node: AccumulateGrad, gradient: Any) -> None:
-        with _GradMode(True):
+        with _GradMode(self.recorded):
             node.accumulate_tensor(gradient)
 
 
@@ -469,7 +580,7 @@ class _Calling(_GradMode):
     __slots__ = ("_outer", "_pass")
 
     def __init__(self, of: _Gradients) -> None:
-        super().__init__(of.recording)
+        super().__init__(of.recorded)
         self._pass = of
 
     def __enter__(self) -> None:
@@ -581,13 +692,13 @@ def backward(
     if create_graph:
         warn_once(_CYCLE, stacklevel=2)
     if chosen is None:
-        _drain(_run(_kind(roots, create_graph), roots, grads, keep))
+        _run_through(roots, grads, keep, create_graph)
         return
     for tensor in chosen:
         _check_input(tensor)
         tensor.retain_grad()
     for tensor, gradient in zip(
-        chosen, _gradients(roots, grads, chosen, keep, create_graph), strict=True
+        chosen, _found(roots, grads, chosen, keep, create_graph), strict=True
     ):
         if gradient is not None and not tensor.retains_grad:  # which has stored it already
             tensor._accumulate_grad(gradient)
@@ -666,7 +777,7 @@ def grad(
     else:
         grads = _start(roots, grad_outputs)
         _check_inputs(chosen)
-        found = _gradients(roots, grads, chosen, keep, create_graph)
+        found = _found(roots, grads, chosen, keep, create_graph)
     for index, gradient in enumerate(found):
         if gradient is None and not allow_unused:
             raise RuntimeError(
@@ -697,32 +808,43 @@ def _check_inputs(inputs: Sequence[Any]) -> None:
             )
 
 
+def _found(
+    roots: Sequence[Any], grads: Sequence[Any], inputs: Sequence[Any], keep: bool, recorded: bool
+) -> list[Any]:
+    """The gradient that arrives at each input, or None; of wrapped tensors, wrapped ones."""
+    if levels.active and levels.innermost(*roots, *inputs) is not None:
+        return levels.differentiate(_gradients, roots, grads, inputs, keep, recorded)
+    return _gradients(roots, grads, inputs, keep, recorded)
+
+
 def _gradients(
     roots: Sequence[Any], grads: Sequence[Any], inputs: Sequence[Any], keep: bool, recorded: bool
 ) -> list[Any]:
-    """The gradient that arrives at each input, or None."""
+    """As ``_found``, of plain tensors. What arrives at the roots may be wrapped."""
     edges = [edge_of(tensor) for tensor in inputs]
     captured: dict[Edge, Any] = dict.fromkeys(edges)
     needed = _leading_to({node for node, _ in edges if node is not None}, roots)
-    kind = _kind(roots, recorded)
-    _drain(_run(kind, roots, grads, keep, needed=needed, captured=captured))
+    if levels.active and levels.innermost(*grads) is not None:
+        kind = _Tensors(roots[0]._wrap, recorded)
+        _drain(_run(kind, roots, grads, keep, needed=needed, captured=captured))
+    else:
+        _run_through(roots, grads, keep, recorded, needed, captured)
     return [captured[edge] for edge in edges]
 
 
 def _gradients_of_batch(
     roots: Sequence[Any], batches: Sequence[Any], inputs: Sequence[Any], keep: bool, recorded: bool
 ) -> list[Any]:
-    """As ``_gradients``, once for each element along the first dimension of what is given."""
-    size = _batch_size(roots, batches)
-    rows = []
-    for i in range(size):
-        grads = _start(roots, [batch[i] for batch in batches])
-        rows.append(_gradients(roots, grads, inputs, keep or i + 1 < size, recorded))
-    with _GradMode(recorded):
-        return [_stacked(column) for column in zip(*rows, strict=True)]
+    """As ``_found``, for all elements along the first dimension of what is given at once."""
+    _check_batches(roots, batches)
+
+    def one(*grads: Any) -> list[Any]:
+        return _found(roots, _start(roots, list(grads)), inputs, keep, recorded)
+
+    return levels.over_batch(one, batches)
 
 
-def _batch_size(roots: Sequence[Any], batches: Sequence[Any]) -> int:
+def _check_batches(roots: Sequence[Any], batches: Sequence[Any]) -> None:
     for i, (root, batch) in enumerate(zip(roots, batches, strict=True)):
         if batch is None:
             raise ValueError(
@@ -730,7 +852,7 @@ def _batch_size(roots: Sequence[Any], batches: Sequence[Any]) -> int:
                 "is a Tensor of dimensionality 0 so expected in_dim to satisfy 0 <= in_dim < 0. "
                 f"With is_grads_batched=True, give grad_outputs[{i}] a first dimension to go along."
             )
-        if batch[0].shape != root.shape:
+        if not batch.ndim or batch.shape[1:] != root.shape:
             raise RuntimeError(
                 "If `is_grads_batched=True`, we interpret the first dimension of each grad_output "
                 "as the batch dimension. The sizes of the remaining dimensions are expected to "
@@ -744,19 +866,6 @@ def _batch_size(roots: Sequence[Any], batches: Sequence[Any]) -> int:
             "vmap: Expected all tensors to have the same size in the mapped dimension, got sizes "
             f"{sizes} for the mapped dimension"
         )
-    return int(sizes[0])
-
-
-def _stacked(gradients: Sequence[Any]) -> Any:
-    """The gradients of one input, one for each element of a batch, as one tensor; or None."""
-    known = next((g for g in gradients if g is not None), None)
-    if known is None:
-        return None
-    stacked = known.new_zeros((len(gradients), *known.shape))
-    for i, gradient in enumerate(gradients):
-        if gradient is not None:
-            stacked[i] = gradient
-    return stacked
 
 
 def _leading_to(targets: set[Node], roots: Sequence[Any]) -> set[Node]:
