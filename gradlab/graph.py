@@ -196,8 +196,6 @@ class AccumulateGrad(Node):
             grad = variable._grad
             if grad is None:
                 variable._grad = variable._wrap(gradient if owned else gradient.copy())
-            elif grad._requires_grad:
-                variable._grad = grad.detach() + variable._wrap(gradient)
             else:
                 grad._array += gradient
                 grad._counter[0] += 1
@@ -210,7 +208,7 @@ class AccumulateGrad(Node):
         with _accumulating:
             grad = variable._grad
             if grad is None:  # a copy: the gradient may be a tensor that somebody else holds
-                variable._grad = gradient.new_zeros(gradient.shape).copy_(gradient)
+                variable._grad = gradient.new_zeros(variable._array.shape).copy_(gradient)
             else:
                 variable._grad = grad + gradient
 
@@ -235,6 +233,17 @@ def leaf_edge(leaf: Any) -> Edge:
 def operation_name(node_name: str) -> str:
     """A node's operation as errors name it: ``Mean1`` for ``MeanBackward1``."""
     return re.sub(r"Backward(\d*)$", lambda found: found[1].lstrip("0"), node_name)
+
+
+def second_backward() -> RuntimeError:
+    """The error for a graph whose saved values are gone."""
+    return RuntimeError(
+        "Trying to backward through the graph a second time (or directly access saved tensors "
+        "after they have already been freed). Saved intermediate values of the graph are freed "
+        "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
+        "backward through the graph a second time or if you need to access saved tensors after "
+        "calling backward."
+    )
 
 
 def walk(*roots: Node | None) -> Iterator[Node]:

@@ -8,15 +8,18 @@ when next asked, that its own history must be read off the base anew (``AsStride
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy
 
 from gradlab import arrays, levels
 from gradlab.arrays import Array
 from gradlab.engine import edge_of
-from gradlab.grad_mode import enable_grad, is_grad_enabled, is_inference_mode_enabled
-from gradlab.graph import NO_EDGE, Edge, Node, next_order, operation_name
+from gradlab.grad_mode import is_grad_enabled, is_inference_mode_enabled
+from gradlab.graph import NO_EDGE, Edge, Node, next_order, operation_name, second_backward
 
 ViewStep = tuple[Any, tuple[Any, ...], int]
 """One view operation: the Op, its options, and which of its outputs was taken."""
@@ -73,7 +76,7 @@ class View:
             return tensor._requires_grad  # type: ignore[no-any-return]
         if tensor._counter[0] != self.version:
             if self.forbidden is None:
-                _give_history(tensor, AsStridedBackward0(base, self.steps))
+                _give_history(tensor, AsStridedBackward0(base, tensor._array, self.steps))
                 self.version = tensor._counter[0]
             elif is_grad_enabled():
                 self.check_may_change("its base or another view of its base has been", tensor)
@@ -135,72 +138,142 @@ def _replay_on_array(array: Array, steps: Sequence[ViewStep]) -> Array:
     return array
 
 
-def _replay_on_tensor(tensor: Any, steps: Sequence[ViewStep]) -> Any:
-    for op, options, output in steps:
-        tensor = op.function(tensor, *options)
-        if op.outputs != 1:
-            tensor = tensor[output]
-    return tensor
+class Place(NamedTuple):
+    """Where a view's elements lie in its base, and where the base's lie: in elements of memory."""
+
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+    storage_offset: int  # from the base's first element
+    base_size: tuple[int, ...]
+    base_stride: tuple[int, ...]
+
+    @property
+    def reach(self) -> int:
+        """How many elements of memory there must be."""
+        ends = [
+            sum((n - 1) * stride for n, stride in zip(sizes, strides, strict=True)) + start + 1
+            for sizes, strides, start in (
+                (self.size, self.stride, self.storage_offset),
+                (self.base_size, self.base_stride, 0),
+            )
+            if 0 not in sizes
+        ]
+        return max(ends, default=0)
 
 
-class AsStridedBackward0(Node):
-    """The history of a view whose base was changed: straight to the base, by all its steps."""
+class _ThroughView(Node):
+    """A node that knows a view of a tensor by the steps that lead to it."""
 
-    __slots__ = ("_chain",)
+    __slots__ = ("_layout", "_steps")
 
     def __init__(self, base: Any, steps: Sequence[ViewStep]) -> None:
-        chain: list[tuple[Node, int]] = []
-        tensor = base
-        with enable_grad():
-            for step in steps:
-                tensor = _replay_on_tensor(tensor, [step])
-                chain.append(tensor._edge)
-        self._chain = chain
-        self.next_functions = chain[0][0].next_functions
-        self.shape = tensor._array.shape
-        self.dtype = tensor._array.dtype
+        self._steps = steps
+        self._layout = base._array.strides
         self.order = next_order()
         self.hooks = None
         self.exact = False
 
+    def _place(self, shape: tuple[int, ...], dtype: Any) -> Place:
+        """Where the view lies in a base; worked out on an empty one, as it is seldom asked."""
+        whole = arrays.copy_with_layout(numpy.empty(shape, dtype), self._layout)
+        part = _replay_on_array(whole, self._steps)
+        step = whole.itemsize
+        return Place(
+            part.shape,
+            tuple(stride // step for stride in part.strides),
+            (_address(part) - _address(whole)) // step if part.size else 0,
+            whole.shape,
+            tuple(stride // step for stride in whole.strides),
+        )
+
+
+class AsStridedBackward0(_ThroughView):
+    """The history of a view whose base was changed: straight to the base, by all its steps."""
+
+    __slots__ = ("_base",)
+
+    def __init__(self, base: Any, view: Array, steps: Sequence[ViewStep]) -> None:
+        super().__init__(base, steps)
+        self._base = (base._array.shape, base._array.dtype)
+        self.next_functions = (edge_of(base) if base._requires_grad else NO_EDGE,)
+        self.shape = view.shape
+        self.dtype = view.dtype
+
+    @property
+    def _saved_size(self) -> tuple[int, ...]:
+        return self._place(*self._base).size
+
+    @property
+    def _saved_stride(self) -> tuple[int, ...]:
+        return self._place(*self._base).stride
+
+    @property
+    def _saved_storage_offset(self) -> int:
+        return self._place(*self._base).storage_offset
+
     def apply(self, *gradients: Array | None) -> tuple[Array | None, ...]:
         (gradient,) = gradients
-        for node, output in reversed(self._chain):
-            arriving = [None] * len(node.outputs)
-            arriving[output] = gradient
-            (gradient,) = node.apply(*arriving)
-        return (gradient,)
+        if gradient is None:
+            return (None,)
+        library = arrays.array_module(gradient)
+        result = arrays.copy_with_layout(library.zeros(*self._base), self._layout)
+        part = _replay_on_array(result, self._steps)
+        if _overlap(part.shape, part.strides, part.itemsize):
+            flat = library.zeros(result.size, result.dtype)
+            library.add.at(flat, self._numbered(library), gradient)
+            return (flat.reshape(result.shape),)
+        part[...] = gradient
+        return (result,)
 
     def apply_tensors(self, *gradients: Any) -> tuple[Any, ...]:
         (gradient,) = gradients
-        for node, output in reversed(self._chain):
-            arriving = [None] * len(node.outputs)
-            arriving[output] = gradient
-            (gradient,) = node.apply_tensors(*arriving)
-        return (gradient,)
+        if gradient is None:
+            return (None,)
+        place = self._place(*self._base)
+        if _overlap(place.size, place.stride):
+            places = gradient._wrap(self._numbered(arrays.array_module(gradient._array)))
+            zeros = gradient.new_zeros(math.prod(place.base_size))
+            result = zeros.index_put((places,), gradient, accumulate=True)
+            return (result.view(place.base_size),)
+        memory = gradient.new_zeros(place.reach)
+        memory.as_strided(place.size, place.stride, place.storage_offset).copy_(gradient)
+        return (memory.as_strided(place.base_size, place.base_stride, 0),)
+
+    def _numbered(self, library: Any) -> Array:
+        """Which element of the base each of the view is."""
+        shape, _ = self._base
+        return _replay_on_array(library.arange(math.prod(shape)).reshape(shape), self._steps)
 
 
-class CopySlices(Node):
+def _overlap(shape: tuple[int, ...], strides: tuple[int, ...], apart: int = 1) -> bool:
+    """Whether an element may be shown several times."""
+    for stride, n in sorted(zip(strides, shape, strict=True)):
+        if n > 1:
+            if stride < apart:
+                return True
+            apart = stride * n
+    return False
+
+
+class CopySlices(_ThroughView):
     """The history of a base of which a part was changed in place by another node."""
 
-    __slots__ = ("_argument", "_changed", "_layout", "_steps")
+    __slots__ = ("_argument", "_changed")
 
     def __init__(
         self, base: Any, before: Edge, steps: Sequence[ViewStep], changed: Node, argument: int
     ) -> None:
-        self._steps = steps
-        self._changed = changed
+        super().__init__(base, steps)
+        self._changed: Node | None = changed
         self._argument = argument  # which of the node's inputs the part was
-        self._layout = base._array.strides
         self.next_functions = (before, *_without(changed.next_functions, argument))
         self.shape = base._array.shape
         self.dtype = base._array.dtype
-        self.order = next_order()
-        self.hooks = None
-        self.exact = False
 
     def apply(self, *gradients: Array | None) -> tuple[Array | None, ...]:
         (gradient,) = gradients
+        if self._changed is None:
+            raise second_backward()
         if gradient is None:
             return (None,) * len(self.next_functions)
         result = arrays.copy_with_layout(gradient, self._layout)
@@ -212,10 +285,14 @@ class CopySlices(Node):
 
     def apply_tensors(self, *gradients: Any) -> tuple[Any, ...]:
         (gradient,) = gradients
+        if self._changed is None:
+            raise second_backward()
         if gradient is None:
             return (None,) * len(self.next_functions)
-        result = gradient.clone()
-        part = _replay_on_tensor(result, self._steps)
+        copied = arrays.copy_with_layout(gradient._array, self._layout)
+        result = gradient._wrap(copied).copy_(gradient)
+        place = self._place(copied.shape, copied.dtype)
+        part = result.as_strided(place.size, place.stride, place.storage_offset)
         leaving = self._changed.apply_tensors(part.clone())
         of_part = leaving[self._argument]
         if of_part is None:
@@ -225,7 +302,7 @@ class CopySlices(Node):
         return (result, *_without(leaving, self._argument))
 
     def release(self) -> None:
-        self._changed.release()
+        self._changed = None
 
 
 def _without(values: Sequence[Any], position: int) -> tuple[Any, ...]:
@@ -346,8 +423,13 @@ def _steps(array: Array) -> list[tuple[int, int]]:
 
 
 def _extent(array: Array) -> tuple[int, int]:
-    begin: int = array.__array_interface__["data"][0]
-    return begin, begin + array.nbytes
+    begin = _address(array)
+    return begin, begin + int(array.nbytes)
+
+
+def _address(array: Array) -> int:
+    """Where the first element is."""
+    return int(array.ctypes.data if arrays.is_on_cpu(array) else array.data.ptr)
 
 
 def _is_dense(array: Array) -> bool:
@@ -382,6 +464,24 @@ def assign(target: Any, result: Any, *, direct: bool) -> Any:
     node.exact = False
     record_change(target, node)
     _rebind_saved_result(node, target)
+    return target
+
+
+def show_differently(target: Any, result: Any, view: View | None) -> Any:
+    """Let ``target`` show its memory as ``result`` does, of which it takes shape and history.
+
+    ``view``: what it is a view of now, where it was one before. No number changes.
+    """
+    check_writable(target)
+    target._array = result._array
+    if hasattr(target, "_accumulator"):
+        del target._accumulator  # it was made for the old shape
+    count_change(target)
+    if result._edge is not None:
+        _give_history(target, result._edge[0])
+    if view is not None:
+        view.version = target._counter[0]
+        target._view = view
     return target
 
 
@@ -444,6 +544,6 @@ def _history_of_view(view: View) -> Callable[[], Edge]:
         base = wrap(array)
         base._edge = (node(), 0)
         base._requires_grad = True
-        return AsStridedBackward0(base, steps), 0
+        return AsStridedBackward0(base, _replay_on_array(array, steps), steps), 0
 
     return edge

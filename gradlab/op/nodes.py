@@ -10,7 +10,7 @@ import numpy
 
 from gradlab import arrays
 from gradlab.arrays import Array
-from gradlab.graph import Edge, Node, operation_name
+from gradlab.graph import Edge, Node, operation_name, second_backward
 from gradlab.op.declaration import OPS, Gradient, Op
 from gradlab.tensor import Tensor
 
@@ -164,7 +164,7 @@ class OpNode(Node):
 
 def _pytorch_name(name: str) -> str:
     name = {"input": "self", "out": "result"}.get(name, name)
-    name = re.sub("^input_", "self_", name)
+    name = re.sub("^input_(?=shape$|strides$)", "self_", name)
     return re.sub("_shape$", "_sym_sizes", re.sub("_strides$", "_sym_strides", name))
 
 
@@ -177,17 +177,6 @@ def _is_set(node: OpNode, slot: str) -> bool:
 
 
 # ------------------------------------------------------------------ what can be wrong
-
-
-def second_backward() -> RuntimeError:
-    """The error for a graph whose saved values are gone."""
-    return RuntimeError(
-        "Trying to backward through the graph a second time (or directly access saved tensors "
-        "after they have already been freed). Saved intermediate values of the graph are freed "
-        "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
-        "backward through the graph a second time or if you need to access saved tensors after "
-        "calling backward."
-    )
 
 
 def changed_in_place(node: OpNode, name: str) -> RuntimeError:
