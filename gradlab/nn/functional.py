@@ -7,125 +7,26 @@ import warnings
 from typing import Any
 
 from gradlab import arrays, generator
-from gradlab.inplace import assign
+from gradlab.nn import nonlinear
+from gradlab.nn.nonlinear import *  # noqa: F403  # published as its own
+from gradlab.nn.nonlinear import placed
 from gradlab.op import FUNCTIONS
-from gradlab.ops import activation, loss, pointwise
+from gradlab.ops import loss, pointwise
 from gradlab.ops.linalg import linear
-from gradlab.ops.pointwise import sigmoid, tanh
 from gradlab.tensor import Tensor
 
 __all__ = [
+    *nonlinear.__all__,
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
     "dropout",
-    "elu",
     "l1_loss",
-    "leaky_relu",
     "linear",
-    "log_softmax",
     "mse_loss",
     "nll_loss",
     "one_hot",
-    "relu",
-    "sigmoid",
-    "silu",
-    "softmax",
-    "softplus",
-    "tanh",
 ]
-
-# ------------------------------------------------------------------ activations
-
-
-def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """Each element, or 0 where it is negative; with ``inplace`` it overwrites the input.
-
-    >>> import gradlab as gl
-    >>> relu(gl.tensor([-1.0, 2.0]))
-    tensor([0., 2.])
-    """
-    return _placed(input, pointwise.relu(input), inplace)
-
-
-def silu(input: Tensor, inplace: bool = False) -> Tensor:
-    """Each element times its own sigmoid.
-
-    >>> import gradlab as gl
-    >>> silu(gl.tensor([-1.0, 2.0]))
-    tensor([-0.2689,  1.7616])
-    """
-    return _placed(input, activation.silu(input), inplace)
-
-
-def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """Each element, or ``negative_slope`` times it where it is negative.
-
-    >>> import gradlab as gl
-    >>> leaky_relu(gl.tensor([-1.0, 2.0]), 0.1)
-    tensor([-0.1000,  2.0000])
-    """
-    return _placed(input, activation.leaky_relu(input, negative_slope), inplace)
-
-
-def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """Each element, or, where it is negative, what tends to ``-alpha`` below.
-
-    >>> import gradlab as gl
-    >>> elu(gl.tensor([-1.0, 2.0]))
-    tensor([-0.6321,  2.0000])
-    """
-    return _placed(input, activation.elu(input, alpha), inplace)
-
-
-def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
-    """A smooth ``relu``; the element itself where ``beta`` times it is above ``threshold``.
-
-    >>> import gradlab as gl
-    >>> softplus(gl.tensor([0.0, 30.0]))
-    tensor([ 0.6931, 30.0000])
-    """
-    return activation.softplus(input, beta, threshold)  # type: ignore[no-any-return]
-
-
-def softmax(input: Tensor, dim: int | None = None, *, dtype: arrays.dtype | None = None) -> Tensor:
-    """The numbers along ``dim`` as probabilities: positive, with sum 1.
-
-    ``dtype`` converts the input first. Leaving ``dim`` out is deprecated.
-
-    >>> import gradlab as gl
-    >>> softmax(gl.tensor([0.0, 0.0]), dim=0)
-    tensor([0.5000, 0.5000])
-    """
-    dim = _guessed_dim("softmax", input) if dim is None else dim
-    return FUNCTIONS["softmax"](input, dim, dtype=dtype)  # type: ignore[no-any-return]
-
-
-def log_softmax(
-    input: Tensor, dim: int | None = None, *, dtype: arrays.dtype | None = None
-) -> Tensor:
-    """The logarithm of ``softmax``, right for large numbers as well.
-
-    >>> import gradlab as gl
-    >>> log_softmax(gl.tensor([0.0, 0.0]), dim=0)
-    tensor([-0.6931, -0.6931])
-    """
-    dim = _guessed_dim("log_softmax", input) if dim is None else dim
-    return FUNCTIONS["log_softmax"](input, dim, dtype=dtype)  # type: ignore[no-any-return]
-
-
-def _placed(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
-    return assign(input, result, direct=True) if inplace else result
-
-
-def _guessed_dim(name: str, input: Tensor) -> int:
-    warnings.warn(
-        f"Implicit dimension choice for {name} has been deprecated. "
-        "Change the call to include dim=X as an argument.",
-        stacklevel=4,
-    )
-    return 0 if input.ndim in (0, 1, 3) else 1
-
 
 # ------------------------------------------------------------------ dropout
 
@@ -148,7 +49,7 @@ def dropout(
         return input
     mask = generator.default_generator.dropout_mask(array.shape, p, array.dtype)
     noise = Tensor._wrap(arrays.move(mask, input.device))
-    return _placed(input, pointwise.mul(input, noise), inplace)
+    return placed(input, pointwise.mul(input, noise), inplace)
 
 
 def check_probability(p: float) -> None:

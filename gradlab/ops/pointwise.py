@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-import importlib
+import cmath
 import math
 import warnings
 from collections.abc import Callable
@@ -19,10 +19,9 @@ from gradlab.tensor import Tensor
 
 _LN_2 = math.log(2)
 _LN_10 = math.log(10)
-_2_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 
 
-def _require_float(kernel: str, array: Array) -> None:
+def require_float(kernel: str, array: Array) -> None:
     """Raise PyTorch's error for whole numbers, bools, and complex numbers."""
     if array.dtype.kind != "f":
         raise NotImplementedError(
@@ -512,8 +511,18 @@ def sign(xp: Namespace, input: Array) -> Array:
 
 @op(
     latex=r"\mathrm{sign}(input)",
-    grad=dict(input=(lambda g, xp: xp.zeros_like(g), r"0")),
+    grad=dict(
+        input=(
+            lambda g, xp, input, out: (
+                xp.ratio(g - xp.real_part(g * xp.conj(out)) * out, xp.abs(input))
+                if arrays.is_complex(input)
+                else xp.zeros_like(g)
+            ),
+            r"\frac{g - \operatorname{Re}(g \, \overline{out}) \, out}{|input|}",
+        )
+    ),
     promote="same",
+    holomorphic=False,
     samples=(*real(0.1, 2), *real(-2, -0.1)),
 )
 def sgn(xp: Namespace, input: Array) -> Array:
@@ -633,7 +642,7 @@ def round_whole(xp: Namespace, input: Array) -> Array:
 )
 def round_decimals(xp: Namespace, input: Array, decimals: int) -> Array:
     """Rounded after (or, where negative, before) the decimal point."""
-    _require_float("round_cpu", input)
+    require_float("round_cpu", input)
     power = 10.0 ** builtins.abs(decimals)
     if decimals > 0:
         return xp.rint(input * power) / power
@@ -653,7 +662,7 @@ def frac(xp: Namespace, input: Array) -> Array:
     >>> gl.frac(gl.tensor([1.5, -1.25]))
     tensor([ 0.5000, -0.2500])
     """
-    _require_float("frac_cpu", input)
+    require_float("frac_cpu", input)
     return input - xp.trunc(input)
 
 
@@ -739,7 +748,7 @@ _FAST = (-1, 0, 1, 2)  # exponents that NumPy knows by themselves
         ),
         exponent=(
             lambda g, xp, input, exponent, out: xp.zeroed(
-                g * (out * xp.log(input)), xp.logical_and(input == 0, exponent >= 0)
+                g * (out * xp.log(input)), xp.logical_and(input == 0, _is_not_negative(xp, exponent))
             ),
             r"g \cdot out \cdot \ln input",
         ),
@@ -761,7 +770,7 @@ def pow_tensor(xp: Namespace, input: Array, exponent: Array) -> Array:
     grad=dict(
         exponent=(
             lambda g, xp, input, exponent, out: (
-                xp.zeroed(g * (out * -math.inf), exponent >= 0)
+                xp.zeroed(g * (out * -math.inf), _is_not_negative(xp, exponent))
                 if input == 0
                 else g * (out * _log_of_number(input))
             ),
@@ -779,6 +788,14 @@ def scalar_pow(xp: Namespace, input: float, exponent: Array) -> Array:
     return _power(xp, base, exponent)
 
 
+def _is_not_negative(xp: Any, value: Any) -> Any:
+    """Where numbers are real and at least 0."""
+    if not arrays.is_complex(value):
+        return value >= 0
+    real_part = xp.real_part(value)
+    return xp.logical_and(real_part == value, real_part >= 0)
+
+
 def _power(xp: Namespace, base: Array, exponent: Array) -> Array:
     """Powers; for integers also negative ones, of which PyTorch keeps the whole part."""
     if base.dtype.kind == "b":
@@ -792,8 +809,10 @@ def _power(xp: Namespace, base: Array, exponent: Array) -> Array:
     return xp.power(base, exponent)
 
 
-def _log_of_number(value: float) -> float:
-    return float(numpy.log(value)) if value > 0 else math.nan
+def _log_of_number(value: complex) -> complex:
+    if type(value) is complex:
+        return cmath.log(value)
+    return math.log(value) if value > 0 else math.nan
 
 
 @composite("__pow__", public=False)
@@ -1235,7 +1254,7 @@ def hypot(xp: Namespace, input: Array, other: Array) -> Array:
     >>> gl.hypot(gl.tensor([3.0]), gl.tensor([4.0]))
     tensor([5.])
     """
-    _require_float("hypot_cpu", input)
+    require_float("hypot_cpu", input)
     return xp.hypot(input, other)
 
 
@@ -1293,106 +1312,6 @@ def _no_relu(array: Array) -> Exception:
     if array.dtype.kind == "b":
         return RuntimeError("Boolean inputs not supported for relu: a bool is never negative")
     return NotImplementedError("clamp is not supported for complex types: they have no order")
-
-
-@op(
-    latex=r"\ln \frac{1}{1 + e^{-input}}",
-    grad=dict(
-        input=(
-            lambda g, xp, input: g * xp.sigmoid(-input),
-            r"g \cdot \frac{1}{1 + e^{input}}",
-        )
-    ),
-    node="LogSigmoidBackward0",
-    public=False,
-    method=False,
-    samples=real(-3, 3),
-)
-def logsigmoid(xp: Namespace, input: Array) -> Array:
-    """Logarithm of the logistic function of each element, without overflow.
-
-    >>> import gradlab as gl
-    >>> logsigmoid(gl.tensor([-100.0, 0.0]))
-    tensor([-100.0000,   -0.6931])
-    """
-    _require_float("log_sigmoid_cpu", input)
-    return xp.minimum(input, 0) - xp.log1p(xp.exp(-xp.absolute(input)))
-
-
-@op(
-    latex=r"\mathrm{erf}(input)",
-    grad=dict(
-        input=(
-            lambda g, xp, input: g * (_2_OVER_ROOT_PI * xp.exp(-(input * input))),
-            r"g \cdot \frac{2}{\sqrt{\pi}} \, e^{-input^2}",
-        )
-    ),
-    promote="float",
-    samples=real(-2, 2),
-)
-def erf(xp: Namespace, input: Array) -> Array:
-    """Gauss's error function of each element.
-
-    >>> import gradlab as gl
-    >>> gl.erf(gl.tensor([0.0, 1.0]))
-    tensor([0.0000, 0.8427])
-    """
-    return _erf(xp, input)
-
-
-def _erf(xp: Namespace, array: Array) -> Array:
-    if xp is numpy:  # which has none: one by one, 0.1 µs each
-        dtype = array.dtype if array.dtype.kind == "f" else numpy.float64
-        values = map(math.erf, array.ravel().tolist())
-        return numpy.fromiter(values, dtype, array.size).reshape(array.shape)
-    return importlib.import_module("cupyx.scipy.special").erf(array)
-
-
-def _gelu_gradient(g: Any, xp: Any, input: Any, approximate: str) -> Any:
-    if approximate == "tanh":
-        slope = _GELU_BETA * (1 + 3 * _GELU_KAPPA * input * input)
-        out = xp.tanh(_GELU_BETA * (input + _GELU_KAPPA * input * input * input))
-        return g * (0.5 * (1 + out) + 0.5 * input * (1 - out * out) * slope)
-    below = 0.5 * (1 + xp.erf(input / math.sqrt(2)))
-    density = xp.exp(-0.5 * input * input) / math.sqrt(2 * math.pi)
-    return g * (below + input * density)
-
-
-_GELU_BETA = math.sqrt(2 / math.pi)
-_GELU_KAPPA = 0.044715
-
-
-@op(
-    latex=r"input \cdot \Phi(input)",
-    grad=dict(
-        input=(
-            _gelu_gradient,
-            r"g \left( \Phi(input) + input \, \frac{e^{-input^2 / 2}}{\sqrt{2 \pi}} \right)",
-        )
-    ),
-    public=False,
-    method=False,
-    samples=(*real(-3, 3), call(draw(5, low=-3, high=3), approximate="tanh")),
-)
-def gelu(xp: Namespace, input: Array, *, approximate: str = "none") -> Array:
-    """Each element times the share Φ of a normal distribution below it.
-
-    ``approximate="tanh"`` computes Φ by a formula with tanh. Raises NotImplementedError for whole
-    numbers, RuntimeError for another ``approximate``.
-
-    >>> import gradlab as gl
-    >>> gelu(gl.tensor([-1.0, 2.0]))
-    tensor([-0.1587,  1.9545])
-    """
-    _require_float("GeluKernelImpl", input)
-    if approximate == "tanh":
-        inner = _GELU_BETA * (input + _GELU_KAPPA * input * input * input)
-        return 0.5 * input * (1 + xp.tanh(inner))
-    if approximate != "none":
-        raise RuntimeError(
-            f"approximate argument must be either none or tanh, not {approximate!r}."
-        )
-    return 0.5 * input * (1 + _erf(xp, input / math.sqrt(2)))
 
 
 # ------------------------------------------------------------------ choosing elements
@@ -2031,7 +1950,8 @@ def lerp_tensor(xp: Namespace, input: Array, end: Array, weight: Array) -> Array
 
 
 def _check_lerp(input: Array, name: str, other: Array) -> None:
-    _require_float("lerp_kernel_scalar", input)
+    if input.dtype not in arrays.DIFFERENTIABLE:
+        require_float("lerp_kernel_scalar", input)
     if other.dtype is not input.dtype:
         raise RuntimeError(
             f"expected dtype {_c_name(input)} for `{name}` but got dtype {_c_name(other)}; "

@@ -103,6 +103,17 @@ def tensors(values: Any) -> list[Any]:
     return [values] if hasattr(values, "requires_grad") else []
 
 
+def random_seeds(torch: Any, results: list[Any]) -> list[Any]:
+    """Gradients for results to start from, the same for each library."""
+    generator = numpy.random.default_rng(0)
+
+    def drawn(result: Any) -> Any:
+        parts = generator.uniform(-1, 1, (2, *result.shape))
+        return torch.tensor(parts[0] + 1j * parts[1] if result.is_complex() else parts[0])
+
+    return [drawn(result) for result in results]
+
+
 def numbers(tensor: Any) -> Any:
     """A tensor's elements as a NumPy array, whichever library and device it is of."""
     return tensor.numpy(force=True)
@@ -149,9 +160,13 @@ def special(name: str) -> Callable[[ModuleType], Any]:
     return lambda torch: getattr(torch.special, name)
 
 
-def overwriting(name: str) -> Callable[[ModuleType], Any]:
-    """An activation's form that overwrites its input, as a function that doesn't."""
-    return lambda torch: lambda x, *options: getattr(torch.nn.functional, name)(x * 1, *options)
+def overwriting(find: Callable[[ModuleType], Any]) -> Callable[[ModuleType], Any]:
+    """A function that overwrites its input, called with a copy."""
+    return lambda torch: functools.partial(on_copy, find(torch))
+
+
+def on_copy(function: Any, x: Any, *options: Any) -> Any:
+    return function(x + 0, *options)
 
 
 Counterpart = Callable[[ModuleType], Callable[..., Any]]
@@ -168,9 +183,9 @@ PYTORCH: dict[str, Counterpart] = {
     "hardswish": functional("hardswish"),
     "glu": functional("glu"),
     "prelu_kernel": aten("_prelu_kernel"),
-    "elu_over": lambda torch: lambda x, *options: torch.ops.aten.elu_(x * 1, *options),
-    "celu_over": overwriting("celu_"),
-    "leaky_relu_over": overwriting("leaky_relu_"),
+    "elu_over": overwriting(aten("elu_")),
+    "celu_over": overwriting(functional("celu_")),
+    "leaky_relu_over": overwriting(functional("leaky_relu_")),
     "rrelu_with_noise": aten("rrelu_with_noise"),
     "erfcx": special("erfcx"),
     "ndtri": special("ndtri"),

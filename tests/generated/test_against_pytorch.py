@@ -22,6 +22,7 @@ from tests.generated.cases import (
     numbers,
     plain_name,
     public_function,
+    random_seeds,
     tensors,
 )
 
@@ -66,18 +67,10 @@ def test_result(case: Case) -> None:
         assert one.requires_grad == two.requires_grad
 
 
-def random_seeds(torch: Any, results: list[Any]) -> list[Any]:
-    """Gradients for results to start from, the same for each library."""
-    generator = numpy.random.default_rng(0)
-
-    def drawn(result: Any) -> Any:
-        numbers = generator.uniform(-1, 1, (*result.shape, 2))
-        return torch.tensor(numbers.view(complex)[..., 0] if result.is_complex() else numbers[..., 0])
-
-    return [drawn(result) for result in results]
-
-
-PYTORCH_FAILS = {"clamp_tensor-3": "cannot reduce the gradient of an input that min stretched"}
+PYTORCH_FAILS = {
+    "clamp_tensor-3": "cannot reduce the gradient of an input that min stretched",
+    **{f"hardsigmoid-{n}": "divides by 6 in float32 only" for n in range(7)},
+}
 
 
 @each_differentiable_case
@@ -100,8 +93,8 @@ def test_gradients(case: Case) -> None:
 OTHER_NODES = {
     "cleared", "copy", "diag_embed", "diagonal_copy", "fill_scalar", "fill_tensor",
     "gather_backward", "index_backward", "index_select_backward", "masked_select_backward",
-    "max_dim", "min_dim", "ratio", "real_part", "reshape_alias", "rsub", "scatter_value", "sort_picked",
-    "squeeze_own", "topk_picked",
+    "max_dim", "min_dim", "ratio", "real_part", "reshape_alias", "rsub", "scatter_value",
+    "sort_picked", "squeeze_own", "topk_picked",
 }  # fmt: skip
 """Their counterparts do the same by another way, so the node is another."""
 
