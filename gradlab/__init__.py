@@ -15,7 +15,7 @@ from __future__ import annotations
 import warnings
 from math import e, inf, nan, pi
 
-from gradlab import autograd, cuda, nn, op, ops, optim, printing, special, utils
+from gradlab import autograd, cuda, linalg, nn, op, ops, optim, printing, profiler, special, utils
 from gradlab.arrays import bool_ as bool
 from gradlab.arrays import (
     complex64,
