@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from gradlab.autograd import anomaly_mode, function, functional, graph
+from gradlab.autograd import anomaly_mode, function, functional, graph, profiler, profiler_util
 from gradlab.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
 from gradlab.autograd.function import Function
 from gradlab.autograd.gradcheck import gradcheck, gradgradcheck
@@ -31,6 +31,8 @@ __all__ = [
     "graph",
     "inference_mode",
     "no_grad",
+    "profiler",
+    "profiler_util",
     "set_detect_anomaly",
     "set_grad_enabled",
 ]
