@@ -11,8 +11,25 @@ tensor([2.4000], requires_grad=True)
 
 from __future__ import annotations
 
+from gradlab.optim.adadelta import Adadelta
+from gradlab.optim.adagrad import Adagrad
 from gradlab.optim.adam import Adam, AdamW
+from gradlab.optim.adamax import Adamax
+from gradlab.optim.nadam import NAdam
 from gradlab.optim.optimizer import Optimizer
+from gradlab.optim.radam import RAdam
+from gradlab.optim.rmsprop import RMSprop
 from gradlab.optim.sgd import SGD
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+]

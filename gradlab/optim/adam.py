@@ -6,11 +6,16 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-import numpy
-
 from gradlab import arrays
-from gradlab.optim.optimizer import Group, Optimizer, check_at_least, check_plain
-from gradlab.tensor import Tensor
+from gradlab.optim.optimizer import (
+    Group,
+    Optimizer,
+    check_at_least,
+    check_betas,
+    check_plain,
+    downhill,
+    parts,
+)
 
 
 class Adam(Optimizer):
@@ -50,9 +55,7 @@ class Adam(Optimizer):
     ) -> None:
         check_at_least(0, "learning rate", lr)
         check_at_least(0, "epsilon value", eps)
-        for i, beta in enumerate(betas):
-            if not 0 <= beta < 1:
-                raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+        check_betas(betas)
         check_at_least(0, "weight_decay value", weight_decay)
         check_plain(differentiable)
         defaults = dict(
@@ -71,14 +74,11 @@ class Adam(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, param: Any, gradient: Any, group: Group) -> None:
-        array, gradient = _parts(param._array), _parts(gradient)
-        lr, decay = float(group["lr"]), group["weight_decay"]
-        if group["maximize"]:
-            gradient = -gradient
-        if decay and group["decoupled_weight_decay"]:
-            array *= 1 - lr * decay
-        elif decay:
-            gradient = gradient + decay * array
+        array = parts(param._array)
+        gradient = downhill(array, parts(gradient), group)
+        lr = float(group["lr"])
+        if group["decoupled_weight_decay"]:
+            array *= 1 - lr * group["weight_decay"]
         count, mean, square = self._means(param, gradient, group)
         beta1, beta2 = group["betas"]
         root = arrays.array_module(array).sqrt(square)
@@ -89,24 +89,23 @@ class Adam(Optimizer):
 
     def _means(self, param: Any, gradient: Any, group: Group) -> tuple[int, Any, Any]:
         """How many steps there were, and the two running means, brought up to date."""
-        state = self.state[param]
-        if not state:
-            state["step"] = Tensor._wrap(numpy.zeros((), arrays.get_default_dtype().numpy))
-            state["exp_avg"] = _zeros_like(param)
-            state["exp_avg_sq"] = _zeros_like(param)
-            if group["amsgrad"]:
-                state["max_exp_avg_sq"] = _zeros_like(param)
-        beta1, beta2 = group["betas"]
-        state["step"]._array += 1
-        mean, square = _parts(state["exp_avg"]._array), _parts(state["exp_avg_sq"]._array)
-        mean += (1 - beta1) * (gradient - mean)
-        square *= beta2
-        square += (1 - beta2) * gradient * gradient
+        largest = ("max_exp_avg_sq",) if group["amsgrad"] else ()
+        state = self._remembered(param, "exp_avg", "exp_avg_sq", *largest)
+        mean, square = means_of(state, gradient, group["betas"])
         if group["amsgrad"]:
-            largest = _parts(state["max_exp_avg_sq"]._array)
-            arrays.array_module(largest).maximum(largest, square, out=largest)
-            square = largest
+            most = parts(state["max_exp_avg_sq"]._array)
+            arrays.array_module(most).maximum(most, square, out=most)
+            square = most
         return int(state["step"]._array), mean, square
+
+
+def means_of(state: dict[str, Any], gradient: Any, betas: tuple[float, float]) -> tuple[Any, Any]:
+    """The running means of the gradient and of its square, brought up to date."""
+    mean, square = parts(state["exp_avg"]._array), parts(state["exp_avg_sq"]._array)
+    mean += (1 - betas[0]) * (gradient - mean)
+    square *= betas[1]
+    square += (1 - betas[1]) * gradient * gradient
+    return mean, square
 
 
 class AdamW(Adam):
@@ -147,15 +146,3 @@ class AdamW(Adam):
             fused=fused,
             decoupled_weight_decay=True,
         )
-
-
-def _zeros_like(tensor: Any) -> Tensor:
-    array = tensor._array
-    return Tensor._wrap(arrays.array_module(array).zeros_like(array))
-
-
-def _parts(array: Any) -> Any:
-    """A complex array's real and imaginary parts side by side; a real array as it is."""
-    if array.dtype.kind != "c":
-        return array
-    return array.reshape(array.shape or (1,)).view(array.real.dtype)

@@ -13,6 +13,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy
+
+from gradlab import arrays
 from gradlab.grad_mode import enable_grad
 from gradlab.nn.parameter import clear_grad, typename
 from gradlab.tensor import Tensor
@@ -105,6 +108,19 @@ class Optimizer:
     def _update(self, param: Any, gradient: Any, group: Group) -> None:
         """Change the array of one parameter in place, given its gradient's and its group."""
         raise NotImplementedError(f"{type(self).__name__} has neither step nor _update")
+
+    def _remembered(self, param: Any, *names: str) -> dict[str, Any]:
+        """The state of a parameter: a count of its steps, this one included, and arrays.
+
+        They are zeros, under ``names``, before the first step.
+        """
+        state = self.state[param]
+        if not state:
+            state["step"] = Tensor._wrap(numpy.zeros((), arrays.get_default_dtype().numpy))
+            for name in names:
+                state[name] = zeros_like(param)
+        state["step"]._array += 1
+        return state
 
     # ------------------------------------------------------------------ saving
 
@@ -210,3 +226,35 @@ def check_plain(differentiable: bool) -> None:
             "differentiable=True is not available: steps are not recorded. To differentiate "
             "through a step, write it out of place: p = p - lr * grad, with create_graph=True."
         )
+
+
+# ------------------------------------------------------------------ what updates are made of
+
+
+def zeros_like(tensor: Any) -> Tensor:
+    """A tensor of zeros beside a parameter."""
+    array = tensor._array
+    return Tensor._wrap(arrays.array_module(array).zeros_like(array))
+
+
+def parts(array: Any) -> Any:
+    """A complex array's real and imaginary parts side by side; a real array as it is."""
+    if array.dtype.kind != "c":
+        return array
+    return array.reshape(array.shape or (1,)).view(array.real.dtype)
+
+
+def downhill(array: Any, gradient: Any, group: Group) -> Any:
+    """The gradient that a step is made of: turned round to ``maximize``, weight decay added."""
+    if group["maximize"]:
+        gradient = -gradient
+    if group["weight_decay"] and not group.get("decoupled_weight_decay"):
+        gradient = gradient + group["weight_decay"] * array
+    return gradient
+
+
+def check_betas(betas: tuple[float, float]) -> None:
+    """Raise PyTorch's ValueError for a share that is not in [0, 1)."""
+    for i, beta in enumerate(betas):
+        if not 0 <= beta < 1:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
