@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gradlab.ops import (
     activation,
+    along,
     arrange,
     compare,
     complexes,
@@ -23,6 +24,7 @@ from gradlab.ops import (
     random,
     reduce,
     scatter,
+    scatter_reduce,
     shape,
     solve,
     storage,

@@ -80,7 +80,7 @@ def masked_select_backward(
     latex=r"input \text{ with } source \text{ at } mask",
     grad=dict(
         input=(
-            lambda g, xp, mask: xp.masked_fill(g, mask, 0.0),
+            lambda g, xp, mask: xp.masked_fill_scalar(g, mask, 0.0),
             r"g,\ 0 \text{ at } mask",
         ),
         source=(
@@ -117,7 +117,7 @@ def masked_scatter(xp: Namespace, input: Array, mask: Array, source: Array) -> A
             "masked_scatter: expected self and source to have same dtypes but got "
             f"{arrays.dtype_of(input).type_name} and {arrays.dtype_of(source).type_name}"
         )
-    shape = common_shape(input.shape, mask.shape)
+    shape = common_shape(mask.shape, input.shape)
     result = xp.broadcast_to(input, shape).copy()
     where = xp.broadcast_to(mask, shape)
     count = int(where.sum())
@@ -204,3 +204,25 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     found = xp.argwhere(array)[:size] if array.ndim else xp.zeros((0, 0), arrays.INT64)
     rest = xp.full((size - len(found), array.ndim), fill_value, arrays.INT64)
     return Tensor._wrap(xp.concatenate([found, rest]))
+
+
+@composite(method=False)
+def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
+    """The indices along each dimension of ``shape`` of places given by number, in memory order.
+
+    Raises TypeError for indices that are no integers, ValueError for negative sizes.
+
+    >>> import gradlab as gl
+    >>> gl.unravel_index(gl.tensor([0, 5]), (2, 3))
+    (tensor([0, 1]), tensor([0, 2]))
+    """
+    array = array_of(indices, "unravel_index", "indices")
+    if array.dtype.kind not in "iu":
+        raise TypeError(
+            f"expected 'indices' to be integer dtype, but got {arrays.dtype_of(array)!r}"
+        )
+    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    if any(n < 0 for n in sizes):
+        raise ValueError(f"'shape' cannot have negative values, but got {sizes}")
+    steps = [math.prod(sizes[d + 1 :]) for d in range(len(sizes))]
+    return tuple(Tensor._wrap(array // step % n) for n, step in zip(sizes, steps, strict=True))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import builtins
+import warnings
 from typing import Any
 
 import numpy
 
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
+from gradlab.grad_mode import is_grad_enabled
 from gradlab.inplace import change
 from gradlab.op import composite, op
 from gradlab.ops.index import added_at, numbered
+from gradlab.ops.masks import common_shape
 from gradlab.ops.shape import array_of, expand, reshape
 from gradlab.samples import call, draw, indices
 from gradlab.tensor import Tensor, normal_dim
@@ -33,10 +36,13 @@ from gradlab.tensor import Tensor, normal_dim
         call(draw(3), 0, indices(0, below=3)),
     ),
 )
-def gather(xp: Namespace, input: Array, dim: int, index: Array) -> Array:
+def gather(
+    xp: Namespace, input: Array, dim: int, index: Array, *, sparse_grad: bool = False
+) -> Array:
     """The elements that ``index`` names along ``dim``, each in its own row of the other dimensions.
 
-    The result has the shape of ``index``. Raises RuntimeError for an index that is no int32 or
+    The result has the shape of ``index``. ``sparse_grad`` is taken without effect: gradients are
+    dense. Raises RuntimeError for an index that is no int32 or
     int64 tensor of as many dimensions, is larger elsewhere than along ``dim``, or points outside.
 
     >>> import gradlab as gl
@@ -106,10 +112,10 @@ def gather_backward(
     """Zeros of ``shape`` to which ``input`` is added where ``gather`` took from."""
     if not shape:
         return input.reshape(())
-    return added_at(xp, input, shape, _places_along(xp, shape, dim, index))
+    return added_at(xp, input, shape, places_along(xp, shape, dim, index))
 
 
-def _places_along(xp: Namespace, shape: tuple[int, ...], dim: int, index: Array) -> Array:
+def places_along(xp: Namespace, shape: tuple[int, ...], dim: int, index: Array) -> Array:
     """The numbers of the places that ``index`` names along ``dim``."""
     if not index.size:
         return xp.zeros(index.shape, arrays.INT64)
@@ -130,6 +136,11 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
             [2, 4]])
     """
     array = array_of(input, "take_along_dim")
+    if not isinstance(indices, Tensor):
+        raise TypeError(
+            "take_along_dim(): argument 'indices' (position 1) must be Tensor, not "
+            f"{type(indices).__name__}"
+        )
     if dim is None:
         return gather(reshape(input, (-1,)), 0, reshape(indices, (-1,)))  # type: ignore[no-any-return]
     if array.ndim != indices._array.ndim:
@@ -138,12 +149,129 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
             f"but got {array.ndim} dimensions for input, and {indices._array.ndim} dimensions for "
             "indices"
         )
+    if indices.dtype is not arrays.int64:
+        raise RuntimeError(
+            "torch.take_along_dim(): dtype of indices should be Long but got "
+            f"{indices.dtype.type_name}"
+        )
     dim = normal_dim(dim, array.ndim)
     shapes = [list(array.shape), list(indices._array.shape)]
     own = [shape.pop(dim) for shape in shapes]
-    common = numpy.broadcast_shapes(*map(tuple, shapes))
+    common = common_shape(*map(tuple, shapes))
     spread = [(*common[:dim], n, *common[dim:]) for n in own]
-    return gather(expand(input, spread[0]), dim, expand(indices, spread[1]))  # type: ignore[no-any-return]
+    wrapped = Tensor._wrap(indices._array % own[0]) if own[0] else indices
+    return gather(expand(input, spread[0]), dim, expand(wrapped, spread[1]))  # type: ignore[no-any-return]
+
+
+# ------------------------------------------------------------------ as if the tensor were flat
+
+
+def _check_flat(name: str, array: Array, index: Array) -> None:
+    if index.dtype != arrays.INT64:
+        raise RuntimeError(
+            f"{name}(): Expected a long tensor for index, but got "
+            f"{arrays.dtype_of(index).type_name}"
+        )
+    if not index.size:
+        return
+    if not array.size:
+        raise IndexError(f"{name}(): tried to {name.rstrip('_')} from an empty tensor")
+    if index.min() < -array.size or index.max() >= array.size:
+        bad = index[(index < -array.size) | (index >= array.size)].reshape(-1)[0]
+        raise IndexError(
+            f"out of range: tried to access index {int(bad)} on a tensor of {array.size} elements."
+        )
+
+
+@op(
+    latex=r"{input}_{index}",
+    grad=dict(
+        input=(
+            lambda g, xp, input_shape, index: xp.take_backward(g, tuple(input_shape), index),
+            r"\textstyle\sum g \text{ at } index",
+        )
+    ),
+    samples=(call(draw(2, 3), indices(4, below=6)), call(draw(3), indices(2, 2, below=3))),
+)
+def take(xp: Namespace, input: Array, index: Array) -> Array:
+    """The elements that ``index`` names as if ``input`` were flat; negative ones from the end.
+
+    The result has the shape of ``index``. Raises IndexError for an index that points outside.
+
+    >>> import gradlab as gl
+    >>> gl.take(gl.tensor([[1, 2], [3, 4]]), gl.tensor([0, -1]))
+    tensor([1, 4])
+    """
+    _check_flat("take", input, index)
+    return input.reshape(-1)[index]
+
+
+@op(
+    latex=r"\textstyle\sum input \text{ at } index",
+    grad=dict(input=(lambda g, xp, index: xp.take(g, index), r"{g}_{index}")),
+    public=False,
+    method=False,
+    samples=(call(draw(4), (2, 3), indices(4, below=6)),),
+)
+def take_backward(xp: Namespace, input: Array, shape: tuple[int, ...], index: Array) -> Array:
+    """Zeros of ``shape`` to which ``input`` is added where ``take`` took from."""
+    return added_at(xp, input, shape, index)
+
+
+@op(
+    latex=r"input \text{ with } source \text{ at } index",
+    grad=dict(
+        input=(
+            lambda g, xp, index, accumulate: (
+                g if accumulate else xp.put(g, index, xp.zeros_like(xp.take(g, index)))
+            ),
+            r"g,\ 0 \text{ at } index",
+        ),
+        source=(
+            lambda g, xp, index, source_shape: xp.view(xp.take(g, index), tuple(source_shape)),
+            r"{g}_{index}",
+        ),
+    ),
+    inplace=True,
+    public=False,
+    samples=(
+        call(draw(2, 3), Tensor._wrap(numpy.array([0, 4])), draw(2)),
+        call(draw(2, 3), indices(4, below=6), draw(2, 2), True),
+    ),
+)
+def put(
+    xp: Namespace, input: Array, index: Array, source: Array, accumulate: bool = False
+) -> Array:
+    """``input`` with ``source`` at the places that ``index`` names as if it were flat.
+
+    With ``accumulate`` the elements are added to what is there. Raises IndexError for an index
+    that points outside or names too many or too few places.
+
+    >>> import gradlab as gl
+    >>> gl.zeros(2, 2).put(gl.tensor([0, -1]), gl.tensor([5.0, 6.0]))
+    tensor([[5., 0.],
+            [0., 6.]])
+    """
+    if input.dtype != source.dtype:
+        own, other = arrays.dtype_of(input).type_name, arrays.dtype_of(source).type_name
+        raise RuntimeError(
+            "put_(): self and source expected to have the same dtype, but got "
+            f"self.dtype = {own} and source.dtype = {other}"
+        )
+    if index.size != source.size:
+        raise IndexError(
+            "put_(): Expected source and index to have the same number of elements, but got "
+            f"source.numel() = {source.size}, index.numel() = {index.size}"
+        )
+    _check_flat("put_", input, index)
+    if accumulate:
+        return input + added_at(xp, source, input.shape, index)
+    result = input.reshape(-1).copy()
+    result[index.reshape(-1)] = source.reshape(-1)
+    return result.reshape(input.shape)
+
+
+# ------------------------------------------------------------------ along one dimension
 
 
 @op(
@@ -226,11 +354,11 @@ def scatter_add(xp: Namespace, input: Array, dim: int, index: Array, src: Array)
     >>> gl.zeros(3).scatter_add(0, gl.tensor([0, 0, 2]), gl.tensor([1.0, 2.0, 3.0]))
     tensor([3., 0., 3.])
     """
-    _check_target(input, dim, index, src)
+    check_target(input, dim, index, src)
     if not input.ndim:
         return input + src.reshape(())
-    places = _places_along(xp, input.shape, dim, index)
-    return input + added_at(xp, src[_corner_key(index)], input.shape, places)
+    places = places_along(xp, input.shape, dim, index)
+    return input + added_at(xp, src[corner_key(index)], input.shape, places)
 
 
 @op(
@@ -248,8 +376,8 @@ def scatter_add(xp: Namespace, input: Array, dim: int, index: Array, src: Array)
 )
 def scatter(xp: Namespace, input: Array, dim: int, index: Array, src: Array) -> Array:
     """``input`` with elements of ``src`` in the place of those that ``index`` names."""
-    _check_target(input, dim, index, src)
-    return _scattered(xp, input, dim, index, src[_corner_key(index)])
+    check_target(input, dim, index, src)
+    return _scattered(xp, input, dim, index, src[corner_key(index)])
 
 
 @op(
@@ -267,24 +395,24 @@ def scatter(xp: Namespace, input: Array, dim: int, index: Array, src: Array) -> 
 )
 def scatter_value(xp: Namespace, input: Array, dim: int, index: Array, value: float) -> Array:
     """``input`` with a number in the place of the elements that ``index`` names."""
-    _check_target(input, dim, index, None)
+    check_target(input, dim, index, None)
     return _scattered(xp, input, dim, index, value)
 
 
 def _scattered(xp: Namespace, array: Array, dim: int, index: Array, values: Any) -> Array:
     result = array.reshape(-1).copy()
     if array.ndim:
-        result[_places_along(xp, array.shape, dim, index)] = values
+        result[places_along(xp, array.shape, dim, index)] = values
     elif index.size:
         result[:] = values
     return result.reshape(array.shape)
 
 
-def _corner_key(index: Array) -> tuple[Any, ...]:
+def corner_key(index: Array) -> tuple[Any, ...]:
     return tuple(builtins.slice(n) for n in index.shape)
 
 
-def _check_target(array: Array, dim: int, index: Array, src: Array | None) -> None:
+def check_target(array: Array, dim: int, index: Array, src: Array | None) -> None:
     """Raise PyTorch's errors where ``src`` can't be scattered into ``array``."""
     dim = _check_along("scatter", array, dim, index)
     if src is not None and src.dtype != array.dtype:
@@ -308,23 +436,55 @@ def _check_target(array: Array, dim: int, index: Array, src: Array | None) -> No
 
 @composite("scatter")
 def _scatter(
-    input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float | None = None
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    src: Any = None,
+    *,
+    value: float | None = None,
+    reduce: str | None = None,
 ) -> Tensor:
     """``input`` with ``src``, or a number, at the places that ``index`` names along ``dim``.
+
+    ``reduce``: "add" or "multiply" what is there instead of replacing it, without a gradient;
+    ``scatter_add`` and ``scatter_reduce`` have one.
 
     >>> import gradlab as gl
     >>> gl.zeros(2, 3).scatter(1, gl.tensor([[0], [2]]), 1.0)
     tensor([[1., 0., 0.],
             [0., 0., 1.]])
     """
-    if isinstance(src, Tensor):
-        return scatter(input, dim, index, src)  # type: ignore[no-any-return]
-    return scatter_value(input, dim, index, src if value is None else value)  # type: ignore[no-any-return]
+    source = src if value is None else value
+    if reduce is not None:
+        return _scatter_reducing(input, dim, index, source, reduce)
+    if isinstance(source, Tensor):
+        return scatter(input, dim, index, source)  # type: ignore[no-any-return]
+    return scatter_value(input, dim, index, source)  # type: ignore[no-any-return]
+
+
+def _scatter_reducing(input: Tensor, dim: int, index: Tensor, source: Any, reduce: str) -> Tensor:
+    if reduce not in ("add", "multiply"):
+        raise RuntimeError(f"reduce argument must be either add or multiply. (got {reduce!r})")
+    tensors = [one for one in (input, source) if isinstance(one, Tensor)]
+    if is_grad_enabled() and any(one.requires_grad for one in tensors):
+        raise NotImplementedError(
+            f"derivative for aten::scatter is not implemented with reduce={reduce!r}: use "
+            "scatter_add or scatter_reduce"
+        )
+    if isinstance(source, Tensor):
+        warnings.warn(
+            "The reduce argument of torch.scatter with Tensor src is deprecated and will be "
+            "removed in a future PyTorch release. Use scatter_reduce instead.",
+            UserWarning,
+            stacklevel=3,
+        )
+    else:
+        source = input.new_full(index.shape, source)
+    combine = {"add": "sum", "multiply": "prod"}[reduce]
+    return input.scatter_reduce(dim, index, source, combine)  # type: ignore[no-any-return]
 
 
 @composite("scatter_", public=False)
-def _scatter_(
-    input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float | None = None
-) -> Any:
+def _scatter_(input: Tensor, *args: Any, **kwargs: Any) -> Any:
     """In-place form of ``scatter``."""
-    return change(_scatter, input, dim, index, src, value=value)
+    return change(_scatter, input, *args, **kwargs)

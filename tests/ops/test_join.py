@@ -35,7 +35,8 @@ LINES = [
     "torch.meshgrid([v, u, s])", "torch.meshgrid(v, indexing='xy')",
     "torch.meshgrid((v, u, i.double()), indexing='xy')", "torch.cartesian_prod(v, u)",
     "torch.cartesian_prod(v)", "torch.cartesian_prod(i, i, i)", "torch.combinations(v)",
-    "torch.combinations(v, 3)", "torch.combinations(v, 2, with_replacement=True)", "torch.combinations(v, 1)",
+    "torch.combinations(v, 3)", "torch.combinations(v, 2, with_replacement=True)",
+    "torch.combinations(v, 1)",
     "torch.combinations(v, 0)", "torch.combinations(v, 6)",
     "torch.combinations(i, with_replacement=True)",
 ]  # fmt: skip
