@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gradlab.ops import (
     activation,
+    arithmetic,
     along,
     arrange,
     compare,
@@ -11,6 +12,7 @@ from gradlab.ops import (
     convert,
     creation,
     decompose,
+    einsum,
     diagonals,
     index,
     join,

@@ -17,6 +17,7 @@ from gradlab import arrays
 from gradlab.arrays import Array, Namespace
 from gradlab.op import alias, composite, op
 from gradlab.ops.convert import contiguous
+from gradlab.ops.matrices import common_batch
 from gradlab.ops.shape import (
     array_of,
     cannot_expand,
@@ -226,7 +227,7 @@ def bmm(xp: Namespace, input: Array, mat2: Array) -> Array:
             "Expected size for first two dimensions of batch2 tensor to be: "
             f"[{input.shape[0]}, {input.shape[2]}] but got: [{mat2.shape[0]}, {mat2.shape[1]}]."
         )
-    _check_dtypes(input, mat2)
+    check_scalar_type(input, mat2)
     _check_not_bool("bmm", input)
     return xp.matmul(input, mat2)
 
@@ -328,6 +329,15 @@ def _check_dtypes(one: Array, two: Array) -> None:
         )
 
 
+def check_scalar_type(one: Array, two: Array) -> None:
+    """PyTorch's error for batches of matrices of two dtypes."""
+    if one.dtype != two.dtype:
+        raise RuntimeError(
+            f"expected scalar type {_type_name(one)} but found {_type_name(two)}. Convert one with "
+            ".to()."
+        )
+
+
 def _check_not_bool(name: str, array: Array) -> None:
     if array.dtype.kind == "b":
         raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'. Convert it with .to().")
@@ -414,7 +424,7 @@ def _batched(input: Tensor, other: Tensor) -> Tensor:
             return matmul(squeeze_dim(input, 0), other)  # type: ignore[no-any-return]
         if two[0] == 1 and other.requires_grad:
             return matmul(input, squeeze_dim(other, 0))  # type: ignore[no-any-return]
-    batch = _common_batch(one[:-2], two[:-2])
+    batch = common_batch(one[:-2], two[:-2])
     count = math.prod(batch)
     rows = one[-2:] if len(one) > 1 else (1, *one)
     left = reshape(expand(input, (*batch, *rows)), (count, *rows))
@@ -426,19 +436,6 @@ def _batched(input: Tensor, other: Tensor) -> Tensor:
         product = bmm(left, right)
     shape = (*batch, *one[-2:-1], *(two[-1:] if len(two) > 1 else ()))
     return unsafe_view(product, shape)  # type: ignore[no-any-return]
-
-
-def _common_batch(one: tuple[int, ...], two: tuple[int, ...]) -> tuple[int, ...]:
-    try:
-        return numpy.broadcast_shapes(one, two)
-    except ValueError:
-        last = max(len(one), len(two)) - 1
-        pairs = zip(reversed(one), reversed(two), strict=False)
-        back, a, b = next((i, a, b) for i, (a, b) in enumerate(pairs) if a != b and 1 not in (a, b))
-        raise RuntimeError(
-            f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton "
-            f"dimension {last - back} (batches of shape {list(one)} and {list(two)})"
-        ) from None
 
 
 def _operator(swapped: bool) -> Callable[[Any, Any], Any]:
