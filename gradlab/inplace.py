@@ -18,7 +18,7 @@ import numpy
 from gradlab import arrays, levels
 from gradlab.arrays import Array
 from gradlab.engine import edge_of
-from gradlab.grad_mode import is_grad_enabled, is_inference_mode_enabled
+from gradlab.grad_mode import enable_grad, is_grad_enabled, is_inference_mode_enabled
 from gradlab.graph import NO_EDGE, Edge, Node, next_order, operation_name, second_backward
 
 ViewStep = tuple[Any, tuple[Any, ...], int]
@@ -74,9 +74,9 @@ class View:
         base = self.base
         if tensor._edge is None and not base._requires_grad:
             return tensor._requires_grad  # type: ignore[no-any-return]
-        if tensor._counter[0] != self.version:
+        if tensor._counter[0] != self.version and int(tensor._counter[0]) != int(self.version):
             if self.forbidden is None:
-                _give_history(tensor, AsStridedBackward0(base, tensor._array, self.steps))
+                _give_history(tensor, *_history_through(base, tensor._array, self.steps))
                 self.version = tensor._counter[0]
             elif is_grad_enabled():
                 self.check_may_change("its base or another view of its base has been", tensor)
@@ -136,6 +136,46 @@ def _replay_on_array(array: Array, steps: Sequence[ViewStep]) -> Array:
             f"(steps {[op.name for op, _, _ in steps]}); work on a clone() instead"
         )
     return array
+
+
+def _replay_on_tensor(tensor: Any, steps: Sequence[ViewStep]) -> Any:
+    for op, options, output in steps:
+        tensor = op.function(tensor, *options)
+        if op.outputs != 1:
+            tensor = tensor[output]
+    return tensor
+
+
+def _changes_dtype(step: ViewStep) -> bool:
+    """Whether a view shows complex numbers as pairs of real ones, or the reverse."""
+    return step[0].name in ("view_as_real", "view_as_complex")
+
+
+def _history_through(base: Any, view: Array, steps: Sequence[ViewStep]) -> Edge:
+    """The history of the view of ``base`` by ``steps``: that of the base, and one node by strides.
+
+    Strides count elements of one dtype; steps that change it have nodes of their own.
+    """
+    changes = [place for place, step in enumerate(steps) if _changes_dtype(step)]
+    if changes:
+        before, (change, *after) = steps[: changes[-1]], steps[changes[-1] :]
+        with enable_grad():
+            base = _replay_on_tensor(_view_through(base, before), [change])
+        if not after:
+            edge: Edge = base._edge
+            return edge
+        steps = after
+    return AsStridedBackward0(base, view, steps), 0
+
+
+def _view_through(base: Any, steps: Sequence[ViewStep]) -> Any:
+    """The view of ``base`` by ``steps``, with its history."""
+    if not steps:
+        return base
+    view = base._wrap(_replay_on_array(base._array, steps))
+    view._edge = _history_through(base, view._array, steps)
+    view._requires_grad = True
+    return view
 
 
 class Place(NamedTuple):
@@ -231,7 +271,7 @@ class AsStridedBackward0(_ThroughView):
             return (None,)
         place = self._place(*self._base)
         if _overlap(place.size, place.stride):
-            places = gradient._wrap(self._numbered(arrays.array_module(gradient._array)))
+            places = gradient._wrap(self._numbered(arrays.namespace(gradient.device)))
             zeros = gradient.new_zeros(math.prod(place.base_size))
             result = zeros.index_put((places,), gradient, accumulate=True)
             return (result.view(place.base_size),)
@@ -289,10 +329,16 @@ class CopySlices(_ThroughView):
             raise second_backward()
         if gradient is None:
             return (None,) * len(self.next_functions)
-        copied = arrays.copy_with_layout(gradient._array, self._layout)
-        result = gradient._wrap(copied).copy_(gradient)
-        place = self._place(copied.shape, copied.dtype)
-        part = result.as_strided(place.size, place.stride, place.storage_offset)
+        if levels.level_of(gradient) is None:
+            copied = arrays.copy_with_layout(gradient._array, self._layout)
+            result = gradient._wrap(copied).copy_(gradient)
+        else:
+            result = _laid_out(gradient, self._layout)
+        if any(map(_changes_dtype, self._steps)):
+            part = _replay_on_tensor(result, self._steps)
+        else:
+            place = self._place(gradient._array.shape, gradient._array.dtype)
+            part = result.as_strided(place.size, place.stride, place.storage_offset)
         leaving = self._changed.apply_tensors(part.clone())
         of_part = leaving[self._argument]
         if of_part is None:
@@ -305,6 +351,13 @@ class CopySlices(_ThroughView):
         self._changed = None
 
 
+def _laid_out(tensor: Any, strides: tuple[int, ...]) -> Any:
+    """As ``arrays.copy_with_layout``, of a wrapped tensor."""
+    order = sorted(range(len(strides)), key=lambda i: -strides[i])
+    back = sorted(range(len(strides)), key=order.__getitem__)
+    return tensor.permute(order).contiguous().clone().permute(back)
+
+
 def _without(values: Sequence[Any], position: int) -> tuple[Any, ...]:
     return (*values[:position], *values[position + 1 :])
 
@@ -314,15 +367,7 @@ def check_writable(target: Any, *, gains_history: bool = False) -> None:
 
     ``gains_history``: what is written was computed from something that requires grad.
     """
-    view = target._view
-    if is_grad_enabled():
-        if view is not None and (gains_history or target.requires_grad):
-            _check_view_writable(view, target)
-        if target.requires_grad and target.grad_fn is None:
-            raise RuntimeError(
-                "a leaf Variable that requires grad is being used in an in-place operation. "
-                "Wrap the change in `with torch.no_grad():`, or work on a clone()."
-            )
+    _check_history(target, gains_history)
     array = target._array
     stretched = any(
         stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)
@@ -339,10 +384,23 @@ def check_writable(target: Any, *, gains_history: bool = False) -> None:
         )
 
 
+def _check_history(target: Any, gains_history: bool) -> None:
+    """Raise where the history of ``target`` could not follow a change."""
+    if not is_grad_enabled():
+        return
+    if target._view is not None and (gains_history or target.requires_grad):
+        _check_view_writable(target._view, target)
+    if target.requires_grad and target.grad_fn is None:
+        raise RuntimeError(
+            "a leaf Variable that requires grad is being used in an in-place operation. "
+            "Wrap the change in `with torch.no_grad():`, or work on a clone()."
+        )
+
+
 def _check_view_writable(view: View, target: Any) -> None:
     view.check_may_change("is being", target)
     base = view.base
-    if base.grad_fn is None and base.requires_grad:
+    if base.grad_fn is None and (base.requires_grad or target.requires_grad):
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation. "
             "Wrap the change in `with torch.no_grad():`, or work on a clone()."
@@ -397,7 +455,7 @@ def change(function: Callable[..., Any], target: Any, *args: Any, **kwargs: Any)
         result = function(target, *args, **kwargs)
     except Exception:
         gains = any(hasattr(one, "_array") and one.requires_grad for one in args)
-        check_writable(target, gains_history=gains)
+        _check_history(target, gains_history=gains)
         raise
     return assign(target, result, direct=True)
 
@@ -414,7 +472,7 @@ def _overlaps_partly(one: Array, two: Array) -> bool:
             return False
     (begin, end), (begin_two, end_two) = _extent(one), _extent(two)
     if (begin, end) == (begin_two, end_two):
-        return _steps(one) != _steps(two)
+        return one.shape != two.shape or _steps(one) != _steps(two)
     return begin < end_two and begin_two < end
 
 
@@ -480,7 +538,8 @@ def show_differently(target: Any, result: Any, view: View | None) -> Any:
     if result._edge is not None:
         _give_history(target, result._edge[0])
     if view is not None:
-        view.version = target._counter[0]
+        view.forbidden = target._view.forbidden
+        view.version = target._counter[0] if is_grad_enabled() else target._view.version
         target._view = view
     return target
 
@@ -544,6 +603,6 @@ def _history_of_view(view: View) -> Callable[[], Edge]:
         base = wrap(array)
         base._edge = (node(), 0)
         base._requires_grad = True
-        return AsStridedBackward0(base, _replay_on_array(array, steps), steps), 0
+        return _history_through(base, _replay_on_array(array, steps), steps)
 
     return edge

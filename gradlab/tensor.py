@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 from gradlab import arrays, engine, printing
 from gradlab.arrays import Array
 from gradlab.grad_mode import is_inference_mode_enabled
-from gradlab.graph import Edge, Node, RemovableHandle, register
+from gradlab.graph import Edge, Node, Reassigned, RemovableHandle, register
 from gradlab.inplace import View
+from gradlab.levels import Layout
 
 new = object.__new__
 
@@ -220,7 +221,7 @@ class Tensor:
         self._set_requires_grad(flag, "floating point and complex dtype", may_be_computed=False)
 
     def _set_requires_grad(self, flag: bool, allowed: str, *, may_be_computed: bool) -> None:
-        if self.grad_fn is not None and not (flag and may_be_computed):
+        if self._edge is not None and not (flag and may_be_computed):
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf variables. If you want to use a "
                 "computed variable in a subgraph that doesn't require differentiation use "
@@ -236,7 +237,7 @@ class Tensor:
                 "Setting requires_grad=True on inference tensor outside InferenceMode is not "
                 "allowed. clone() it to get a normal tensor."
             )
-        self._requires_grad = bool(flag) or self.grad_fn is not None
+        self._requires_grad = bool(flag) or self._edge is not None
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set ``requires_grad`` and return the tensor itself.
@@ -270,7 +271,7 @@ class Tensor:
         """How often this tensor's memory was changed in place."""
         if self.is_inference():
             raise RuntimeError("Inference tensors do not track version counter.")
-        return self._counter[0]
+        return int(self._counter[0])
 
     @property
     def _base(self) -> Tensor | None:
@@ -368,7 +369,8 @@ class Tensor:
                 "accumulated there. Use register_hook() to see the gradient pass by."
             )
         node, _ = engine.edge_of(self)
-        assert node is not None
+        if node is None:
+            return RemovableHandle({})  # nothing arrives at a view that has no history of its own
 
         def accumulated(grad_inputs: Any, grad_outputs: tuple[Any, ...]) -> None:
             if grad_outputs[0] is None:
@@ -435,6 +437,8 @@ class Tensor:
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         before = self._array
         self._array = value._array
+        if not self.is_inference():
+            self._counter[0] = Reassigned(self._counter[0])
         if hasattr(self, "_accumulator") and before.dtype is not value._array.dtype:
             del self._accumulator  # it was made for the old dtype
 
@@ -488,10 +492,22 @@ class Tensor:
         raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._real_item("int64_t"))
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._real_item("double"))
+
+    def _real_item(self, wanted: str) -> Any:
+        """The only element as a real number, which a complex one may be in disguise."""
+        item = self.item()
+        if not isinstance(item, complex):
+            return item
+        if item.imag:
+            raise RuntimeError(
+                f"value cannot be converted to type {wanted} without overflow: {item} has an "
+                "imaginary part. Take .real or abs() first."
+            )
+        return item.real
 
     def __complex__(self) -> complex:
         return complex(self.item())
@@ -613,7 +629,9 @@ def in_order(tensor: Any) -> Array:
     memory's only owner. Memory that somebody brought along (``OutsideCounter``) is left as it is.
     """
     array = tensor._array
-    if array.ndim < 4 or array.flags.c_contiguous or tensor._view is not None:
+    if array.ndim < 4 or array.flags.c_contiguous or isinstance(array, Layout):
+        return array
+    if tensor._view is not None:
         return array
     by_pixel = array.transpose(0, *range(2, array.ndim), 1)
     if by_pixel.flags.c_contiguous and type(tensor._counter) is not OutsideCounter:

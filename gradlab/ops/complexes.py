@@ -15,7 +15,7 @@ import numpy
 
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
-from gradlab.inplace import assign
+from gradlab.inplace import change
 from gradlab.op import composite, op
 from gradlab.samples import call, complex_draw, draw, pairs
 from gradlab.samples import real as numbers
@@ -264,7 +264,21 @@ def conj_physical_(input: Tensor) -> Tensor:
     _require_tensor("conj_physical_", input)
     if not input.is_complex():
         return input
-    return assign(input, conj_physical(input), direct=True)  # type: ignore[no-any-return]
+    return change(conj_physical_own, input)  # type: ignore[no-any-return]
+
+
+@op(
+    latex=r"\overline{input}",
+    grad=dict(input=(lambda g, xp: xp.conj_physical(g), r"\overline{g}")),
+    node="ConjPhysicalBackward1",
+    holomorphic=False,
+    public=False,
+    method=False,
+    samples=_COMPLEX,
+)
+def conj_physical_own(xp: Namespace, input: Array) -> Array:
+    """Conjugates, in the place of the elements."""
+    return xp.conjugate(input)
 
 
 @composite()
@@ -370,7 +384,7 @@ def _h(self: Tensor) -> Tensor:
     if self.ndim != 2:
         raise RuntimeError(
             f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor. "
-            "For a batch of matrices, consider using tensor.mH"
+            "For batches of matrices, consider using tensor.mH"
         )
     return _adjoint(self, "H")
 

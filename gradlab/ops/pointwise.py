@@ -239,23 +239,26 @@ def _check_divisor(kernel: str, xp: Namespace, input: Array, other: Array) -> No
         raise RuntimeError("ZeroDivisionError: an integer was divided by 0")
 
 
-def _no_gradient(name: str) -> Callable[[], Any]:
+def no_gradient(name: str, hint: str = "") -> Callable[[], Any]:
     """The gradient of an operation for which PyTorch has none either."""
 
     def formula() -> Any:
         raise RuntimeError(
             f"derivative for aten::{name} is not implemented; it would be 0 wherever there is one. "
-            "Detach the tensor first, or use div(..., rounding_mode='floor')."
+            f"Detach the tensor first{hint}."
         )
 
     return formula
 
 
+_NO_FLOOR_DIVIDE = no_gradient("floor_divide", ", or use div(..., rounding_mode='floor')")
+
+
 @op(
     latex=r"\lfloor input / other \rfloor",
     grad=dict(
-        input=(_no_gradient("floor_divide"), r"\text{none}"),
-        other=(_no_gradient("floor_divide"), r"\text{none}"),
+        input=(_NO_FLOOR_DIVIDE, r"\text{none}"),
+        other=(_NO_FLOOR_DIVIDE, r"\text{none}"),
     ),
     promote="same",
     node="NotImplemented",
@@ -748,7 +751,8 @@ _FAST = (-1, 0, 1, 2)  # exponents that NumPy knows by themselves
         ),
         exponent=(
             lambda g, xp, input, exponent, out: xp.zeroed(
-                g * (out * xp.log(input)), xp.logical_and(input == 0, _is_not_negative(xp, exponent))
+                g * (out * xp.log(input)),
+                xp.logical_and(input == 0, _is_not_negative(xp, exponent)),
             ),
             r"g \cdot out \cdot \ln input",
         ),
@@ -987,18 +991,6 @@ def square(input: Any) -> Tensor:
     return pow(input, 2)  # type: ignore[no-any-return]
 
 
-@composite()
-def float_power(input: Any, exponent: Any) -> Tensor:
-    """As ``pow``, computed in float64 whatever the dtypes.
-
-    >>> import gradlab as gl
-    >>> gl.float_power(gl.tensor([2]), -1)
-    tensor([0.5000], dtype=torch.float64)
-    """
-    one, two = (v.double() if isinstance(v, Tensor) else float(v) for v in (input, exponent))
-    return pow(one, two)  # type: ignore[no-any-return]
-
-
 # ------------------------------------------------------------------ trigonometric, hyperbolic
 
 
@@ -1174,7 +1166,14 @@ def asinh(xp: Namespace, input: Array) -> Array:
 @op(
     latex=r"\mathrm{arcosh}\, input",
     grad=dict(
-        input=(lambda g, xp, input: g / xp.sqrt(input * input - 1), r"\frac{g}{\sqrt{input^2 - 1}}")
+        input=(
+            lambda g, xp, input: (
+                g / (xp.sqrt(input - 1) * xp.sqrt(input + 1))  # the right one of the two roots
+                if arrays.is_complex(input)
+                else g / xp.sqrt(input * input - 1)
+            ),
+            r"\frac{g}{\sqrt{input^2 - 1}}",
+        )
     ),
     promote="float",
     samples=real(1.5, 3),

@@ -15,6 +15,7 @@ from tests.generated.cases import (
     Case,
     counterpart,
     numbers,
+    random_seeds,
     tensors,
 )
 
@@ -43,17 +44,6 @@ def outcome(torch: Any, case: Case, *, create_graph: bool = False) -> Outcome:
     except (RuntimeError, TypeError, NotImplementedError, IndexError, ValueError) as error:
         return error
     return results, list(gradients)
-
-
-def random_seeds(torch: Any, results: list[Any]) -> list[Any]:
-    """Gradients for results to start from, the same for each library."""
-    generator = numpy.random.default_rng(0)
-
-    def drawn(result: Any) -> Any:
-        parts = generator.uniform(-1, 1, (2, *result.shape))
-        return torch.tensor(parts[0] + 1j * parts[1] if result.is_complex() else parts[0])
-
-    return [drawn(result) for result in results]
 
 
 COMPARED = [case for case in CASES if case.op.name not in OWN_PARTS]

@@ -56,7 +56,13 @@ def tensors(library: Any, shapes: Mapping[str, tuple[int, ...]] = REAL) -> dict[
         "zeros": make(numpy.zeros((2, 3))).requires_grad_(),
         "nan": make(numpy.array([1.0, numpy.nan, 3.0])).requires_grad_(),
         "empty": make(numpy.zeros((0, 3))).requires_grad_(),
+        "z": make(complex_numbers(numbers, (3, 4))).requires_grad_(),
+        "k": make(complex_numbers(numbers, (4,))).requires_grad_(),
     }
+
+
+def complex_numbers(numbers: numpy.random.Generator, shape: tuple[int, ...]) -> Any:
+    return numbers.standard_normal(shape) + 1j * numbers.standard_normal(shape)
 
 
 class Result:
@@ -105,15 +111,25 @@ def _nodes(node: Any) -> str:
     return f"{node.name().removeprefix('torch::autograd::')}({inner})"
 
 
+def _loss(library: Any, tensor: Any) -> Any:
+    """What is differentiated: squares; of complex numbers something that depends on their angle."""
+    parts = _parts(library, tensor)
+    return parts * parts * (1 + parts) if tensor.is_complex() else parts * parts
+
+
+def _parts(library: Any, tensor: Any) -> Any:
+    return library.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
+
+
 def _gradients(library: Any, found: list[Any], seen: dict[str, Any]) -> list[Any]:
     """Gradients of first and second order of every input; None stands for zeros."""
     roots = [t for t in found if t.requires_grad]
     leaves = [t for t in seen.values() if isinstance(t, library.Tensor) and t.requires_grad]
     if not roots:
         return []
-    total = sum((place * t * t).sum() for place, t in enumerate(roots, start=1))
+    total = sum((place * _loss(library, t)).sum() for place, t in enumerate(roots, start=1))
     first = library.autograd.grad(total, leaves, create_graph=True, allow_unused=True)
-    total = sum((g * g * g).sum() for g in first if g is not None)
+    total = sum((_parts(library, g) ** 3).sum() for g in first if g is not None)
     second: Sequence[Any] = [None] * len(leaves)
     if getattr(total, "requires_grad", False):
         second = library.autograd.grad(total, leaves, allow_unused=True)
