@@ -11,6 +11,7 @@ tensor([2.4000], requires_grad=True)
 
 from __future__ import annotations
 
+from gradlab.optim import lr_scheduler
 from gradlab.optim.adadelta import Adadelta
 from gradlab.optim.adagrad import Adagrad
 from gradlab.optim.adam import Adam, AdamW
@@ -32,4 +33,5 @@ __all__ = [
     "Optimizer",
     "RAdam",
     "RMSprop",
+    "lr_scheduler",
 ]

@@ -44,6 +44,7 @@ class Optimizer:
         self.defaults = defaults
         self.state = defaultdict(dict)
         self.param_groups = []
+        self._opt_called = False  # for schedulers, which want to come after
         given = list(params)
         if not given:
             raise ValueError("optimizer got an empty parameter list")
@@ -98,6 +99,7 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        self._opt_called = True
         for group in self.param_groups:
             for param in group["params"]:
                 if param._grad is not None:
