@@ -46,6 +46,7 @@ from gradlab.inplace import change as changed_by
 from gradlab.op.compiled import UNCHANGING, compile_function, make_node
 from gradlab.op.declaration import FUNCTIONS, NODES, OPS, Gradient, Op, camel, read
 from gradlab.op.nodes import ON_TENSORS, OpNode, modified_since, second_backward
+from gradlab.op.out import TAKE_OUT
 from gradlab.tensor import Tensor
 
 __all__ = [
@@ -97,9 +98,14 @@ def op(
         )
         node_name = node or camel(declared.name) + "Backward0"
         object.__setattr__(declared, "node", make_node(declared, node_name))
-        function = compile_function(declared, "raise argument_error(op, {arguments}) from None")
+        function = compile_function(
+            declared,
+            "raise argument_error(op, {arguments}) from None",
+            takes_out=public and declared.name in TAKE_OUT,
+        )
         object.__setattr__(declared, "function", function)
-        if declared.name in OPS or (declared.gradients and node_name in NODES):
+        known_node = declared.gradients and node_name in NODES and node_name != "NotImplemented"
+        if declared.name in OPS or known_node:
             raise ValueError(f"operation {declared.name!r} ({node_name}) is declared twice")
         OPS[declared.name] = declared
         if declared.gradients:

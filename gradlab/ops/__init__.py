@@ -25,6 +25,7 @@ from gradlab.ops import (
     pointwise,
     random,
     reduce,
+    scan,
     scatter,
     scatter_reduce,
     shape,

@@ -1409,6 +1409,8 @@ def fmax(xp: Namespace, input: Array, other: Array) -> Array:
     >>> gl.fmax(gl.tensor([1.0, float("nan")]), gl.tensor([3.0, 4.0]))
     tensor([3., 4.])
     """
+    if input.dtype.kind == "c":
+        raise RuntimeError("fmax not implemented for complex tensors. They have no order")
     return xp.fmax(input, other)
 
 
@@ -1437,6 +1439,8 @@ def fmin(xp: Namespace, input: Array, other: Array) -> Array:
     >>> gl.fmin(gl.tensor([1.0, float("nan")]), gl.tensor([3.0, 4.0]))
     tensor([1., 4.])
     """
+    if input.dtype.kind == "c":
+        raise RuntimeError("fmin not implemented for complex tensors. They have no order")
     return xp.fmin(input, other)
 
 

@@ -49,7 +49,7 @@ def _over(array: Array, dims: tuple[int, ...]) -> int:
 )
 def sum(xp: Namespace, input: Array, dtype: Any = None) -> Array:
     """Sum of all elements."""
-    return xp.add.reduce(input, None, _sum_dtype(input) if dtype is None else dtype)
+    return xp.add.reduce(input, None, sum_dtype(input) if dtype is None else dtype)
 
 
 @op(
@@ -69,11 +69,11 @@ def sum_dim(
     xp: Namespace, input: Array, dim: tuple[int, ...], keepdim: bool = False, dtype: Any = None
 ) -> Array:
     """Sum over dimensions."""
-    dtype = _sum_dtype(input) if dtype is None else dtype
+    dtype = sum_dtype(input) if dtype is None else dtype
     return xp.add.reduce(input, dim if input.ndim else None, dtype, None, keepdim)
 
 
-def _sum_dtype(array: Array) -> Any:
+def sum_dtype(array: Array) -> Any:
     """What sums are computed in: integers and bools in int64."""
     return arrays.INT64 if array.dtype.kind in "biu" else None
 
@@ -233,7 +233,7 @@ def _mean_of(
 )
 def prod(xp: Namespace, input: Array, dtype: Any = None) -> Array:
     """Product of all elements."""
-    return xp.multiply.reduce(input, None, _sum_dtype(input) if dtype is None else dtype)
+    return xp.multiply.reduce(input, None, sum_dtype(input) if dtype is None else dtype)
 
 
 @op(
@@ -255,7 +255,7 @@ def prod_dim(
     xp: Namespace, input: Array, dim: int, keepdim: bool = False, dtype: Any = None
 ) -> Array:
     """Product over one dimension."""
-    dtype = _sum_dtype(input) if dtype is None else dtype
+    dtype = sum_dtype(input) if dtype is None else dtype
     return xp.multiply.reduce(input, dim, dtype, None, keepdim)
 
 
@@ -552,13 +552,13 @@ def _norm_gradient(xp: Any, g: Any, input: Any, out: Any, ord: float, dim: tuple
     if ord == 2:
         return g * xp.ratio(input, out)
     if ord == 1:
-        return g * xp.sign(input)
+        return g * xp.sgn(input)
     if math.isinf(ord):
-        return g * xp.sign(input) * xp.ties(builtins.abs(input), out, dim)
+        return g * xp.sgn(input) * xp.ties(builtins.abs(input), out, dim)
     size = builtins.abs(input)
     if ord > 1:
-        return g * xp.sign(input) * xp.ratio(size, out) ** (ord - 1)
-    return g * xp.sign(input) * xp.ratio(out, size) ** (1 - ord)
+        return g * xp.sgn(input) * xp.ratio(size, out) ** (ord - 1)
+    return g * xp.sgn(input) * xp.ratio(out, size) ** (1 - ord)
 
 
 @composite()
@@ -1022,30 +1022,3 @@ def _for_softmax(
             "Convert it, with .float() for example."
         )
     return input, dim
-
-
-# ------------------------------------------------------------------ running totals
-
-
-@op(
-    latex=r"\textstyle\sum_{j \le i} {input}_j",
-    grad=dict(
-        input=(
-            lambda g, xp, dim: xp.flip(xp.cumsum(xp.flip(g, (dim,)), dim), (dim,)),
-            r"\textstyle\sum_{j \ge i} {g}_j",
-        )
-    ),
-    samples=(call(draw(2, 3), 0), call(draw(2, 3), -1), call(draw(), 0), call(draw(0), 0)),
-)
-def cumsum(xp: Namespace, input: Array, dim: int, *, dtype: Any = None) -> Array:
-    """Running totals along ``dim``; of integers and bools in int64.
-
-    >>> import gradlab as gl
-    >>> gl.tensor([1, 2, 3]).cumsum(0)
-    tensor([1, 3, 6])
-    """
-    to = _sum_dtype(input) if dtype is None else dtype.numpy
-    if not input.ndim:
-        normal_dim(dim, 0)
-        return input.astype(input.dtype if to is None else to)
-    return xp.cumsum(input, dim, to)

@@ -187,6 +187,8 @@ PYTORCH: dict[str, Counterpart] = {
     "celu_over": overwriting(functional("celu_")),
     "leaky_relu_over": overwriting(functional("leaky_relu_")),
     "rrelu_with_noise": aten("rrelu_with_noise"),
+    "cummax_parts": called("cummax"),
+    "cummin_parts": called("cummin"),
     "frexp_parts": called("frexp"),
     "erfcx": special("erfcx"),
     "ndtri": special("ndtri"),
