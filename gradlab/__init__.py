@@ -15,7 +15,20 @@ from __future__ import annotations
 import warnings
 from math import e, inf, nan, pi
 
-from gradlab import autograd, cuda, linalg, nn, op, ops, optim, printing, profiler, special, utils
+from gradlab import (
+    autograd,
+    cuda,
+    func,
+    linalg,
+    nn,
+    op,
+    ops,
+    optim,
+    printing,
+    profiler,
+    special,
+    utils,
+)
 from gradlab.arrays import bool_ as bool
 from gradlab.arrays import (
     complex64,
@@ -36,6 +49,7 @@ from gradlab.arrays import (
     uint8,
 )
 from gradlab.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
+from gradlab.func import vmap
 from gradlab.generator import Generator, default_generator, initial_seed, manual_seed, seed
 from gradlab.grad_mode import (
     enable_grad,
@@ -45,6 +59,7 @@ from gradlab.grad_mode import (
     no_grad,
     set_grad_enabled,
 )
+from gradlab.op.out import accepting_out
 from gradlab.ops.convert import contiguous_format, memory_format, preserve_format
 from gradlab.printing import set_printoptions
 from gradlab.tensor import Size, Tensor
@@ -60,6 +75,9 @@ int = int32
 long = int64
 
 globals().update(op.FUNCTIONS)
+globals().update(accepting_out(op.FUNCTIONS))
+for _module, _name in ((linalg, "linalg"), (special, "special")):
+    vars(_module).update(accepting_out(vars(_module), _name))
 
 # log(0) is -inf and 0/0 is nan, silently, as in PyTorch: NumPy's warnings about them are not for
 # the user. A filter costs nothing per operation; numpy.errstate around each would cost 0.9 µs.

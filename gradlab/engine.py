@@ -698,7 +698,7 @@ def backward(
         _check_input(tensor)
         tensor.retain_grad()
     for tensor, gradient in zip(
-        chosen, _found(roots, grads, chosen, keep, create_graph), strict=True
+        chosen, _found(roots, grads, chosen, keep, create_graph, including=True), strict=True
     ):
         if gradient is not None and not tensor.retains_grad:  # which has stored it already
             tensor._accumulate_grad(gradient)
@@ -809,21 +809,37 @@ def _check_inputs(inputs: Sequence[Any]) -> None:
 
 
 def _found(
-    roots: Sequence[Any], grads: Sequence[Any], inputs: Sequence[Any], keep: bool, recorded: bool
+    roots: Sequence[Any],
+    grads: Sequence[Any],
+    inputs: Sequence[Any],
+    keep: bool,
+    recorded: bool,
+    including: bool = False,
 ) -> list[Any]:
-    """The gradient that arrives at each input, or None; of wrapped tensors, wrapped ones."""
+    """The gradient that arrives at each input, or None; of wrapped tensors, wrapped ones.
+
+    ``including``: the nodes that made the inputs run as well.
+    """
     if levels.active and levels.innermost(*roots, *inputs) is not None:
         return levels.differentiate(_gradients, roots, grads, inputs, keep, recorded)
-    return _gradients(roots, grads, inputs, keep, recorded)
+    return _gradients(roots, grads, inputs, keep, recorded, including)
 
 
 def _gradients(
-    roots: Sequence[Any], grads: Sequence[Any], inputs: Sequence[Any], keep: bool, recorded: bool
+    roots: Sequence[Any],
+    grads: Sequence[Any],
+    inputs: Sequence[Any],
+    keep: bool,
+    recorded: bool,
+    including: bool = False,
 ) -> list[Any]:
     """As ``_found``, of plain tensors. What arrives at the roots may be wrapped."""
     edges = [edge_of(tensor) for tensor in inputs]
     captured: dict[Edge, Any] = dict.fromkeys(edges)
-    needed = _leading_to({node for node, _ in edges if node is not None}, roots)
+    targets = {node for node, _ in edges if node is not None}
+    needed = _leading_to(targets, roots)
+    if including:
+        needed.update(node for node in targets if type(node) is not AccumulateGrad)
     if levels.active and levels.innermost(*grads) is not None:
         kind = _Tensors(roots[0]._wrap, recorded)
         _drain(_run(kind, roots, grads, keep, needed=needed, captured=captured))
@@ -852,7 +868,7 @@ def _check_batches(roots: Sequence[Any], batches: Sequence[Any]) -> None:
                 "is a Tensor of dimensionality 0 so expected in_dim to satisfy 0 <= in_dim < 0. "
                 f"With is_grads_batched=True, give grad_outputs[{i}] a first dimension to go along."
             )
-        if not batch.ndim or batch.shape[1:] != root.shape:
+        if batch[0].shape != root.shape:
             raise RuntimeError(
                 "If `is_grads_batched=True`, we interpret the first dimension of each grad_output "
                 "as the batch dimension. The sizes of the remaining dimensions are expected to "
@@ -905,7 +921,7 @@ def _start(roots: Sequence[Any], given: Any) -> list[Any]:
     grads = _one_for_each(roots, given)
     first = [_first_gradient(i, root, grads[i]) for i, root in enumerate(roots)]
     for i, root in enumerate(roots):
-        if edge_of(root)[0] is None:
+        if not root.requires_grad or edge_of(root)[0] is None:
             raise RuntimeError(
                 f"element {i} of tensors does not require grad and does not have a grad_fn"
             )

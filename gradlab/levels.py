@@ -46,9 +46,13 @@ class Level:
         """``tensor`` with ``make`` of what is differentiated inside; of every element its own."""
         raise NotImplementedError
 
-    def made(self, make: Callable[[], Any]) -> Any:
-        """What ``make`` draws at random, as this level has it."""
-        return make()
+    def owned(self, tensor: Any) -> Any:
+        """A new tensor as one that may be written to at this level."""
+        return tensor
+
+    def draw(self, make: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """What ``make(*args, **kwargs)`` draws at random, as this level has it."""
+        return make(*args, **kwargs)
 
 
 class _Stack(threading.local):
@@ -115,12 +119,29 @@ def innermost(*values: Any) -> Level | None:
     return found
 
 
+def owned_like(tensor: Any, made: Any) -> Any:
+    """``made``, a new tensor, as one that what is computed from ``tensor`` may be written to."""
+    level = level_of(tensor)
+    return made if level is None else level.owned(owned_like(tensor._inner, made))
+
+
 def assign(target: Any, result: Any) -> Any:
     """Put what ``result`` holds into ``target``, where one of them at least is wrapped."""
     level = innermost(target, result)
     assert level is not None
     level.assign(target, result)
     return target
+
+
+def _missing(*args: Any) -> Any:
+    raise RuntimeError("internal: nothing has said yet how to do this with wrapped tensors")
+
+
+differentiate: Callable[..., list[Any]] = _missing
+"""Gradients of wrapped tensors; ``func`` says how."""
+
+over_batch: Callable[..., list[Any]] = _missing
+"""What a function makes of every element of batches, with all of them at once; likewise."""
 
 
 # ------------------------------------------------------------------ layouts
@@ -154,14 +175,15 @@ def _in_order(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> bo
 
 
 class Layout:
-    """Shape, strides and dtype of an array that isn't there."""
+    """Shape, strides and dtype of an array that isn't there: of ``source`` without some dims."""
 
-    __slots__ = ("dtype", "shape", "strides")
+    __slots__ = ("dtype", "shape", "source", "strides")
 
-    def __init__(self, shape: tuple[int, ...], strides: tuple[int, ...], dtype: Any) -> None:
-        self.shape = shape
-        self.strides = strides
-        self.dtype = dtype
+    def __init__(self, source: Any, leading: int = 0) -> None:
+        self.source = source
+        self.shape: tuple[int, ...] = source.shape[leading:]
+        self.strides: tuple[int, ...] = source.strides[leading:]
+        self.dtype = source.dtype
 
     @property
     def ndim(self) -> int:
@@ -207,8 +229,3 @@ for _name in (
 ):
     setattr(Layout, f"__{_name}__", _refusing(f"__{_name}__"))
 del _name
-
-
-def layout_within(array: Any, leading: int = 0) -> Layout:
-    """The layout of an array (or of another layout) behind its ``leading`` first dimensions."""
-    return Layout(array.shape[leading:], array.strides[leading:], array.dtype)

@@ -435,6 +435,11 @@ class Tensor:
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        if self.requires_grad and value._array.dtype not in arrays.DIFFERENTIABLE:
+            raise RuntimeError(
+                "data set to a tensor that requires gradients must be floating point or complex "
+                f"dtype. This is {value.dtype}."
+            )
         before = self._array
         self._array = value._array
         if not self.is_inference():

@@ -16,6 +16,7 @@ from gradlab.levels import Layout, Level, NeedsRules, innermost
 from gradlab.op.declaration import Op
 from gradlab.tensor import Tensor
 
+
 def interpret(op: Op, args: tuple[Any, ...]) -> Any:
     """The result of an operation on wrapped tensors, by the rules of their innermost level."""
     args = tuple([_revived(value) for value in args])
@@ -74,7 +75,7 @@ class Wrapped(Tensor):
 
     @property
     def _requires_grad(self) -> bool:  # type: ignore[override]
-        return self._inner.requires_grad
+        raise NeedsRules("its history")
 
     @property
     def _counter(self) -> list[int]:  # type: ignore[override]

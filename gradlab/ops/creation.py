@@ -15,6 +15,7 @@ import numpy
 from gradlab import arrays
 from gradlab.arrays import PYTHON_SCALARS, Array, Namespace
 from gradlab.generator import multiply_add
+from gradlab.levels import level_of, owned_like
 from gradlab.op import composite, op
 from gradlab.ops.convert import layout
 from gradlab.samples import call, draw
@@ -378,7 +379,8 @@ def _publish_new(function: str) -> None:
         requires_grad: bool = False,
     ) -> Tensor:
         own = input.device if device is None else device
-        return _made(function, size, input.dtype if dtype is None else dtype, own, requires_grad)
+        wanted = input.dtype if dtype is None else dtype
+        return owned_like(input, _made(function, size, wanted, own, requires_grad))  # type: ignore[no-any-return]
 
     new.__doc__ = f"As ``gradlab.{function}``, by default of this tensor's dtype and device."
     composite(f"new_{function}", public=False)(new)
@@ -398,13 +400,14 @@ def new_full(
     requires_grad: bool = False,
 ) -> Tensor:
     """As ``gradlab.full``, by default of this tensor's dtype and device."""
-    return full(  # type: ignore[no-any-return]
+    made = full(
         size,
         fill_value,
         dtype=input.dtype if dtype is None else dtype,
         device=input.device if device is None else device,
         requires_grad=requires_grad,
     )
+    return owned_like(input, made)  # type: ignore[no-any-return]
 
 
 @composite(public=False)
@@ -434,6 +437,10 @@ def _like(
             f"{type(input).__name__}. Make one with gradlab.tensor(...)."
         )
     wanted = input.dtype if dtype is None else arrays.as_dtype(dtype, function)
+    if level_of(input) is not None:
+        make = getattr(arrays.namespace(input.device), function.removesuffix("_like"))
+        made = finished(make(input.shape, *value, dtype=wanted.numpy), device, requires_grad)
+        return owned_like(input, made)  # type: ignore[no-any-return]
     array = getattr(arrays.array_module(input._array), function)(
         input._array, *value, dtype=wanted.numpy, order=layout(input._array)
     )

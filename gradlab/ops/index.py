@@ -8,6 +8,7 @@ first three are views; the last is a copy.
 from __future__ import annotations
 
 import builtins
+import re
 import math
 import warnings
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ import numpy
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
 from gradlab.inplace import change
+from gradlab.levels import level_of
 from gradlab.op import composite, op
 from gradlab.ops.shape import (
     alias,
@@ -163,6 +165,8 @@ def index_put(
 ) -> Array:
     """A copy of ``input`` with ``values`` at the places that ``indices`` name."""
     key = indices.key(xp)
+    if values.size == 1 and indices.hits_once and not accumulate:
+        values = values.astype(input.dtype, copy=False)  # a mask is filled with whatever it is
     if values.dtype != input.dtype:
         _check_fits(values.shape, input[key].shape)
         raise RuntimeError(
@@ -214,6 +218,12 @@ def _index_error(error: IndexError, array: Array, indices: Indices) -> IndexErro
         return IndexError(
             f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
         )
+    too_many = re.search(r"array is (\d+)-dimensional, but (\d+) were indexed", str(error))
+    if too_many:
+        have, got = too_many.groups()
+        return IndexError(f"too many indices for tensor of dimension {have} (got {got})")
+    if str(error).endswith("with size 0"):
+        return IndexError("index is out of bounds for dimension with size 0")
     return IndexError(str(error).replace("axis", "dimension"))
 
 
@@ -257,7 +267,7 @@ def _as_index(item: Any) -> Any:
             "tensors used as indices must be long, int, byte or bool tensors "
             f"(this one is {tensor.dtype})"
         )
-    return tensor._array.item() if not tensor._array.ndim else tensor
+    return tensor if tensor._array.ndim or level_of(tensor) else tensor._array.item()
 
 
 def _as_index_tensor(item: Any) -> Tensor:
@@ -289,23 +299,19 @@ def _take_views(input: Tensor, given: Any) -> tuple[Tensor, list[Tensor | None]]
         raise IndexError(f"too many indices for tensor of dimension {input._array.ndim}")
     result = input
     left: list[Tensor | None] = []
-    dim = source = covered = 0  # places in the result, in the input, and where `left` ends
-    for item in items:
+    dim = covered = 0  # places in the result, and where `left` ends
+    for position, item in enumerate(items):
         if item is Ellipsis:
             dim += input._array.ndim - named
-            source += input._array.ndim - named
         elif item is None:
             result = unsqueeze(result, dim)
             dim += 1
         elif type(item) is int:
-            result = _selected(result, dim, item, source)
-            source += 1
+            result = _selected(result, dim, item, position)
         elif type(item) is builtins.slice:
             result = _sliced(result, dim, item)
             dim += 1
-            source += 1
         else:
-            source += _dims_named(item)
             if type(item) is bool:  # chooses all or nothing of a new dimension
                 result = unsqueeze(result, dim)
                 item = Tensor._wrap(numpy.zeros(int(item), numpy.int64))
@@ -317,10 +323,13 @@ def _take_views(input: Tensor, given: Any) -> tuple[Tensor, list[Tensor | None]]
     return result, left
 
 
-def _selected(tensor: Tensor, dim: int, place: int, source: int) -> Tensor:
+def _selected(tensor: Tensor, dim: int, place: int, position: int) -> Tensor:
+    """What is at one place along ``dim``; ``position``: which part of the index asks for it."""
     size = tensor._array.shape[dim]
     if not -size <= place < size:
-        raise IndexError(f"index {place} is out of bounds for dimension {source} with size {size}")
+        raise IndexError(
+            f"index {place} is out of bounds for dimension {position} with size {size}"
+        )
     return select(tensor, dim, place)  # type: ignore[no-any-return]
 
 
@@ -347,8 +356,10 @@ def _check_mask(mask: Tensor, tensor: Tensor, dim: int) -> None:
             )
 
 
-def _check_not_0d(tensor: Tensor) -> None:
+def _check_not_0d(tensor: Tensor, index: int) -> None:
     if not tensor._array.ndim:
+        if index:
+            raise IndexError(f"index {index} is out of bounds for dimension 0 with size 0")
         raise IndexError(
             "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` "
             "in C++ to convert a 0-dim tensor to a number"
@@ -357,7 +368,7 @@ def _check_not_0d(tensor: Tensor) -> None:
 
 def _getitem(self: Tensor, index: Any) -> Tensor:
     if type(index) is int:
-        _check_not_0d(self)
+        _check_not_0d(self, index)
         return _selected(self, 0, index, 0)
     if type(index) is builtins.slice:
         _check_sliceable(self)
@@ -379,7 +390,7 @@ def _check_sliceable(tensor: Tensor) -> None:
 def _setitem(self: Tensor, index: Any, value: Any) -> None:
     value = _as_value(self, value)
     if type(index) is int:
-        _check_not_0d(self)
+        _check_not_0d(self, index)
         _put(_selected(self, 0, index, 0), value)
     elif index is False:
         return

@@ -16,6 +16,7 @@ from typing import Any
 
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
+from gradlab.levels import Layout
 from gradlab.op import ON_TENSORS, composite, op
 from gradlab.op import alias as also_known_as
 from gradlab.ops.convert import clone, contiguous, contiguous_format
@@ -211,9 +212,10 @@ def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     to = _check_sizes(read_sizes(sizes, shape), array.size)
     if array.flags.c_contiguous or in_order(input).flags.c_contiguous:
         return view(input, to)  # type: ignore[no-any-return]
-    result = _reshaped(array, to)
-    if arrays.array_module(array).may_share_memory(array, result):
-        return reshape_alias(input, to)  # type: ignore[no-any-return]
+    if not isinstance(array, Layout):
+        result = _reshaped(array, to)
+        if arrays.array_module(array).may_share_memory(array, result):
+            return reshape_alias(input, to)  # type: ignore[no-any-return]
     return unsafe_view(clone(input, memory_format=contiguous_format), to)  # type: ignore[no-any-return]
 
 
@@ -527,7 +529,13 @@ also_known_as("transpose", "swapaxes", "swapdims")
 
 def _capital_t(input: Tensor) -> Tensor:
     """The dimensions in reverse order, as a view. Warns where there are not two."""
-    if input.ndim != 2:
+    if not input.ndim:
+        warnings.warn(
+            "Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases.",
+            UserWarning,
+            stacklevel=2,
+        )
+    elif input.ndim != 2:
         warnings.warn(
             "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is "
             "deprecated and it will throw an error in a future release. Consider `x.mT` to "

@@ -16,6 +16,7 @@ import numpy
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
 from gradlab.inplace import check_writable, count_change
+from gradlab.levels import Layout
 from gradlab.op import composite, op
 from gradlab.ops.shape import array_of, read_sizes
 from gradlab.samples import call, draw
@@ -51,8 +52,9 @@ def strided(array: Array, shape: Sequence[int], strides: Sequence[int], offset: 
         return numpy.ndarray(tuple(shape), array.dtype, dense, start, tuple(strides))
     except (TypeError, ValueError):
         raise RuntimeError(
-            f"setStorage: sizes {list(shape)}, strides {_in_elements(array, strides)}, and storage "
-            f"offset {start // array.itemsize} requiring a storage size of "
+            f"setStorage: sizes {list(shape)}, strides {_in_elements(array, strides)}, storage "
+            f"offset {start // array.itemsize}, and itemsize {array.itemsize} requiring a storage "
+            "size of "
             f"{start + _reach(shape, strides) + array.itemsize} are out of bounds for storage of "
             f"size {owner.nbytes}"
         ) from None
@@ -190,6 +192,8 @@ def _read_geometry(
 
 def storage_offset_of(array: Array) -> int:
     """How many elements come before the first in its memory."""
+    while isinstance(array, Layout):
+        array = array.source
     return (_address(array) - _address(_owner(array))) // int(array.itemsize)
 
 
