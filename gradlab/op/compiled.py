@@ -16,7 +16,8 @@ from gradlab.graph import NO_EDGE, Node, leaf_edge, next_order
 from gradlab.inplace import view_of
 from gradlab.levels import NeedsRules
 from gradlab.op.declaration import Op
-from gradlab.op.nodes import RAW, OpNode, changed_in_place, raw_functions, second_backward
+from gradlab.op.nodes import RAW, OpNode, array_now, arrays_now, raw_functions, second_backward
+from gradlab.op.out import into
 from gradlab.op.source import apply_source, function_source, release_source
 from gradlab.op.wrapped import interpret
 from gradlab.tensor import Tensor, in_order, inference_counter, no_such_dim
@@ -36,8 +37,10 @@ def make_node(declared: Op, name: str) -> type[OpNode]:
     return type(name, (OpNode,), body)
 
 
-def compile_function(declared: Op, on_bad_argument: str) -> Callable[..., Any]:
-    source = function_source(declared, on_bad_argument)
+def compile_function(
+    declared: Op, on_bad_argument: str, takes_out: bool = False
+) -> Callable[..., Any]:
+    source = function_source(declared, on_bad_argument, takes_out)
     function: Callable[..., Any] = _compile(declared.name, source, declared)[declared.name]
     function.__doc__ = inspect.getdoc(declared.forward)
     function.__module__ = declared.forward.__module__
@@ -110,7 +113,7 @@ def _conjugated(gradients: Sequence[Array | None]) -> list[Array | None]:
 def _unpack_all(node: OpNode, name: str, saved: Sequence[Any]) -> list[Array]:
     for _, _, counter, version in saved:
         if counter[0] != version:
-            raise changed_in_place(node, name)
+            return arrays_now(node, name)
     return [array for _, array, _, _ in saved]
 
 
@@ -196,7 +199,7 @@ _SCOPE: dict[str, Any] = {
     "as_array": arrays.as_array,
     "array": numpy.array,
     "asarray": numpy.asarray,
-    "changed_in_place": changed_in_place,
+    "array_now": array_now,
     "conjugated": _conjugated,
     "convert_arguments": _convert_arguments,
     "empty_list": _empty_list,
@@ -205,6 +208,7 @@ _SCOPE: dict[str, Any] = {
     "in_order": in_order,
     "inference_counter": inference_counter,
     "interpret": interpret,
+    "into": into,
     "mode": mode,
     "ndarray": numpy.ndarray,
     "new": object.__new__,

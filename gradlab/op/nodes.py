@@ -123,7 +123,7 @@ class OpNode(Node):
 
     def _checked(self, name: str, saved: Any) -> Any:
         tensor, array, counter, version = saved
-        if counter[0] != version:
+        if counter[0] != version and int(counter[0]) != int(version):
             raise changed_in_place(self, name)
         output = self.op.output_named(name)
         if output is None:
@@ -179,12 +179,41 @@ def _is_set(node: OpNode, slot: str) -> bool:
 # ------------------------------------------------------------------ what can be wrong
 
 
+def array_now(node: OpNode, name: str) -> Array:
+    """The array of a saved tensor to which another was assigned, as ``.data``, since.
+
+    RuntimeError where it was written to instead.
+    """
+    tensor, array, counter, version = getattr(node, name)
+    if int(counter[0]) != int(version):
+        raise changed_in_place(node, name)
+    return _reassigned(tensor, array)
+
+
+def arrays_now(node: OpNode, name: str) -> list[Array]:
+    """As ``array_now``, of several tensors."""
+    saved = getattr(node, name)
+    if any(int(counter[0]) != int(version) for _, _, counter, version in saved):
+        raise changed_in_place(node, name)
+    return [_reassigned(tensor, array) for tensor, array, _, _ in saved]
+
+
+def _reassigned(tensor: Any, array: Array) -> Array:
+    """A result that a node saved is no tensor: that keeps the array it had."""
+    return tensor._array.astype(array.dtype, copy=False) if isinstance(tensor, Tensor) else array
+
+
 def changed_in_place(node: OpNode, name: str) -> RuntimeError:
     """The error for a saved tensor that was written to since."""
     saved = getattr(node, name)
-    tensor, array, counter, version = saved[0] if node.op.sequence else saved
+    tensor, array, counter, version = (
+        next(one for one in saved if int(one[2][0]) != int(one[3])) if node.op.sequence else saved
+    )
     output = node.op.output_named(name)
-    maker = getattr(tensor, "_edge", None) if output is None else (node, output)
+    maker = None if output is None else (node, output)
+    if output is None and isinstance(tensor, Tensor):
+        array = tensor._array
+        maker = tensor._edge if tensor.grad_fn is not None else None
     who = f"{node.name()} saved it as {name!r}"
     return modified_since(array, counter, version, maker, who)
 

@@ -7,6 +7,7 @@ import inspect
 import numpy
 
 from gradlab.op.declaration import ARRIVING, Op
+from gradlab.op.out import collected
 
 
 def apply_source(declared: Op) -> str:
@@ -122,14 +123,18 @@ def _unpack_source(declared: Op, name: str) -> list[str]:
         *lines,
         f"_, {name}, counter, version = saved",
         "if counter[0] != version:",
-        f"    raise changed_in_place(self, {name!r})",
+        f"    {name} = array_now(self, {name!r})",
     ]
 
 
-def function_source(declared: Op, on_bad_argument: str) -> str:
+def function_source(declared: Op, on_bad_argument: str, takes_out: bool = False) -> str:
     """The source of the public function."""
     arguments = ", ".join(_names(declared))
-    lines = [f"def {declared.name}{_plain_signature(declared)}:"]
+    lines = [f"def {declared.name}{_plain_signature(declared, takes_out)}:"]
+    if takes_out:
+        values = collected(list(declared.signature.parameters.values()))
+        into = f"into({declared.public_name!r}, function, out, {values})"
+        lines += ["    if out is not None:", f"        return {into}"]
     reading = _sequence_reading if declared.sequence else _reading
     lines += ["    try:", *("        " + line for line in reading(declared))]
     lines.append("        recording = mode.enabled")
@@ -192,7 +197,7 @@ def _names(declared: Op) -> list[str]:
     return list(declared.signature.parameters)
 
 
-def _plain_signature(declared: Op) -> str:
+def _plain_signature(declared: Op, takes_out: bool) -> str:
     """The signature without annotations, defaults taken from the forward's own."""
     parts = []
     keyword_only = False
@@ -202,6 +207,8 @@ def _plain_signature(declared: Op) -> str:
             keyword_only = True
         default = "" if parameter.default is parameter.empty else f"=default_{parameter.name}"
         parts.append(parameter.name + default)
+    if takes_out:
+        parts += ["out=None"] if keyword_only else ["*", "out=None"]
     return f"({', '.join(parts)})"
 
 
