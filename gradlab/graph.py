@@ -29,6 +29,17 @@ next_order = itertools.count(0, -1).__next__
 _next_accumulator_order = itertools.count(-(2**63)).__next__
 
 
+class Reassigned(int):
+    """A count of changes after ``.data`` was assigned: unequal to all, so that users look again.
+
+    A node that saved the tensor takes the array that it has now; a change counted on top of it is
+    a plain number again.
+    """
+
+    def __ne__(self, other: object) -> bool:
+        return True
+
+
 class OutputMeta(NamedTuple):
     """Shape and dtype of one tensor that an operation produced."""
 
@@ -232,6 +243,8 @@ def leaf_edge(leaf: Any) -> Edge:
 
 def operation_name(node_name: str) -> str:
     """A node's operation as errors name it: ``Mean1`` for ``MeanBackward1``."""
+    if node_name in ("CopyBackwards", "CopySlices"):  # PyTorch says where these two are at home
+        return f"torch::autograd::{node_name}"
     return re.sub(r"Backward(\d*)$", lambda found: found[1].lstrip("0"), node_name)
 
 

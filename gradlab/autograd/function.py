@@ -132,7 +132,7 @@ class FunctionNode(Node):
     def _unpacked(self, saved: Any) -> Any:
         tensor, array, counter, version = saved
         own = type(tensor) is int  # one of our outputs: holding it would be a cycle
-        if counter[0] != version:
+        if counter[0] != version and int(counter[0]) != int(version):
             maker = (self, tensor) if own else tensor._edge
             raise modified_since(array, counter, version, maker, f"{self.name()} saved it")
         if not own:

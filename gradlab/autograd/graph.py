@@ -420,7 +420,7 @@ def register_multi_grad_hook(
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
     if mode == "any":
         tensors = [tensor for tensor in tensors if tensor.requires_grad]
-    nodes = [_node_of(tensor) for tensor in tensors]
+    nodes = [_node_of(tensor) for tensor in tensors] if mode == "all" else []
     # Passes may run in several threads at once; what is known of one is forgotten with it.
     passes: weakref.WeakKeyDictionary[Any, _Arrivals] = weakref.WeakKeyDictionary()
     lock = threading.Lock()

@@ -17,7 +17,7 @@ from gradlab.inplace import view_of
 from gradlab.levels import NeedsRules
 from gradlab.op.declaration import Op
 from gradlab.op.nodes import RAW, OpNode, array_now, arrays_now, raw_functions, second_backward
-from gradlab.op.out import into
+from gradlab.op.out import into, with_out
 from gradlab.op.source import apply_source, function_source, release_source
 from gradlab.op.wrapped import interpret
 from gradlab.tensor import Tensor, in_order, inference_counter, no_such_dim
@@ -44,7 +44,8 @@ def compile_function(
     function: Callable[..., Any] = _compile(declared.name, source, declared)[declared.name]
     function.__doc__ = inspect.getdoc(declared.forward)
     function.__module__ = declared.forward.__module__
-    function.__signature__ = declared.signature  # type: ignore[attr-defined]
+    signature = with_out(declared.signature) if takes_out else declared.signature
+    function.__signature__ = signature  # type: ignore[attr-defined]
     return function
 
 

@@ -171,7 +171,7 @@ def _fill_(input: Tensor, value: Any) -> Any:
             )
         if input._array.dtype not in arrays.DIFFERENTIABLE:
             value = value.detach()
-        return change(fill_tensor, input, value)
+        return change(lambda input: fill_tensor(input, value), input)
     return change(fill_scalar, input, value)
 
 

@@ -375,9 +375,7 @@ def unbind(xp: Namespace, input: Array, dim: int = 0) -> tuple[Array, ...]:
     """
     if not input.ndim:
         raise IndexError(
-            "Dimension specified as 0 but tensor has no dimensions"
-            if dim == 0
-            else f"Dimension specified as {dim} but tensor has no dimensions"
+            f"Dimension specified as {normal_dim(dim, 0)} but tensor has no dimensions"
         )
     dim = normal_dim(dim, input.ndim)
     return tuple(input[at(dim, i)] for i in range(input.shape[dim]))

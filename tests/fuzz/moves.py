@@ -9,39 +9,40 @@ Choose = Callable[[Sequence[Any]], Any]
 """Takes one of several: a generator of random numbers, or hypothesis."""
 
 VIEWS = (
-    "{t}[0]", "{t}[-1]", "{t}[..., 0]", "{t}[1:]", "{t}[::2]", "{t}[:, 1:]", "{t}[None]",
-    "{t}[...]", "{t}[0, 1:]", "{t}[:, None, 0]", "{t}[1:1]", "{t}.select(0, 0)",
+    "{t}[0]", "{t}[-1]", "{t}[..., 0]", "{t}[1:]", "{t}.view(-1)[::2]", "{t}[:, 1:]", "{t}[None]",
+    "{t}[...]", "{t}[0, 1:]", "{t}[:, None, 0]", "{t}.view(-1)[1:1]", "{t}.select(0, 0)",
     "{t}.select(-1, -1)", "{t}.narrow(0, 0, 1)", "{t}.t()", "{t}.T", "{t}.mT",
     "{t}.transpose(0, -1)", "{t}.movedim(0, -1)", "{t}.permute(1, 0)", "{t}.permute(0, 1)",
     "{t}.swapaxes(0, 1)", "{t}.view(-1)", "{t}.view(2, -1)", "{t}.view(4, 3)", "{t}.reshape(-1)",
-    "{t}.reshape(2, -1)", "{t}.ravel()", "{t}.flatten()", "{t}.unflatten(-1, (2, -1))",
+    "{t}.reshape(2, -1)", "{t}.ravel()", "{t}.flatten()", "{t}.view(1, -1).unflatten(-1, (2, -1))",
     "{t}.view_as({t})", "{t}.expand_as({t})", "{t}.expand(2, 3, 4)", "{t}.expand(3, 4)",
     "{t}.unsqueeze(-1)", "{t}.unsqueeze(0)", "{t}.squeeze()", "{t}.squeeze(0)", "{t}.squeeze(-1)",
     "{t}.diagonal()", "{t}.diagonal(1)", "{t}.detach()", "{t}.detach()[0]", "{t}.data",
     "{t}.unbind(0)[0]", "{t}.unbind(-1)[-1]", "{t}.split(2)[0]", "{t}.split([1, 2])[1]",
     "{t}.chunk(2, -1)[0]", "{t}.chunk(2)[-1]", "list({t})[0]", "{t}.split(5)[0]",
-    "{t}.as_strided((2, 2), (2, 1))", "{t}.as_strided((2,), (1,), 1)", "{t}.contiguous()",
-    "{t}.to(torch.float64)", "{t}.broadcast_to((3, 4))", "{t}.unfold(0, 2, 1)",
+    "{t}.as_strided((2, 2), (2, 1)) if {t}.numel() else {t}",
+    "{t}.as_strided((2,), (1,), 1) if {t}.numel() else {t}", "{t}.contiguous()",
+    "{t}.to(torch.float64)", "{t}.broadcast_to((3, 4))", "{t}.unfold(0, 2, 2)",
 )  # fmt: skip
 
 CHANGES = (
     "{t}.add_(1)", "{t}.mul_(2)", "{t}.mul_({u})", "{t}.add_({u})", "{t}.sub_({u}, alpha=2)",
     "{t}.div_({u})", "{t}.add_({u}.mean())", "{t}.mul_({u}.mean())", "{t}.mul_({t})",
     "{t}.mul_({t}.clone())", "{t}.add_({t})", "{t}.zero_()", "{t}.fill_(2)",
-    "{t}.fill_({u}.mean())", "{t}.copy_({u})", "{t}.copy_({u}.mean())", "{t}.copy_({t})",
+    "if {t}.is_floating_point(): {t}.fill_({u}.mean())", "{t}.copy_({u})", "{t}.copy_({u}.mean())", "{t}.copy_({t})",
     "{t}.clamp_(0.5, 1.5)", "{t}.clamp_(min=1)", "{t}.sigmoid_()", "{t}.sin_()", "{t}.exp_()",
     "{t}.neg_()", "{t}.tanh_()", "{t}.relu_()", "{t}.sqrt_()", "{t}.square_()", "{t}.pow_(2)",
     "{t}.abs_()", "{t}.round_()", "{t}.masked_fill_({t} > 1, 0.5)",
     "{t}.masked_fill_({t} > 1, {u}.mean())", "{t}[0] = {u}.mean()", "{t}[0] = {u}",
     "{t}[0] = 1.5", "{t}[..., -1] = 0.5", "{t}[1:] = {u}", "{t}[1:] = {t}[:-1].clone()",
     "{t}[...] = 1.5", "{t}[...] = {u}", "{t}[{t} > 0.7] = {u}.mean()", "{t}[{t} > 0.7] = 0.25",
-    "{t}[torch.tensor([0, -1])] = {u}.mean()", "{t}[[0, 0]] *= {u}.mean()",
-    "{t}[:, torch.tensor([1])] = 0.75", "{t}[None] = {u}", "{t}[0, 0] = 3.0", "{t} += {u}.mean()",
+    "if {t}.is_contiguous(): {t}[torch.tensor([0, -1])] = {u}.mean()",
+    "if {t}.is_contiguous(): {t}[[0, 0]] *= {u}.mean()",
+    "if {t}.is_contiguous(): {t}[:, torch.tensor([1])] = 0.75", "{t}[None] = {u}", "{t}[0, 0] = 3.0", "{t} += {u}.mean()",
     "{t} *= {u}", "{t} -= 1", "{t}[0] += 1", "{t}[0] *= {t}[0]", "{t}[:, 1] -= {u}.mean()",
-    "{t}.tril_()", "{t}.index_put_((torch.tensor([0, 0]),), {u}.mean(), accumulate=True)",
-    "{t}.lerp_({u}, 0.5)", "{t}.addcmul_({u}, {t}, value=0.5)", "{t}.maximum({u})", "{t}.t_()",
-    "{t}.transpose_(0, 1)", "{t}.unsqueeze_(0)", "{t}.squeeze_()",
-    "{t}.index_fill_(0, torch.tensor([0]), 2.0)", "{t}.index_add_(0, torch.tensor([0]), {t}[:1])",
+    "{t}.tril_()", "if {t}.is_contiguous(): {t}.index_put_((torch.tensor([0, 0]),), {u}.mean(), accumulate=True)",
+    "{t}.lerp_({u}, 0.5)", "{t}.addcmul_({u}, {t}, value=0.5)", "{t}.maximum({u})",
+    "{t}.index_fill_(0, torch.tensor([0]), 2.0)", "{t}.index_add_(0, torch.tensor([0]), {t}[:1].clone())",
 )  # fmt: skip
 
 RESULTS = (
@@ -49,13 +50,13 @@ RESULTS = (
     "{t} * {u}", "{t} + {u}", "{t}.sum()", "{t} * {t}", "{t}.mean(0)", "{t}.max()", "{t} / 2",
     "{t}[{t} > 0.5]", "{t}[torch.tensor([0, -1])]", "torch.cat([{t}, {t}])",
     "torch.stack([{t}, {u}])", "{t}.reshape(-1, 2).t().reshape(-1)", "{t}.relu()", "{t} ** 2",
-    "{t}.sum(-1)", "torch.where({t} > 1, {t}, {u}.mean())", "{t} @ {t}.t()", "{t}.float()",
+    "{t}.sum(-1)", "torch.where({t} > 1, {t}, {u}.mean())", "{t} @ {t}.t()", "{t} * 1 if {t}.is_inference() else {t}.contiguous().float()",
     "{t}.detach().clone()",
 )  # fmt: skip
 
 SHARED_MEMORY = (
     "torch.from_numpy({t}.detach().numpy())", "torch.as_tensor({t}.detach().numpy())",
-    "torch.from_dlpack({t}.detach())",
+    "torch.asarray({t}.detach().numpy())",
 )  # fmt: skip
 
 LEAVES = (
@@ -69,12 +70,17 @@ LEAVES = (
     "torch.tensor([1.5, 2.5, 0.25, 1.0], dtype=torch.float64)",
 )  # fmt: skip
 
+TURNS = (
+    "if not {t}.is_leaf: {t}.t_()", "if not {t}.is_leaf: {t}.transpose_(0, 1)",
+    "if not {t}.is_leaf: {t}.unsqueeze_(0)", "if not {t}.is_leaf: {t}.squeeze_()",
+)  # fmt: skip
+
 FLAGS = (
     "{t}.requires_grad_()", "{t}.requires_grad_(False)", "{t}.requires_grad = True",
     "{t}.requires_grad = False", "{t}.retain_grad()", "{t}.detach_()", "{t}.grad = None",
-    "{t}.grad.zero_()", "{t}.grad.mul_(2)", "{t}.data = {u}.detach().clone()",
-    "{t}.data = {t}.detach() * 2", "{t}.data.mul_(2)", "{t}.data[0] = 0.5", "{t} = None",
-    "{t}.grad = torch.ones_like({t})", "{t}.data = {u}",
+    "{t}.grad.zero_()", "{t}.grad.mul_(2)", 
+    "if {t}.shape == {u}.shape: {t}.data = {u}.detach().clone()", "{t}.data = {t}.detach() * 2", "{t}.data.mul_(2)", "{t}.data[0] = 0.5", "{t} = None",
+    "{t}.grad = torch.ones_like({t})", "if {t}.shape == {u}.shape: {t}.data = {u}",
 )  # fmt: skip
 
 HOOKS = (
@@ -106,9 +112,11 @@ BACKWARD = (
     "({n},) = torch.autograd.grad({t}.sum(), [{u}]); {n} = {n}.clone()",
     "({n},) = torch.autograd.grad({t}.sum(), [{u}], retain_graph=True, allow_unused=True);"
         " {n} = None if {n} is None else {n}.clone()",
-    "({n},) = torch.autograd.grad(({t} * {t}).sum(), [{u}], create_graph=True); {n} = {n} * 1",
-    "({n},) = torch.autograd.grad({t}, [{u}], torch.ones_like({t}), create_graph=True);"
-        " {n} = {n} * 1",
+    "({n},) = torch.autograd.grad(({t} * {t}).sum(), [{u}], create_graph=True);"
+        " ({n},) = torch.autograd.grad(({n} * {n}).sum(), [{u}], allow_unused=True);"
+        " {n} = None if {n} is None else {n}.clone()",
+    "({n},) = torch.autograd.grad({t}.exp(), [{u}], torch.ones_like({t}), create_graph=True);"
+        " {n}.sum().backward(); {n} = {n}.detach().clone()",
     "({n},) = torch.autograd.grad({t}.sum(), {u}, retain_graph=True, materialize_grads=True);"
         " {n} = {n} * 1",
 )  # fmt: skip
@@ -117,6 +125,7 @@ KINDS: dict[str, tuple[int, tuple[str, ...]]] = {
     "view": (28, VIEWS),
     "change": (26, CHANGES),
     "result": (14, RESULTS),
+    "turn": (2, TURNS),
     "memory": (2, SHARED_MEMORY),
     "leaf": (4, LEAVES),
     "flag": (8, FLAGS),
@@ -147,4 +156,5 @@ def next_line(choose: Choose, names: Sequence[str], number: int) -> str:
     if kind in MAKES_A_TENSOR:
         line = f"{new} = {line}"
     modes = [*MODES, INFERENCE] if kind in ("view", "change", "result") else MODES
+    modes = [""] if kind == "turn" else modes
     return str(choose(modes)) + line

@@ -19,11 +19,15 @@ torch = pytest.importorskip("torch")
 for library in (torch, gradlab):
     library.set_warn_always(True)  # many warnings come once in a process
 
-TOLERANCE = {"float16": 2e-3, "float32": 1e-5, "float64": 1e-9}
+TOLERANCE = {"float16": 2e-3, "float32": 1e-5, "float64": 1e-6}  # what came through float32 may be float64 again
 
 
 class Difference(AssertionError):
     """What a line did in one library and not in the other."""
+
+
+class KnownDifference(Exception):
+    """The two differ in what is known and meant; nothing after it can be compared."""
 
 
 class Twins:
@@ -47,11 +51,20 @@ class Twins:
         """Run a line in both, compare, and say whether it ran without an error."""
         self.lines.append(line)
         theirs, ours = _run(line, self.theirs), _run(line, self.ours)
+        _stop_at_known_differences(theirs["error"], ours["error"])
         for what, expected in theirs.items():
             if not _same_words(expected, ours[what]):
                 raise self.difference(what, expected, ours[what])
+        self._undo_pytorchs_change_of_an_inference_tensor(theirs["error"])
         self.compare()
         return not theirs["error"]
+
+    def _undo_pytorchs_change_of_an_inference_tensor(self, error: Words) -> None:
+        """PyTorch says that it does not allow the change, and has made it; gradlab has not."""
+        if error and error[0][1].startswith("Inplace update to inference tensor"):
+            for name in self.names:
+                if self.theirs[name].is_inference():
+                    self.ours[name]._array[...] = self.theirs[name].detach().numpy()
 
     def compare(self) -> None:
         """Raise for the first thing that is not the same in both."""
@@ -93,6 +106,13 @@ def _run(line: str, names: dict[str, Any]) -> dict[str, Words]:
     return {"error": error, "warnings": heard}
 
 
+def _stop_at_known_differences(theirs: Words, ours: Words) -> None:
+    if theirs and "INTERNAL ASSERT FAILED" in theirs[0][1]:
+        raise KnownDifference("PyTorch broke")
+    if not theirs and ours and "more than one element of the written-to tensor" in ours[0][1]:
+        raise KnownDifference("PyTorch fills a stretched tensor, which gradlab refuses to")
+
+
 def _same_words(theirs: Words, ours: Words) -> bool:
     """The same types, and each of our texts begins with the first sentence of theirs."""
     return [kind for kind, _ in theirs] == [kind for kind, _ in ours] and all(
@@ -114,6 +134,8 @@ class _Look:
         self._numbers: dict[Any, int] = {}
         self.graph: list[str] = []
         tensors = {name: value for name in names if isinstance(value := values[name], library.Tensor)}
+        # What PyTorch computes from an inference tensor may begin at version 1.
+        self._inference = any(tensor.is_inference() for tensor in tensors.values())
         self.facts = {name: self._facts(tensor, tensors) for name, tensor in tensors.items()}
 
     def _facts(self, tensor: Any, tensors: dict[str, Any]) -> dict[str, Any]:
@@ -133,14 +155,15 @@ class _Look:
             "shape": tuple(tensor.shape),
             "dtype": str(tensor.dtype),
             "numbers": tensor.detach(),
-            "version": "none" if tensor.is_inference() else tensor._version,
+            "version": None if self._inference else tensor._version,
             "requires_grad": requires_grad,
             "error of grad_fn": error,
             "grad_fn": None if node is None else name_of(node),
             "base": base,
             "is_leaf": None if error else tensor.is_leaf,
             "output_nr": None if error else tensor.output_nr,
-            "retains_grad": None if error else tensor.retains_grad,
+            # PyTorch leaves it set when detach_() makes a leaf of the tensor.
+            "retains_grad": None if error or tensor.is_leaf else tensor.retains_grad,
             "history": self._walk(node),
             "grad": grad,
         }
