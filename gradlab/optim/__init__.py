@@ -16,6 +16,7 @@ from gradlab.optim.adadelta import Adadelta
 from gradlab.optim.adagrad import Adagrad
 from gradlab.optim.adam import Adam, AdamW
 from gradlab.optim.adamax import Adamax
+from gradlab.optim.lbfgs import LBFGS
 from gradlab.optim.nadam import NAdam
 from gradlab.optim.optimizer import Optimizer
 from gradlab.optim.radam import RAdam
@@ -23,6 +24,7 @@ from gradlab.optim.rmsprop import RMSprop
 from gradlab.optim.sgd import SGD
 
 __all__ = [
+    "LBFGS",
     "SGD",
     "Adadelta",
     "Adagrad",
