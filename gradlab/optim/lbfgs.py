@@ -234,8 +234,8 @@ def _strong_wolfe(
     """A place that is low enough for its distance, and flat enough (the strong Wolfe conditions).
 
     First ever farther until such a place is passed, then ever narrower between two places, the
-    lower one first. ``size``: the largest element of the direction; ``most_looks``: how often it may
-    look again.
+    lower one first. ``size``: the largest element of the direction; ``most_looks``: how often it
+    may look again.
     """
 
     def too_high(one: _Point) -> bool:
