@@ -196,6 +196,12 @@ def collected(parameters: Sequence[inspect.Parameter]) -> str:
     return f"({_passed_on(first)}{',' * bool(first)}), dict({_passed_on(others)})"
 
 
+def with_out(signature: inspect.Signature) -> inspect.Signature:
+    """The signature of a function that takes ``out`` too."""
+    out = inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None)
+    return signature.replace(parameters=[*signature.parameters.values(), out])
+
+
 # ------------------------------------------------------------------ writing
 
 
