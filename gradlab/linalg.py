@@ -13,10 +13,13 @@ from gradlab.ops.decompose import cholesky_ex, eig, eigh, eigvals, eigvalsh, svd
 from gradlab.ops.decompose import cholesky_of_linalg as cholesky
 from gradlab.ops.decompose import qr_of_linalg as qr
 from gradlab.ops.decompose import svd_of_linalg as svd
+from gradlab.ops.linalg import matmul
 from gradlab.ops.lu import lu_factor, lu_factor_ex
 from gradlab.ops.lu import lu_of_linalg as lu
 from gradlab.ops.lu import lu_solve_of_linalg as lu_solve
 from gradlab.ops.matrices import LinAlgError
+from gradlab.ops.products import cross_of_linalg as cross
+from gradlab.ops.products import matrix_power, multi_dot, vecdot
 from gradlab.ops.solve import (
     det,
     inv,
@@ -30,12 +33,36 @@ from gradlab.ops.solve import (
     tensorinv,
     tensorsolve,
 )
+from gradlab.ops.spectral import (
+    cond,
+    matrix_exp,
+    matrix_norm,
+    matrix_rank,
+    norm,
+    vander,
+    vector_norm,
+)
+from gradlab.tensor import Tensor
+
+
+def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """Diagonals of matrices, a view: as ``gradlab.diagonal``, of the last two dimensions.
+
+    >>> import gradlab as gl
+    >>> diagonal(gl.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([1., 4.])
+    """
+    return A.diagonal(offset, dim1, dim2)  # type: ignore[no-any-return]
+
 
 __all__ = [
     "LinAlgError",
     "cholesky",
     "cholesky_ex",
+    "cond",
+    "cross",
     "det",
+    "diagonal",
     "eig",
     "eigh",
     "eigvals",
@@ -47,6 +74,13 @@ __all__ = [
     "lu_factor",
     "lu_factor_ex",
     "lu_solve",
+    "matmul",
+    "matrix_exp",
+    "matrix_norm",
+    "matrix_power",
+    "matrix_rank",
+    "multi_dot",
+    "norm",
     "pinv",
     "qr",
     "slogdet",
@@ -57,4 +91,7 @@ __all__ = [
     "svdvals",
     "tensorinv",
     "tensorsolve",
+    "vander",
+    "vecdot",
+    "vector_norm",
 ]

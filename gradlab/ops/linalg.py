@@ -102,7 +102,12 @@ def mv(xp: Namespace, input: Array, vec: Array) -> Array:
             f"size mismatch, got input ({input.shape[0]}), mat ({_by(input.shape)}), vec "
             f"({vec.shape[0]})"
         )
-    _check_dtypes(input, vec)
+    if input.dtype != vec.dtype:
+        own, other = _type_name(input), _type_name(vec)
+        raise RuntimeError(
+            f"addmv input tensors must have the same dtype, but got {other}, {own}, and {other}. "
+            "Convert one with .to()."
+        )
     _check_not_bool("addmv_impl_cpu", input)
     return xp.matmul(input, vec)
 
@@ -237,13 +242,13 @@ def bmm(xp: Namespace, input: Array, mat2: Array) -> Array:
     grad=dict(
         input=(lambda g, beta: g if beta == 1 else g * beta, r"beta \, g"),
         mat1=(
-            lambda g, xp, mat2, mat1_strides, alpha: _times(
+            lambda g, xp, mat2, mat1_strides, alpha: scaled(
                 _left_gradient(xp, g, mat2, mat1_strides), alpha
             ),
             r"alpha \, g \; mat2^{\mathsf T}",
         ),
         mat2=(
-            lambda g, xp, mat1, mat2_strides, alpha: _times(
+            lambda g, xp, mat1, mat2_strides, alpha: scaled(
                 _right_gradient(xp, g, mat1, mat2_strides), alpha
             ),
             r"alpha \, mat1^{\mathsf T} g",
@@ -278,20 +283,21 @@ def addmm(
         )
     result = _product(xp, mat1, mat2)
     if alpha != 1:
-        result *= _number(alpha, result)
+        result *= addmm_number(alpha, result)
     try:
-        result += input if beta == 1 else input * _number(beta, result)
+        result += input if beta == 1 else input * addmm_number(beta, result)
     except ValueError:
         raise cannot_expand(input, result.shape) from None
     return result
 
 
-def _number(factor: float, array: Array) -> float:
+def addmm_number(factor: float, array: Array) -> float:
     """A factor as PyTorch takes it: for integers without what follows the point."""
     return int(factor) if array.dtype.kind in "iu" else factor
 
 
-def _times(value: Any, factor: float) -> Any:
+def scaled(value: Any, factor: float) -> Any:
+    """A gradient times ``alpha`` or ``beta``."""
     return value if factor == 1 else value * factor
 
 

@@ -32,8 +32,8 @@ class LinAlgError(RuntimeError):
 # ------------------------------------------------------------------ checks
 
 
-def check_square(name: str, array: Array, letter: str = "A") -> None:
-    """Raise RuntimeError for anything but square matrices of floats."""
+def check_square(name: str, array: Array, letter: str = "A", floating: bool = True) -> None:
+    """Raise RuntimeError for anything but square matrices, and those not of floats."""
     check_matrix(name, array, letter)
     rows, columns = array.shape[-2:]
     if rows != columns:
@@ -41,7 +41,8 @@ def check_square(name: str, array: Array, letter: str = "A") -> None:
             f"{name}: {letter} must be batches of square matrices, but they are {rows} by "
             f"{columns} matrices"
         )
-    check_floating(name, array)
+    if floating:
+        check_floating(name, array)
 
 
 def check_matrix(name: str, array: Array, letter: str = "A") -> None:

@@ -24,7 +24,7 @@ from gradlab.tensor import Tensor, normal_dim
 
 Dims = int | Sequence[int] | None
 
-_OVER_DIMS = (
+OVER_DIMS = (
     call(draw(2, 3), (0,), False),
     call(draw(2, 3), (1,), True),
     call(draw(2, 3, 4), (0, 2), False),
@@ -63,7 +63,7 @@ def sum(xp: Namespace, input: Array, dtype: Any = None) -> Array:
     node="SumBackward1",
     public=False,
     method=False,
-    samples=_OVER_DIMS,
+    samples=OVER_DIMS,
 )
 def sum_dim(
     xp: Namespace, input: Array, dim: tuple[int, ...], keepdim: bool = False, dtype: Any = None
@@ -105,7 +105,7 @@ def _sum(
     to = None if dtype is None else dtype.numpy
     if dim is None and not keepdim:
         return sum(input, to)  # type: ignore[no-any-return]
-    return sum_dim(input, _dims("sum", input, dim, keepdim), keepdim, to)  # type: ignore[no-any-return]
+    return sum_dim(input, named_dims("sum", input, dim, keepdim), keepdim, to)  # type: ignore[no-any-return]
 
 
 def _numpy_names(
@@ -119,7 +119,7 @@ def _numpy_names(
     return dim, keepdim
 
 
-def _dims(function: str, input: Tensor, dim: Dims, keepdim: bool = False) -> tuple[int, ...]:
+def named_dims(function: str, input: Tensor, dim: Dims, keepdim: bool = False) -> tuple[int, ...]:
     ndim = array_of(input, function).ndim
     if type(keepdim) is not bool:
         raise TypeError(
@@ -149,7 +149,7 @@ def _dims(function: str, input: Tensor, dim: Dims, keepdim: bool = False) -> tup
 )
 def mean(xp: Namespace, input: Array) -> Array:
     """Mean of all elements."""
-    return _mean(xp, input, None, False, input.size)
+    return mean_of_array(xp, input, None, False, input.size)
 
 
 @op(
@@ -157,7 +157,7 @@ def mean(xp: Namespace, input: Array) -> Array:
     grad=dict(
         input=(
             lambda g, xp, input_shape, dim, keepdim: stretch_back(
-                xp, g / (_count(input_shape, dim) or 1), input_shape, dim, keepdim
+                xp, g / (count_along(input_shape, dim) or 1), input_shape, dim, keepdim
             ),
             r"\frac{g}{n}",
         )
@@ -165,14 +165,14 @@ def mean(xp: Namespace, input: Array) -> Array:
     node="MeanBackward1",
     public=False,
     method=False,
-    samples=_OVER_DIMS,
+    samples=OVER_DIMS,
 )
 def mean_dim(xp: Namespace, input: Array, dim: tuple[int, ...], keepdim: bool = False) -> Array:
     """Mean over dimensions."""
-    return _mean(xp, input, dim, keepdim, _count(input.shape, dim))
+    return mean_of_array(xp, input, dim, keepdim, count_along(input.shape, dim))
 
 
-def _mean(xp: Namespace, array: Array, dim: Any, keepdim: bool, count: int) -> Array:
+def mean_of_array(xp: Namespace, array: Array, dim: Any, keepdim: bool, count: int) -> Array:
     if not count:
         return xp.full_like(xp.add.reduce(array, dim, None, None, keepdim), math.nan)
     if array.dtype == "float16":  # the sum may be out of its range
@@ -180,7 +180,7 @@ def _mean(xp: Namespace, array: Array, dim: Any, keepdim: bool, count: int) -> A
     return xp.add.reduce(array, dim, None, None, keepdim) / count
 
 
-def _count(shape: tuple[int, ...], dims: Iterable[int]) -> int:
+def count_along(shape: tuple[int, ...], dims: Iterable[int]) -> int:
     """How many elements go into each element of a reduction."""
     return math.prod([shape[d] for d in dims])
 
@@ -214,7 +214,7 @@ def _mean_of(
         )
     if dim is None and not keepdim:
         return mean(input)  # type: ignore[no-any-return]
-    return mean_dim(input, _dims("mean", input, dim, keepdim), keepdim)  # type: ignore[no-any-return]
+    return mean_dim(input, named_dims("mean", input, dim, keepdim), keepdim)  # type: ignore[no-any-return]
 
 
 @op(
@@ -326,7 +326,7 @@ def _prod(
     latex=r"\frac{1}{n - correction} \textstyle\sum_{dim} (input - \overline{input})^2",
     grad=dict(
         input=(
-            lambda g, xp, input, dim, correction, keepdim: _variance_gradient(
+            lambda g, xp, input, dim, correction, keepdim: variance_gradient(
                 xp, g, input, dim, correction, keepdim
             ),
             r"\frac{2 \, g \, (input - \overline{input})}{n - correction}",
@@ -348,14 +348,14 @@ def var(
     keepdim: bool = False,
 ) -> Array:
     """Variance over dimensions."""
-    return _variance(xp, input, dim, correction, keepdim)
+    return variance_of_array(xp, input, dim, correction, keepdim)
 
 
 @op(
     latex=r"\sqrt{\frac{1}{n - correction} \textstyle\sum_{dim} (input - \overline{input})^2}",
     grad=dict(
         input=(
-            lambda g, xp, input, out, dim, correction, keepdim: _variance_gradient(
+            lambda g, xp, input, out, dim, correction, keepdim: variance_gradient(
                 xp, xp.ratio(g, out) * 0.5, input, dim, correction, keepdim
             ),
             r"\frac{g \, (input - \overline{input})}{(n - correction) \, out}",
@@ -373,14 +373,14 @@ def std(
     keepdim: bool = False,
 ) -> Array:
     """Standard deviation over dimensions."""
-    return xp.sqrt(_variance(xp, input, dim, correction, keepdim))
+    return xp.sqrt(variance_of_array(xp, input, dim, correction, keepdim))
 
 
-def _variance(
+def variance_of_array(
     xp: Namespace, array: Array, dim: tuple[int, ...], correction: float, keepdim: bool
 ) -> Array:
-    count = _count(array.shape, dim)
-    centred = array - _mean(xp, array, dim, True, count)
+    count = count_along(array.shape, dim)
+    centred = array - mean_of_array(xp, array, dim, True, count)
     if centred.dtype.kind == "c":
         squares = xp.real(centred * xp.conj(centred))
     else:
@@ -393,10 +393,10 @@ def _variance(
     return xp.where(total > 0, math.inf, math.nan).astype(total.dtype)
 
 
-def _variance_gradient(
+def variance_gradient(
     xp: Any, g: Any, input: Any, dim: tuple[int, ...], correction: float, keepdim: bool
 ) -> Any:
-    freedom = builtins.max(_count(input.shape, dim) - correction, 0)
+    freedom = builtins.max(count_along(input.shape, dim) - correction, 0)
     g = put_back(xp, g, input.shape, dim, keepdim)
     slope = 2 / freedom if freedom else math.inf
     return (g * slope) * (input - xp.mean_dim(input, dim, True))
@@ -423,7 +423,7 @@ def ratio(xp: Namespace, input: Array, other: Array) -> Array:
     return xp.where(other == 0, xp.zeros_like(input), input / safe)
 
 
-def _dims_and_correction(
+def dims_and_correction(
     name: str, input: Tensor, dim: Any, unbiased: bool | None, correction: Any, also: dict[str, Any]
 ) -> tuple[tuple[int, ...], float, bool]:
     """What var and std compute over; ``x.var(False)`` means unbiased=False."""
@@ -431,15 +431,16 @@ def _dims_and_correction(
     if type(dim) is bool:
         dim, unbiased = None, dim
     dim, keepdim = _numpy_names(name, dim, keepdim, also)
-    dims = _dims(name, input, dim)
+    dims = named_dims(name, input, dim)
     if array_of(input, name).dtype not in arrays.DIFFERENTIABLE:
+        functions = "std and var" if name in ("std", "var") else name
         raise RuntimeError(
-            "std and var only support floating point and complex dtypes "
+            f"{functions} only support floating point and complex dtypes "
             f"(this tensor is {input.dtype}; convert it, with .float() for example)"
         )
     if correction is None:
         correction = 1 if unbiased is None else int(unbiased)
-    if _count(input._array.shape, dims) - correction <= 0:
+    if count_along(input._array.shape, dims) - correction <= 0:
         warnings.warn(
             f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the "
             "reduction factor (input numel divided by output numel).",
@@ -470,7 +471,7 @@ def _var(
     (tensor(1.), tensor(0.6667))
     """
     also["keepdim"] = keepdim
-    return var(input, *_dims_and_correction("var", input, dim, unbiased, correction, also))  # type: ignore[no-any-return]
+    return var(input, *dims_and_correction("var", input, dim, unbiased, correction, also))  # type: ignore[no-any-return]
 
 
 @composite("std")
@@ -490,14 +491,14 @@ def _std(
     tensor(1.)
     """
     also["keepdim"] = keepdim
-    return std(input, *_dims_and_correction("std", input, dim, unbiased, correction, also))  # type: ignore[no-any-return]
+    return std(input, *dims_and_correction("std", input, dim, unbiased, correction, also))  # type: ignore[no-any-return]
 
 
 @op(
     latex=r"\lVert input \rVert_{ord}",
     grad=dict(
         input=(
-            lambda g, xp, input, out, ord, dim, keepdim: _norm_gradient(
+            lambda g, xp, input, out, ord, dim, keepdim: norm_gradient(
                 xp,
                 put_back(xp, g, input.shape, dim, keepdim),
                 input,
@@ -545,7 +546,7 @@ def vector_norm(
     return xp.add.reduce(size**ord, dim, None, None, keepdim) ** (1 / ord)
 
 
-def _norm_gradient(xp: Any, g: Any, input: Any, out: Any, ord: float, dim: tuple[int, ...]) -> Any:
+def norm_gradient(xp: Any, g: Any, input: Any, out: Any, ord: float, dim: tuple[int, ...]) -> Any:
     """PyTorch's choices at 0: a slope of 0; the largest elements of the inf norm share it."""
     if ord == 0:
         return input * 0 * g
@@ -591,12 +592,16 @@ def norm(
             f"{input.dtype.type_name}. Convert it, with .float() for example."
         )
     if p == "nuc":
-        raise RuntimeError("norm(p='nuc') is not supported: it needs singular values")
+        # Late: singular values are made of what is declared here.
+        from gradlab.ops.spectral import matrix_norm
+
+        both = range(array.ndim) if dim is None else dim
+        return matrix_norm(input, p, tuple(both) if dim is None else both, keepdim, dtype=dtype)
     if isinstance(p, str) and p != "fro":
         raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported. Pass a number or 'fro'.")
     ord = 2.0 if p is None or isinstance(p, str) else float(p)
-    dims = _dims("norm", input, dim, keepdim)
-    if math.isinf(ord) and not _count(array.shape, dims):
+    dims = named_dims("norm", input, dim, keepdim)
+    if math.isinf(ord) and not count_along(array.shape, dims):
         where = "an empty tensor because the"
         if len(dims) < array.ndim:  # PyTorch's sentence, its missing space too
             where = f"the dimension {dim}because this dimension is empty and the"
@@ -627,7 +632,7 @@ def _shared(xp: Any, g: Any, share: Any) -> Any:
     return xp.masked_fill_scalar(g * share, share == 0, 0.0)
 
 
-_SHARED = (
+SHARED = (
     lambda g, xp, input, out: _shared(xp, g, xp.ties(input, out, tuple(range(len(input.shape))))),
     r"g \, \frac{[input = out]}{n_{=}}",
 )
@@ -638,7 +643,7 @@ _SHARED_DIM = (
     ),
     r"g \, \frac{[input = out]}{n_{=}}",
 )
-_SELECTED = (
+SELECTED = (
     lambda g, xp, input_shape, indices, dim, keepdim: xp.gather_backward(
         put_back(xp, g, input_shape, (dim,), keepdim),
         input_shape,
@@ -656,7 +661,7 @@ _WHOLE = (call(draw(2, 3)), call(draw()), call(draw(4)))
 
 @op(
     latex=r"\max input",
-    grad=dict(input=_SHARED),
+    grad=dict(input=SHARED),
     node="MaxBackward1",
     public=False,
     method=False,
@@ -669,7 +674,7 @@ def max(xp: Namespace, input: Array) -> Array:
 
 @op(
     latex=r"\min input",
-    grad=dict(input=_SHARED),
+    grad=dict(input=SHARED),
     node="MinBackward1",
     public=False,
     method=False,
@@ -685,7 +690,7 @@ def min(xp: Namespace, input: Array) -> Array:
     grad=dict(input=_SHARED_DIM),
     public=False,
     method=False,
-    samples=_OVER_DIMS,
+    samples=OVER_DIMS,
 )
 def amax(xp: Namespace, input: Array, dim: tuple[int, ...], keepdim: bool = False) -> Array:
     """Largest over dimensions."""
@@ -697,7 +702,7 @@ def amax(xp: Namespace, input: Array, dim: tuple[int, ...], keepdim: bool = Fals
     grad=dict(input=_SHARED_DIM),
     public=False,
     method=False,
-    samples=_OVER_DIMS,
+    samples=OVER_DIMS,
 )
 def amin(xp: Namespace, input: Array, dim: tuple[int, ...], keepdim: bool = False) -> Array:
     """Smallest over dimensions."""
@@ -706,7 +711,7 @@ def amin(xp: Namespace, input: Array, dim: tuple[int, ...], keepdim: bool = Fals
 
 def _extreme(name: str, array: Array, dim: Any = None, keepdim: bool = False) -> Array:
     over = range(array.ndim) if dim is None else dim
-    if not array.size and not _count(array.shape, over):
+    if not array.size and not count_along(array.shape, over):
         _check_not_empty(name, array, over)
     find = array.max if name.endswith("max") else array.min  # CuPy has no maximum.reduce
     return find(dim, None, keepdim)
@@ -729,7 +734,7 @@ def _check_not_empty(name: str, array: Array, dims: Sequence[int]) -> None:
 
 @op(
     latex=r"\max_{dim} input",
-    grad=dict(input=_SELECTED),
+    grad=dict(input=SELECTED),
     node="MaxBackward0",
     public=False,
     method=False,
@@ -742,7 +747,7 @@ def max_dim(xp: Namespace, input: Array, indices: Array, dim: int, keepdim: bool
 
 @op(
     latex=r"\min_{dim} input",
-    grad=dict(input=_SELECTED),
+    grad=dict(input=SELECTED),
     node="MinBackward0",
     public=False,
     method=False,
@@ -841,7 +846,7 @@ def _amax(input: Tensor, dim: Dims = (), keepdim: bool = False, **also: Any) -> 
     tensor([5, 4])
     """
     dim, keepdim = _numpy_names("amax", dim, keepdim, also)
-    return amax(input, _dims("amax", input, dim, keepdim), keepdim)  # type: ignore[no-any-return]
+    return amax(input, named_dims("amax", input, dim, keepdim), keepdim)  # type: ignore[no-any-return]
 
 
 @composite("amin")
@@ -853,7 +858,7 @@ def _amin(input: Tensor, dim: Dims = (), keepdim: bool = False, **also: Any) -> 
     tensor(1)
     """
     dim, keepdim = _numpy_names("amin", dim, keepdim, also)
-    return amin(input, _dims("amin", input, dim, keepdim), keepdim)  # type: ignore[no-any-return]
+    return amin(input, named_dims("amin", input, dim, keepdim), keepdim)  # type: ignore[no-any-return]
 
 
 _PLACES = (call(draw(2, 3)), call(draw(2, 3), 1), call(draw(3), 0, True))
@@ -922,11 +927,11 @@ def _place(
     public=False,
     method=False,
     inplace=False,
-    samples=_OVER_DIMS,
+    samples=OVER_DIMS,
 )
 def logsumexp(xp: Namespace, input: Array, dim: tuple[int, ...], keepdim: bool = False) -> Array:
     """Logarithm of a sum of exponentials over dimensions."""
-    if not _count(input.shape, dim):
+    if not count_along(input.shape, dim):
         return xp.full_like(xp.add.reduce(input, dim, None, None, keepdim), -math.inf)
     largest = arrays.largest(xp, input, dim)
     largest = xp.where(xp.isfinite(largest), largest, xp.zeros_like(largest))
@@ -943,7 +948,7 @@ def _logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     >>> gl.tensor([0.0, 0.0]).logsumexp(0)
     tensor(0.6931)
     """
-    return logsumexp(input, _dims("logsumexp", input, dim, keepdim), keepdim)  # type: ignore[no-any-return]
+    return logsumexp(input, named_dims("logsumexp", input, dim, keepdim), keepdim)  # type: ignore[no-any-return]
 
 
 @op(
