@@ -7,15 +7,19 @@ import warnings
 from typing import Any
 
 from gradlab import arrays, generator
-from gradlab.nn import nonlinear
+from gradlab.nn import functions, nonlinear
+from gradlab.nn.functions import *  # noqa: F403  # published as its own
 from gradlab.nn.nonlinear import *  # noqa: F403  # published as its own
 from gradlab.nn.nonlinear import placed
 from gradlab.op import FUNCTIONS
 from gradlab.ops import loss, pointwise
+from gradlab.ops.arrange import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from gradlab.ops.linalg import linear
+from gradlab.ops.pad import pad
 from gradlab.tensor import Tensor
 
 __all__ = [
+    *functions.__all__,
     *nonlinear.__all__,
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
@@ -26,6 +30,10 @@ __all__ = [
     "mse_loss",
     "nll_loss",
     "one_hot",
+    "pad",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "channel_shuffle",
 ]
 
 # ------------------------------------------------------------------ dropout

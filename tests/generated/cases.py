@@ -187,6 +187,23 @@ PYTORCH: dict[str, Counterpart] = {
     "celu_over": overwriting(functional("celu_")),
     "leaky_relu_over": overwriting(functional("leaky_relu_")),
     "rrelu_with_noise": aten("rrelu_with_noise"),
+    "median_dim": called("median"),
+    "nanmedian_dim": called("nanmedian"),
+    "kthvalue_parts": called("kthvalue"),
+    "mode_parts": called("mode"),
+    "aminmax_parts": lambda torch: (
+        lambda x, dim=None, keepdim=False: torch.aminmax(x, dim=dim, keepdim=keepdim)
+    ),
+    "var_mean": lambda torch: (
+        lambda x, dim, correction=1, keepdim=False: torch.var_mean(
+            x, dim, correction=correction, keepdim=keepdim
+        )
+    ),
+    "std_mean": lambda torch: (
+        lambda x, dim, correction=1, keepdim=False: torch.std_mean(
+            x, dim, correction=correction, keepdim=keepdim
+        )
+    ),
     "cummax_parts": called("cummax"),
     "cummin_parts": called("cummin"),
     "frexp_parts": called("frexp"),
@@ -227,7 +244,37 @@ PYTORCH: dict[str, Counterpart] = {
     "slice": aten("slice"),
     "slice_backward": aten("slice_backward"),
     "diagonal_backward": aten("diagonal_backward"),
-    "diag_embed": aten("diagonal_backward"),
+    "block_diag": lambda torch: lambda tensors: torch.block_diag(*tensors),
+    "unfold": lambda torch: lambda x, dim, size, step: x.unfold(dim, size, step),
+    "unfold_backward": aten("unfold_backward"),
+    "squeeze_all_copy": called("squeeze_copy"),
+    "squeeze_dim_copy": called("squeeze_copy"),
+    "squeeze_dims_copy": called("squeeze_copy"),
+    "as_strided_own": called("as_strided"),
+    "squeeze_all_own": called("squeeze"),
+    "squeeze_dims_own": called("squeeze"),
+    "t_own": called("t"),
+    "transpose_own": called("transpose"),
+    "unsqueeze_own": called("unsqueeze"),
+    "strided_scatter": called("as_strided_scatter"),
+    "index_fill_scalar": called("index_fill"),
+    "index_fill_tensor": called("index_fill"),
+    "take_backward": lambda torch: lambda g, shape, index: g.new_zeros(shape).put(index, g, True),
+    "put": lambda torch: (
+        lambda x, index, source, accumulate=False: torch.Tensor.put(x, index, source, accumulate)
+    ),
+    "masked_scatter_backward": lambda torch: (
+        lambda g, mask, shape: torch.ops.aten.masked_scatter_backward(g, mask, shape)
+    ),
+    "_unique2": called("unique"),
+    "unique_dim": called("unique"),
+    "_unique_consecutive": called("unique_consecutive"),
+    "padded": lambda torch: lambda x, padding, how: torch.nn.functional.pad(x, padding, how),
+    **{
+        f"{kind}_pad{dims}d": aten(f"{kind}_pad{dims}d")
+        for kind in ("reflection", "replication")
+        for dims in (1, 2, 3)
+    },
     "index": aten("index"),
     "index_put": aten("index_put"),
     "index_backward": lambda torch: functools.partial(put_into_zeros, torch.ops.aten.index_put),
@@ -277,6 +324,9 @@ PYTORCH: dict[str, Counterpart] = {
 OWN_PARTS = {
     "nll_loss_backward": "takes the weights where PyTorch's takes their sum",
     "sinc_slope": "the derivative of sinc",
+    "overlay": "a part of as_strided's derivative",
+    "overlay_backward": "a part of as_strided's derivative",
+    "padded_backward": "a part of padding's derivative; PyTorch has one for each number of dims",
     "shifted": "a part of cumprod's derivative; PyTorch has no such operation",
     "ties": "a part of max's derivative",
     "zeroed": "a part of the derivatives with cases",
