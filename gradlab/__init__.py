@@ -63,6 +63,7 @@ from gradlab.op.out import accepting_out
 from gradlab.ops.convert import contiguous_format, memory_format, preserve_format
 from gradlab.printing import set_printoptions
 from gradlab.tensor import Size, Tensor
+from gradlab.type_info import can_cast, finfo, iinfo, promote_types
 from gradlab.warn import is_warn_always_enabled, set_warn_always
 
 half = float16

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import re
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -52,6 +53,25 @@ class dtype:
     def itemsize(self) -> int:
         """Bytes of one element."""
         return self.numpy.itemsize
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether elements may be negative."""
+        return self.numpy.kind in "ifc"
+
+    def to_complex(self) -> dtype:
+        """The complex dtype of this precision; RuntimeError where there is none."""
+        if self.is_complex:
+            return self
+        if not self.is_floating_point or self.itemsize == 2:
+            raise RuntimeError(f"Unknown Complex ScalarType for {self.type_name}")
+        return complex64 if self.itemsize == 4 else complex128
+
+    def to_real(self) -> dtype:
+        """The dtype of a complex dtype's parts; a real dtype itself."""
+        if not self.is_complex:
+            return self
+        return float32 if self is complex64 else float64
 
     @property
     def is_floating_point(self) -> bool:
@@ -103,8 +123,9 @@ def set_default_dtype(d: dtype) -> None:
     """
     global _default
     if not isinstance(d, dtype) or not d.is_floating_point:
+        what = "" if isinstance(d, dtype) else "invalid dtype object: "
         raise TypeError(
-            "only floating-point types are supported as the default type, "
+            f"{what}only floating-point types are supported as the default type, "
             f"got {d!r}; pass gradlab.float16, float32 or float64"
         )
     _default = d
@@ -133,9 +154,15 @@ def dtype_of(array: Array) -> dtype:
     try:
         return BY_NUMPY[array.dtype]
     except KeyError:
+        if array.dtype.newbyteorder("=") in BY_NUMPY:
+            raise ValueError(
+                "given numpy array has byte order different from the native byte order. "
+                "Conversion between byte orders is currently not supported. Convert the array "
+                f"with .astype({array.dtype.newbyteorder('=').name!r})."
+            ) from None
         supported = ", ".join(d.name for d in ALL_DTYPES)
         raise TypeError(
-            f"can't convert np.ndarray of type {array.dtype}. The only supported types are: "
+            f"can't convert np.ndarray of type numpy.{array.dtype.type.__name__}. The only supported types are: "
             f"{supported}."
         ) from None
 
@@ -230,7 +257,12 @@ def _cast(xp: Namespace, operand: Any, to: numpy.dtype[Any]) -> Array:
 
 
 def wrap_integer(value: int, to: numpy.dtype[Any]) -> int:
-    """``value`` modulo the range of an integer dtype, as C converts it."""
+    """``value`` modulo the range of an integer dtype, as C converts it.
+
+    Raises OverflowError for what is no 64-bit number either.
+    """
+    if not -(2**63) <= value < 2**64:
+        raise OverflowError(f"int too big to convert: {value} does not fit in 64 bits")
     bits = 8 * to.itemsize
     value &= (1 << bits) - 1
     return value - (1 << bits) if to.kind == "i" and value >> (bits - 1) else value
@@ -282,6 +314,9 @@ _C_NAMES = {  # what PyTorch calls dtypes in the error above
 # ---------------------------------------------------------------------------- devices
 
 
+_DEVICE = re.compile(r"[a-zA-Z_]+(:([1-9][0-9]*|0))?")
+
+
 class device:
     """Where a tensor's numbers live: ``device("cpu")`` or ``device("cuda", 0)``.
 
@@ -301,14 +336,14 @@ class device:
         if isinstance(type, int):
             self.type, self.index = "cuda", type
             return
+        if not _DEVICE.fullmatch(type):
+            raise RuntimeError(f"Invalid device string: '{type}'")
         kind, _, number = type.partition(":")
         if kind not in ("cpu", "cuda"):
             raise RuntimeError(
                 f"Expected one of cpu, cuda device type at start of device string: {kind}"
             )
         if number:
-            if not number.isdigit():
-                raise RuntimeError(f"Invalid device string: '{type}'")
             index = int(number)
         self.type = kind
         self.index = index

@@ -56,7 +56,7 @@ class Step:
         return tuple(self._wrap(g) for g in self._grad_inputs)
 
     def __repr__(self) -> str:
-        return f"Step({self.node.name()})"
+        return f"Step({self.node.name().rpartition('::')[2]})"
 
 
 def run(
@@ -78,7 +78,7 @@ def run(
     ...     print(step.node.name(), step.grad_inputs)
     SinBackward0 (tensor(-0.6536),)
     MulBackward0 (tensor(-1.3073), tensor(-1.3073))
-    AccumulateGrad ()
+    torch::autograd::AccumulateGrad ()
     """
     kind = _kind(roots, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
@@ -108,7 +108,7 @@ def _run(
         kind.add(arrived.setdefault(node, _none_for_each_output(node)), node, output, gradient)
     nodes, uses, _ = _order(arrived, needed, captured)
     kind.nodes = {*nodes, *uses}
-    waiting = [*(leaf for leaf, left in uses.items() if not left), *reversed(nodes)]
+    waiting = [*reversed(nodes), *(leaf for leaf, left in uses.items() if not left)]
     while waiting:
         node = waiting.pop()
         gradients = arrived.pop(node, None) or _none_for_each_output(node)
@@ -242,7 +242,7 @@ _drain = deque[Any](maxlen=0).extend
 def edge_of(tensor: Any) -> Edge:
     """The edge at which a tensor's gradient arrives: its grad_fn's, or its AccumulateGrad's."""
     if tensor._view is not None:
-        tensor._view.refresh(tensor)
+        tensor._view.refresh(tensor, asked=True)
     edge: Edge = tensor._edge or leaf_edge(tensor)
     return edge
 

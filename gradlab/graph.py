@@ -188,6 +188,16 @@ class AccumulateGrad(Node):
 
     can_own = True
 
+    def name(self) -> str:
+        """The node's name, PyTorch's with its namespace.
+
+        >>> import gradlab as gl
+        >>> y = gl.ones(2, requires_grad=True) * 2
+        >>> y.grad_fn.next_functions[0][0].name()
+        'torch::autograd::AccumulateGrad'
+        """
+        return "torch::autograd::AccumulateGrad"
+
     def __init__(self, variable: Any) -> None:
         array = variable._array
         self.variable = variable

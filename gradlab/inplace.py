@@ -30,6 +30,7 @@ class View:
 
     __slots__ = (
         "base",
+        "base_array",
         "base_steps",
         "forbidden",
         "op",
@@ -41,12 +42,13 @@ class View:
     def __init__(self, viewed: Any, op: Any, options: tuple[Any, ...]) -> None:
         parent = viewed._view
         self.base: Any = viewed if parent is None else parent.base
+        self.base_array: Array = self.base._array
         self.base_steps: tuple[ViewStep, ...] = () if parent is None else parent.steps
         self.op = op
         self.options = options
         self.output = 0
         self.forbidden: str | None  # why history can't follow a change in place of this view
-        if is_inference_mode_enabled():
+        if is_inference_mode_enabled() or (parent is not None and parent.forbidden == "inference"):
             self.forbidden = "inference"
         elif not is_grad_enabled():
             self.forbidden = "no_grad"
@@ -58,18 +60,26 @@ class View:
 
     @property
     def steps(self) -> tuple[ViewStep, ...]:
-        """The operations that lead from the base to this view."""
-        return (*self.base_steps, (self.op, self.options, self.output))
+        """The operations that lead from the base to this view.
+
+        Where the base has been turned since, or given other data, only the geometry is left.
+        """
+        steps = (*self.base_steps, (self.op, self.options, self.output))
+        if self.base._array is self.base_array:
+            return steps
+        part = _replay_on_array(self.base_array, steps)
+        return ((_ByStrides, _place(part, self.base_array)[:3], 0),)
 
     @property
     def maker(self) -> str:
         """Which output of which operation this view is, in words."""
         return f"Output {self.output} of {operation_name(self.op.node.__name__)}"
 
-    def refresh(self, tensor: Any) -> bool:
+    def refresh(self, tensor: Any, *, asked: bool = False) -> bool:
         """Bring the history of ``tensor``, which is this view, up to date with its base's.
 
-        Returns whether it requires grad.
+        Returns whether it requires grad. Where nothing is recorded the history doesn't matter,
+        unless it is just what is ``asked`` for.
         """
         base = self.base
         if tensor._edge is None and not base._requires_grad:
@@ -78,7 +88,7 @@ class View:
             if self.forbidden is None:
                 _give_history(tensor, *_history_through(base, tensor._array, self.steps))
                 self.version = tensor._counter[0]
-            elif is_grad_enabled():
+            elif asked or is_grad_enabled():
                 self.check_may_change("its base or another view of its base has been", tensor)
         return True
 
@@ -146,6 +156,27 @@ def _replay_on_tensor(tensor: Any, steps: Sequence[ViewStep]) -> Any:
     return tensor
 
 
+class _ByStrides:
+    """A step that is known by its geometry alone."""
+
+    name = "as_strided"
+    outputs = 1
+
+    @staticmethod
+    def forward(
+        library: Any, array: Array, size: tuple[int, ...], stride: tuple[int, ...], start: int
+    ) -> Array:
+        """The view of an array without gaps, in whatever order its dimensions lie."""
+        memory = array.ravel(order="K")[start:]
+        apart = tuple(step * array.itemsize for step in stride)
+        return library.lib.stride_tricks.as_strided(memory, size, apart)
+
+    @staticmethod
+    def function(tensor: Any, *geometry: Any) -> Any:
+        """The view of a tensor."""
+        return tensor.as_strided(*geometry)
+
+
 def _changes_dtype(step: ViewStep) -> bool:
     """Whether a view shows complex numbers as pairs of real ones, or the reverse."""
     return step[0].name in ("view_as_real", "view_as_complex")
@@ -201,6 +232,17 @@ class Place(NamedTuple):
         return max(ends, default=0)
 
 
+def _place(part: Array, whole: Array) -> Place:
+    step = whole.itemsize
+    return Place(
+        part.shape,
+        tuple(stride // step for stride in part.strides),
+        (_address(part) - _address(whole)) // step if part.size else 0,
+        whole.shape,
+        tuple(stride // step for stride in whole.strides),
+    )
+
+
 class _ThroughView(Node):
     """A node that knows a view of a tensor by the steps that lead to it."""
 
@@ -216,15 +258,7 @@ class _ThroughView(Node):
     def _place(self, shape: tuple[int, ...], dtype: Any) -> Place:
         """Where the view lies in a base; worked out on an empty one, as it is seldom asked."""
         whole = arrays.copy_with_layout(numpy.empty(shape, dtype), self._layout)
-        part = _replay_on_array(whole, self._steps)
-        step = whole.itemsize
-        return Place(
-            part.shape,
-            tuple(stride // step for stride in part.strides),
-            (_address(part) - _address(whole)) // step if part.size else 0,
-            whole.shape,
-            tuple(stride // step for stride in whole.strides),
-        )
+        return _place(_replay_on_array(whole, self._steps), whole)
 
 
 class AsStridedBackward0(_ThroughView):
@@ -270,6 +304,8 @@ class AsStridedBackward0(_ThroughView):
         if gradient is None:
             return (None,)
         place = self._place(*self._base)
+        if not gradient._array.size:
+            return (gradient.new_zeros(place.base_size),)
         if _overlap(place.size, place.stride):
             places = gradient._wrap(self._numbered(arrays.namespace(gradient.device)))
             zeros = gradient.new_zeros(math.prod(place.base_size))
@@ -299,6 +335,10 @@ class CopySlices(_ThroughView):
     """The history of a base of which a part was changed in place by another node."""
 
     __slots__ = ("_argument", "_changed")
+
+    def name(self) -> str:
+        """The node's name, PyTorch's with its namespace."""
+        return "torch::autograd::CopySlices"
 
     def __init__(
         self, base: Any, before: Edge, steps: Sequence[ViewStep], changed: Node, argument: int
@@ -368,6 +408,16 @@ def check_writable(target: Any, *, gains_history: bool = False) -> None:
     ``gains_history``: what is written was computed from something that requires grad.
     """
     _check_history(target, gains_history)
+    _check_memory(target)
+    if target.is_inference() and not is_inference_mode_enabled():
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed."
+            "You can make a clone to get a normal tensor before doing inplace update."
+        )
+
+
+def _check_memory(target: Any) -> None:
+    """Raise where several elements lie in one place."""
     array = target._array
     stretched = any(
         stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)
@@ -376,11 +426,6 @@ def check_writable(target: Any, *, gains_history: bool = False) -> None:
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a "
             "single memory location. Please clone() the tensor before performing the operation."
-        )
-    if target.is_inference() and not is_inference_mode_enabled():
-        raise RuntimeError(
-            "Inplace update to inference tensor outside InferenceMode is not allowed."
-            "You can make a clone to get a normal tensor before doing inplace update."
         )
 
 
@@ -456,6 +501,7 @@ def change(function: Callable[..., Any], target: Any, *args: Any, **kwargs: Any)
     except Exception:
         gains = any(hasattr(one, "_array") and one.requires_grad for one in args)
         _check_history(target, gains_history=gains)
+        _check_memory(target)
         raise
     return assign(target, result, direct=True)
 

@@ -253,7 +253,7 @@ class Tensor:
     def grad_fn(self) -> Node | None:
         """The node that made this tensor; None for a leaf."""
         if self._view is not None:
-            self._view.refresh(self)
+            self._view.refresh(self, asked=True)
         return None if self._edge is None else self._edge[0]
 
     @property
@@ -427,8 +427,7 @@ class Tensor:
         Changes made through it are not noticed by autograd; prefer ``detach()``.
         """
         tensor = Tensor._wrap(in_order(self))
-        if not self.is_inference():
-            tensor._counter = [0]
+        tensor._counter = self._counter if self.is_inference() else [0]
         return tensor
 
     @data.setter
@@ -584,7 +583,7 @@ class Tensor:
             default_dtype_name=arrays.get_default_dtype().name,
             device=str(self.device),
             requires_grad=self._requires_grad,
-            grad_fn=None if node is None else node.name(),
+            grad_fn=None if node is None else node.name().rpartition("::")[2],
         )
 
     def __format__(self, spec: str) -> str:

@@ -13,7 +13,7 @@ ENGINE = ROOT / "gradlab"
 WIDGETS = ROOT / "widgets/gradlab_widgets"
 
 ROOMS = [
-    "arrays cuda generator grad_mode levels observers printing return_types samples warn",
+    "arrays cuda generator grad_mode levels observers printing return_types samples type_info warn",
     "graph engine inplace",
     "tensor op",
     "ops",

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy
 
-from gradlab import levels
+from gradlab import arrays, levels, printing
 from gradlab.func.pointwise import is_pointwise, sample_arguments
 from gradlab.func.pullback import Differentiation, fresh, pulled, zeros_like
 from gradlab.grad_mode import enable_grad, is_grad_enabled
@@ -94,9 +94,29 @@ class Dual(Wrapped):
         if not self._level.alive:
             return repr(self._primal)
         if self._level.name is None:
-            tangent = repr(self._tangent)
-            return f"{repr(self._primal)[:-1]}, tangent={tangent})"
+            return self._shown_as_number()
         return self._shown(f"{self._level.name}(lvl={self._level.depth}", self._primal)
+
+    def _shown_as_number(self) -> str:
+        number = self._primal
+        if isinstance(number, Wrapped):
+            return f"{number!r}, tangent={self._tangent!r}"
+        node = number.grad_fn
+        return printing.tensor_text(
+            arrays.move(number._array, "cpu"),
+            default_dtype_name=arrays.get_default_dtype().name,
+            device=str(number.device),
+            requires_grad=number.requires_grad,
+            grad_fn=None if node is None else node.name().rpartition("::")[2],
+            tangent=repr(self._tangent),
+        )
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Track the number; not inside of ``func.jvp``, which is about its own argument only."""
+        if self._level.name is not None:
+            return super().requires_grad_(requires_grad)
+        self._primal.requires_grad_(requires_grad)
+        return self
 
 
 class Forward(Level):
