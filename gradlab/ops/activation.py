@@ -366,9 +366,7 @@ def leaky_relu_over(xp: Namespace, input: Array, negative_slope: float = 0.01) -
 
 
 @op(
-    latex=(
-        r"\begin{cases} value & input \le threshold \\ input & input > threshold \end{cases}"
-    ),
+    latex=(r"\begin{cases} value & input \le threshold \\ input & input > threshold \end{cases}"),
     grad=dict(
         input=(
             lambda g, xp, input, threshold: xp.zeroed(g, input <= threshold),
@@ -418,9 +416,7 @@ def threshold(xp: Namespace, input: Array, threshold: float, value: float) -> Ar
     inplace=False,
     samples=(*real(-0.9, 0.9), call(draw(3, low=1.1)), call(draw(5), -2.5, 2.5)),
 )
-def hardtanh(
-    xp: Namespace, input: Array, min_val: float = -1.0, max_val: float = 1.0
-) -> Array:
+def hardtanh(xp: Namespace, input: Array, min_val: float = -1.0, max_val: float = 1.0) -> Array:
     """Each element, moved to the bounds; the gradient passes only strictly between them."""
     _check_bounded(input, min_val)
     low, high = (xp.asarray(bound).astype(input.dtype) for bound in (min_val, max_val))
@@ -648,9 +644,7 @@ def rrelu_with_noise(
 
 
 @composite(method=False)
-def rrelu(
-    input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False
-) -> Tensor:
+def rrelu(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Tensor:
     """Each element, or a slope times it where it is negative.
 
     In ``training`` each has a slope of its own, drawn from [lower, upper), else all have the
@@ -705,9 +699,7 @@ def glu(xp: Namespace, input: Array, dim: int) -> Array:
         )
     size = input.shape[normal_dim(dim, input.ndim)]
     if size % 2:
-        raise RuntimeError(
-            f"Halving dimension must be even, but dimension {dim} is size {size}"
-        )
+        raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {size}")
     require_float("glu_cpu", input)
     first, second = xp.split(input, 2, dim)
     return first / (1 + xp.exp(-second))

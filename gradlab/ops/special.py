@@ -520,12 +520,9 @@ def i1(xp: Namespace, input: Array) -> Array:
     grad=dict(
         input=(
             lambda g, xp, input: (
-                g
-                * _at_zero(
-                    xp, lambda x: xp.i0e(x) - xp.i1e(x) * (xp.sgn(x) + 1 / x), input, 0.5
-                )
+                g * _at_zero(xp, lambda x: xp.i0e(x) - xp.i1e(x) * (xp.sgn(x) + 1 / x), input, 0.5)
             ),
-            r"g \left( e^{-|input|} I_{0}(input) - out \, (\mathrm{sign}(input) + 1 / input) \right)",
+            r"g \left( e^{-|input|} I_{0}(input) - out \cdot \mathrm{sign}(input) - out / input \right)",
         )
     ),
     promote="float",
@@ -576,9 +573,7 @@ _XLOGY_INPUT = (
 )
 _XLOGY_NUMBER = (
     lambda g, xp, input, other: (
-        xp.xlogy_scalar(g, other)
-        if other > 0
-        else xp.zeroed(xp.xlogy_scalar(g, other), input == 0)
+        xp.xlogy_scalar(g, other) if other > 0 else xp.zeroed(xp.xlogy_scalar(g, other), input == 0)
     ),
     r"g \ln other",
 )
@@ -766,9 +761,7 @@ def logit(xp: Namespace, input: Array, eps: float | None = None) -> Array:
 def _logit_gradient(g: Any, xp: Any, input: Any, eps: float | None) -> Any:
     low, outside = (0, math.nan) if eps is None else (eps, 0.0)
     slope = g / (input * (1 - input))
-    return xp.masked_fill_scalar(
-        slope, xp.logical_or(input < low, input > 1 - low), outside
-    )
+    return xp.masked_fill_scalar(slope, xp.logical_or(input < low, input > 1 - low), outside)
 
 
 # ------------------------------------------------------------------ sinc

@@ -296,6 +296,24 @@ PYTORCH: dict[str, Counterpart] = {
     ),
     "sort_picked": lambda torch: lambda x, indices, dim: x.gather(dim, indices),
     "topk_picked": lambda torch: lambda x, indices, dim: x.gather(dim, indices),
+    "max_pool2d_with_indices": aten("max_pool2d_with_indices"),
+    "max_pool3d_with_indices": aten("max_pool3d_with_indices"),
+    "adaptive_max_pool2d": aten("adaptive_max_pool2d"),
+    "adaptive_max_pool3d": aten("adaptive_max_pool3d"),
+    "max_unpool2d": aten("max_unpool2d"),
+    "max_unpool3d": aten("max_unpool3d"),
+    "avg_pool2d": aten("avg_pool2d"),
+    "avg_pool3d": aten("avg_pool3d"),
+    "adaptive_avg_pool2d": functional("adaptive_avg_pool2d"),
+    "adaptive_avg_pool3d": functional("adaptive_avg_pool3d"),
+    "native_layer_norm": lambda torch: (
+        lambda x, shape, weight, bias, eps: torch.native_layer_norm(x, shape, weight, bias, eps)
+    ),
+    "native_group_norm": lambda torch: (
+        lambda x, weight, bias, group, eps: torch.native_group_norm(
+            x, weight, bias, x.shape[0], x.shape[1], x[0, 0].numel(), group, eps
+        )
+    ),
     "mse_loss": aten("mse_loss"),
     "nll_loss": aten("nll_loss"),
     "nll_loss2d": aten("nll_loss2d"),
@@ -322,6 +340,15 @@ PYTORCH: dict[str, Counterpart] = {
 """The primitives whose name is not that of a function `torch.<name>` with the same arguments."""
 
 OWN_PARTS = {
+    "adaptive_avg_backward": "takes the shape where PyTorch's takes the input",
+    "avg_pool_backward": "takes the shape where PyTorch's takes the input",
+    "conv_input_grad": "a part of a convolution's derivative",
+    "conv_weight_grad": "a part of a convolution's derivative",
+    "dot_over": "a part of the derivatives of normalisation",
+    "put_at": "a part of the derivatives of pooling",
+    "sum_over": "a part of the derivatives of normalisation",
+    "taken_at": "a part of the derivatives of pooling",
+    "weighted_sum": "a part of the derivatives of normalisation",
     "nll_loss_backward": "takes the weights where PyTorch's takes their sum",
     "sinc_slope": "the derivative of sinc",
     "overlay": "a part of as_strided's derivative",

@@ -143,6 +143,10 @@ def outcome(torch: Any, case: Case, dtype: str) -> list[Any] | Exception:
         return error
 
 
+OF_EQUALS_EITHER = {"kthvalue_parts", "median_dim", "mode_parts", "nanmedian_dim"}
+"""They also say where: of equals, of which there are many where numbers are whole, PyTorch names
+one or another by how it happens to sort."""
+
 ONLY_EMPTY = {"bmm-1", "mm-1", "mv-1"}
 """PyTorch multiplies matrices of bools only where they have no elements."""
 
@@ -158,6 +162,8 @@ def test_dtype(case: Case, dtype: str) -> None:
     if isinstance(ours, Exception) or isinstance(theirs, Exception):
         assert type(ours) is type(theirs)
         return
+    if case.op.name in OF_EQUALS_EITHER:
+        ours, theirs = ours[:1], theirs[:1]
     for one, two in zip(ours, theirs, strict=True):
         assert_equal(one, two, TOLERANCE.get(dtype, 2e-6))
 
