@@ -24,6 +24,7 @@ from gradlab import arrays, levels, observers
 from gradlab.arrays import Array
 from gradlab.grad_mode import ensure_mode, mode
 from gradlab.graph import AccumulateGrad, Edge, Hooks, Node, leaf_edge
+from gradlab.levels import level_of
 from gradlab.warn import warn_once
 
 
@@ -921,7 +922,7 @@ def _start(roots: Sequence[Any], given: Any) -> list[Any]:
     grads = _one_for_each(roots, given)
     first = [_first_gradient(i, root, grads[i]) for i, root in enumerate(roots)]
     for i, root in enumerate(roots):
-        if not root.requires_grad or edge_of(root)[0] is None:
+        if not root.requires_grad or (level_of(root) is None and edge_of(root)[0] is None):
             raise RuntimeError(
                 f"element {i} of tensors does not require grad and does not have a grad_fn"
             )

@@ -143,6 +143,9 @@ differentiate: Callable[..., list[Any]] = _missing
 over_batch: Callable[..., list[Any]] = _missing
 """What a function makes of every element of batches, with all of them at once; likewise."""
 
+apply_function: Callable[..., Any] = _missing
+"""The result of an ``autograd.Function`` on wrapped tensors; likewise."""
+
 
 # ------------------------------------------------------------------ layouts
 

@@ -106,6 +106,7 @@ def tensor_text(
     device: str = "cpu",
     requires_grad: bool = False,
     grad_fn: str | None = None,
+    tangent: str | None = None,
     prefix: str = "tensor(",
 ) -> str:
     """The text of a tensor that holds ``array``, of any shape and any dtype tensors can have.
@@ -125,6 +126,8 @@ def tensor_text(
         suffixes.append(f"grad_fn=<{grad_fn}>")
     elif requires_grad:
         suffixes.append("requires_grad=True")
+    if tangent is not None:
+        suffixes.append(f"tangent={tangent}")
     indent = len(prefix)
     return _with_suffixes(prefix + _elements_text(array, indent), suffixes, indent) + ")"
 

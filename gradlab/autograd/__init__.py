@@ -8,7 +8,15 @@
 
 from __future__ import annotations
 
-from gradlab.autograd import anomaly_mode, function, functional, graph, profiler, profiler_util
+from gradlab.autograd import (
+    anomaly_mode,
+    forward_ad,
+    function,
+    functional,
+    graph,
+    profiler,
+    profiler_util,
+)
 from gradlab.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
 from gradlab.autograd.function import Function
 from gradlab.autograd.gradcheck import gradcheck, gradgradcheck
@@ -23,6 +31,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "forward_ad",
     "function",
     "functional",
     "grad",

@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from gradlab import arrays, observers
+from gradlab import arrays, levels, observers
 from gradlab.arrays import Array
 from gradlab.engine import edge_of, invalid_gradient
 from gradlab.grad_mode import is_grad_enabled, no_grad
@@ -78,6 +78,8 @@ class FunctionCtx:
         Raises RuntimeError where it was freed after a backward pass, and where one of the tensors
         was changed in place since.
         """
+        if "saved_for_jvp" in self.__dict__:
+            return tuple(self.saved_for_jvp)
         node = self._node()
         if node is None:
             raise second_backward()
@@ -450,6 +452,7 @@ class Function:
     """
 
     _backward_cls: type[FunctionNode]
+    generate_vmap_rule = False  # whether vmap may run forward and backward on batches
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -502,6 +505,14 @@ class Function:
             "forward mode AD."
         )
 
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *args: Any) -> Any:
+        """Compute the result for batches: a pair (output, which of its dimensions is the batch)."""
+        raise NotImplementedError(
+            "To use autograd.Function with vmap, you must either override the vmap staticmethod or "
+            "set generate_vmap_rule=True."
+        )
+
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run ``forward`` and record it.
@@ -516,6 +527,15 @@ class Function:
             args, kwargs = bound.args, bound.kwargs
         elif kwargs:
             args, kwargs = _in_order(cls.forward, args, kwargs), {}
+        if levels.active and levels.innermost(args) is not None:
+            return levels.apply_function(cls, args, kwargs)
+        result, _ = cls._applied(args, kwargs)
+        return result
+
+    @classmethod
+    def _applied(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, FunctionNode]:
+        """The result, and the node, which holds ctx."""
+        separate = cls.setup_context is not Function.setup_context
         inputs = [value for value in args if isinstance(value, Tensor)]
         needs = tuple([isinstance(value, Tensor) and value.requires_grad for value in args])
         recorded = any(needs) and is_grad_enabled()
@@ -528,7 +548,7 @@ class Function:
                 cls.setup_context(ctx, args, raw)
             else:
                 raw = cls.forward(ctx, *args, **kwargs)
-        return node.finish(raw, inputs, recorded)
+        return node.finish(raw, inputs, recorded), node
 
 
 def _in_order(

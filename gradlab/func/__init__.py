@@ -18,9 +18,13 @@ from gradlab.func.derivatives import (
     linearize,
     vjp,
 )
+from gradlab.func.functions import VmapInfo
+from gradlab.func.modules import functional_call, stack_module_state
 from gradlab.func.vectorize import vmap
 
 __all__ = [
+    "VmapInfo",
+    "functional_call",
     "grad",
     "grad_and_value",
     "hessian",
@@ -28,6 +32,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "linearize",
+    "stack_module_state",
     "vjp",
     "vmap",
 ]

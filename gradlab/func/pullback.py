@@ -22,11 +22,10 @@ from gradlab import engine, levels
 from gradlab.grad_mode import enable_grad, is_grad_enabled
 from gradlab.graph import AccumulateGrad, walk
 from gradlab.levels import Level
-from gradlab.op import FUNCTIONS, OPS
+from gradlab.op import FUNCTIONS
 from gradlab.op.wrapped import Wrapped
+from gradlab.ops.creation import zeros_like
 from gradlab.tensor import Tensor
-
-zeros_like = OPS["zeros_like"].function
 
 # ------------------------------------------------------------------ what is differentiated
 
