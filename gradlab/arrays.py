@@ -162,8 +162,8 @@ def dtype_of(array: Array) -> dtype:
             ) from None
         supported = ", ".join(d.name for d in ALL_DTYPES)
         raise TypeError(
-            f"can't convert np.ndarray of type numpy.{array.dtype.type.__name__}. The only supported types are: "
-            f"{supported}."
+            f"can't convert np.ndarray of type numpy.{array.dtype.type.__name__}. The only "
+            f"supported types are: {supported}."
         ) from None
 
 
@@ -495,6 +495,34 @@ def plain(array: numpy.ndarray[Any, Any]) -> Array:
     a matrix product.
     """
     return array.view(ndarray)
+
+
+def memory_of(array: Array) -> Array | None:
+    """The array that owns the memory which ``array`` shows; None where it has gaps, or is a GPU's.
+
+    Who copies it keeps what views of one memory share.
+    """
+    if not isinstance(array, ndarray):
+        return None
+    while isinstance(array.base, ndarray):
+        array = array.base
+    return array if array.flags.forc else None
+
+
+def part_of(memory: Array, shape: tuple[int, ...], dtype: Any, place: Place) -> Array:
+    """The part of ``memory`` that lies as ``place`` tells."""
+    start, strides = place
+    return ndarray(shape, dtype, memory.ravel(order="K"), start, strides)
+
+
+Place = tuple[int, tuple[int, ...]]
+"""Where the elements of an array lie in memory: how many bytes from its start, and the strides."""
+
+
+def place_in(memory: Array, array: Array) -> Place:
+    """How ``array`` lies in ``memory``, which it shows."""
+    starts = [a.__array_interface__["data"][0] for a in (array, memory)]
+    return (starts[0] - starts[1] if array.size else 0), array.strides
 
 
 def as_array(value: Any) -> Array:

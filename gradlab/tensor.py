@@ -389,7 +389,7 @@ class Tensor:
         """Make backward passes store ``.grad`` here although this is no leaf."""
         if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        node = self.grad_fn
+        node = None if self._edge is None else self.grad_fn
         if node is not None:
             retained = node.own_hooks().retained
             if self.output_nr not in retained:
@@ -484,9 +484,17 @@ class Tensor:
         array = self.numpy()
         if dtype is not None and array.dtype != dtype:
             if copy is False:
-                raise ValueError(f"can't make a {dtype} array of {array.dtype} without copying")
+                raise ValueError(
+                    "Unable to avoid copy while creating an array as requested: the tensor is "
+                    f"{array.dtype}, not {dtype}"
+                )
             return array.astype(dtype)
         return array.copy() if copy else array
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        """What NumPy's functions return for a tensor: a tensor; masks, as in PyTorch, of uint8."""
+        array = arrays.as_array(array)
+        return Tensor._wrap(array.astype("uint8") if array.dtype.kind == "b" else array)
 
     def __bool__(self) -> bool:
         if self._array.size == 1:
@@ -503,6 +511,11 @@ class Tensor:
 
     def _real_item(self, wanted: str) -> Any:
         """The only element as a real number, which a complex one may be in disguise."""
+        if self._array.size != 1:
+            raise ValueError(
+                "only one element tensors can be converted to Python scalars, and this one has "
+                f"{self._array.size}"
+            )
         item = self.item()
         if not isinstance(item, complex):
             return item
@@ -531,6 +544,9 @@ class Tensor:
             raise TypeError("iteration over a 0-d tensor")
         return iter(self.unbind(0))
 
+    def __reversed__(self) -> Any:
+        return self if self._array.ndim == 0 else self.flip(0)
+
     def __contains__(self, element: Any) -> bool:
         if isinstance(element, Tensor):
             element = element._array
@@ -550,7 +566,7 @@ class Tensor:
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
                 "protocol at the moment. Use .detach().clone() for one that was computed."
             )
-        copied = type(self)._from(Tensor._wrap(self._array.copy()))
+        copied = type(self)._from(Tensor._wrap(_deep_copy(in_order(self), memo)))
         copied._requires_grad = self._requires_grad
         if self._grad is not None:
             copied._grad = self._grad.__deepcopy__(memo)
@@ -566,13 +582,13 @@ class Tensor:
         return made
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        if self.grad_fn is not None:
-            raise RuntimeError(
-                "Can't pickle a tensor that was computed from others and requires grad; "
-                "pickle its .detach() instead."
-            )
-        numbers = arrays.move(self._array, "cpu")
-        return _rebuild, (type(self), numbers, str(self.device), self._requires_grad)
+        array = arrays.move(in_order(self), "cpu")
+        memory = arrays.memory_of(array)
+        if memory is None:
+            memory = array.copy()
+            array = memory
+        place = (array.shape, array.dtype, arrays.place_in(memory, array))
+        return _rebuild, (type(self), memory, place, str(self.device), self.requires_grad)
 
     # ------------------------------------------------------------------ showing
 
@@ -592,8 +608,24 @@ class Tensor:
         return object.__format__(self, spec)
 
 
-def _rebuild(cls: type[Tensor], numbers: Array, device: str, requires_grad: bool) -> Tensor:
-    return cls._from(Tensor._wrap(arrays.move(numbers, device))).requires_grad_(requires_grad)
+def _deep_copy(array: Array, memo: dict[int, Any]) -> Array:
+    """A copy that shares memory with the copies of what ``array`` shares memory with."""
+    memory = arrays.memory_of(array)
+    if memory is None:
+        return array.copy()
+    if id(memory) not in memo:
+        memo[id(memory)] = memory.copy(order="K")
+        memo.setdefault(id(memo), []).append(memory)  # which keeps its id, as the module copy does
+    place = arrays.place_in(memory, array)
+    return arrays.part_of(memo[id(memory)], array.shape, array.dtype, place)
+
+
+def _rebuild(
+    cls: type[Tensor], memory: Array, place: Any, device: str, requires_grad: bool
+) -> Tensor:
+    """A tensor from its pickled form; those that shared memory do so again."""
+    array = arrays.part_of(memory, *place)
+    return cls._from(Tensor._wrap(arrays.move(array, device))).requires_grad_(requires_grad)
 
 
 def _store_grad_in(tensor: Tensor) -> Callable[[Tensor], None]:
