@@ -128,7 +128,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = _MODES[0])
 
 def _check_cdist(one: Array, two: Array, p: float) -> None:
     for name, array in (("X1", one), ("X2", two)):
-        if array.dtype not in arrays.DIFFERENTIABLE:
+        if array.dtype.kind != "f":
             raise RuntimeError(
                 f"cdist only supports floating-point dtypes, {name} got: "
                 f"{arrays.dtype_of(array).type_name}. Convert it, with .float() for example."
@@ -146,6 +146,8 @@ def _check_cdist(one: Array, two: Array, p: float) -> None:
     if p < 0:
         raise RuntimeError(f"cdist only supports non-negative p values, not {p}")
     check_scalar_type(one, two)
+    if one.dtype.itemsize == 2:
+        raise NotImplementedError("\"cdist\" not implemented for 'Half'. Convert with .float().")
     common_batch(one.shape[:-2], two.shape[:-2])
 
 

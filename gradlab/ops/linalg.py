@@ -72,7 +72,7 @@ def dot(xp: Namespace, input: Array, tensor: Array) -> Array:
             f"have the same number of elements, but got {input.size} and {tensor.size} elements "
             "respectively"
         )
-    _check_not_bool("dot", input)
+    check_not_bool("dot", input)
     return xp.dot(input, tensor)
 
 
@@ -108,7 +108,7 @@ def mv(xp: Namespace, input: Array, vec: Array) -> Array:
             f"addmv input tensors must have the same dtype, but got {other}, {own}, and {other}. "
             "Convert one with .to()."
         )
-    _check_not_bool("addmv_impl_cpu", input)
+    check_not_bool("addmv_impl_cpu", input)
     return xp.matmul(input, vec)
 
 
@@ -152,7 +152,7 @@ def _product(xp: Namespace, one: Array, two: Array) -> Array:
     if one.dtype is not two.dtype or one.dtype.kind == "b":
         _check_sizes(one, two)
         _check_dtypes(one, two)
-        _check_not_bool("addmm_impl_cpu_", one)
+        check_not_bool("addmm_impl_cpu_", one)
     rows, inner = one.shape
     try:
         if (
@@ -233,7 +233,7 @@ def bmm(xp: Namespace, input: Array, mat2: Array) -> Array:
             f"[{input.shape[0]}, {input.shape[2]}] but got: [{mat2.shape[0]}, {mat2.shape[1]}]."
         )
     check_scalar_type(input, mat2)
-    _check_not_bool("bmm", input)
+    check_not_bool("bmm", input)
     return xp.matmul(input, mat2)
 
 
@@ -344,7 +344,8 @@ def check_scalar_type(one: Array, two: Array) -> None:
         )
 
 
-def _check_not_bool(name: str, array: Array) -> None:
+def check_not_bool(name: str, array: Array) -> None:
+    """PyTorch's error for products of masks."""
     if array.dtype.kind == "b":
         raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'. Convert it with .to().")
 

@@ -54,15 +54,15 @@ def check_matrix(name: str, array: Array, letter: str = "A") -> None:
         )
 
 
-def check_floating(name: str, array: Array) -> None:
-    """Raise RuntimeError for integers, which have no inverse, and for floats of half precision."""
+def check_floating(name: str, array: Array, half: bool = False) -> None:
+    """Raise RuntimeError for integers, which have no inverse, and for halves unless allowed."""
     kind = arrays.dtype_of(array).type_name
     if array.dtype not in arrays.DIFFERENTIABLE:
         raise RuntimeError(
             f"{name}: Expected a floating point or complex tensor as input. Got {kind}. "
             "Convert it, with .float() for example."
         )
-    if array.dtype.itemsize == 2:
+    if array.dtype.itemsize == 2 and not half:
         raise RuntimeError(
             f"{name}: Low precision dtypes not supported. Got {kind}. Convert it with .float()."
         )

@@ -17,13 +17,14 @@ from gradlab.arrays import Array, Namespace
 from gradlab.op import composite, op
 from gradlab.ops.linalg import (
     addmm_number,
+    check_not_bool,
     check_scalar_type,
     dot,
     matmul,
     mm,
     scaled,
 )
-from gradlab.ops.matrices import check_same_dtype, check_square
+from gradlab.ops.matrices import check_floating, check_same_dtype, check_square
 from gradlab.ops.reduce import sum_dim
 from gradlab.ops.shape import (
     array_of,
@@ -76,6 +77,7 @@ def vdot(xp: Namespace, input: Array, other: Array) -> Array:
             f"have the same number of elements, but got {input.size} and {other.size} elements "
             "respectively"
         )
+    check_not_bool("dot", input)
     return xp.vdot(input, other)
 
 
@@ -89,7 +91,10 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     tensor([12., 34.])
     """
     one, two = array_of(x, "linalg_vecdot", "x"), array_of(y, "linalg_vecdot", "y")
+    check_floating("linalg.vecdot", one, half=True)
     check_same_dtype("linalg.vecdot", one, two, ("x", "y"))
+    if one.ndim == two.ndim == 1:
+        return vdot(x, y)  # type: ignore[no-any-return]
     first: Any = x.conj() if x.is_complex() else x
     product = first * y
     return product.sum(dim)  # type: ignore[no-any-return]
@@ -112,6 +117,7 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
 )
 def linalg_cross(xp: Namespace, input: Array, other: Array, dim: int = -1) -> Array:
     """Cross products along a dimension of size 3."""
+    check_not_bool("cross", input)
     a, b = xp.moveaxis(input, dim, 0), xp.moveaxis(other, dim, 0)
     parts = [a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)]
     return xp.stack(parts, dim)
@@ -132,7 +138,7 @@ def cross_of_linalg(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
             "linalg.cross: inputs must have the same number of dimensions. "
             f"These have {one.ndim} and {two.ndim}."
         )
-    at = normal_dim(dim, one.ndim)
+    at = _at(dim, one.ndim)
     sizes = one.shape[at], two.shape[at]
     if sizes != (3, 3):
         raise RuntimeError(
@@ -306,6 +312,7 @@ def baddbmm(
     _check_expected(batch1, batch2)
     check_scalar_type(batch1, batch2)
     check_scalar_type(input, batch1)
+    check_not_bool("baddbmm", input)
     return _plus(input, xp.matmul(batch1, batch2), beta, alpha)
 
 
@@ -362,6 +369,7 @@ def addbmm(
         )
     check_scalar_type(batch1, batch2)
     check_scalar_type(input, batch1)
+    check_not_bool("addmm_impl_cpu_", input)
     rows = xp.moveaxis(batch1, 0, 1).reshape(batch1.shape[1], -1)
     return _plus(input, rows.dot(batch2.reshape(-1, batch2.shape[2])), beta, alpha)
 
@@ -382,22 +390,28 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     torch.Size([2, 5])
     """
     one, two = array_of(a, "tensordot", "a").shape, array_of(b, "tensordot", "b").shape
-    pairs = _pairs(dims, len(one), len(two))
-    for left, right in pairs:
-        if one[left] != two[right] and 1 not in (one[left], two[right]):
+    lefts, rights = [], []
+    for left, right in _pairs(dims, len(one), len(two)):
+        at, other = _at(left, len(one)), _at(right, len(two))
+        if one[at] != two[other] and 1 not in (one[at], two[other]):
             raise RuntimeError(
                 "contracted dimensions need to match, but first has size "
-                f"{one[left]} in dim {left - len(one)} and second has size "
-                f"{two[right]} in dim {right}"
+                f"{one[at]} in dim {left} and second has size {two[other]} in dim {right}"
             )
-        if two[right] == 1:
-            a = sum_dim(a, (left,), True)
-        elif one[left] == 1:
-            b = sum_dim(b, (right,), True)
-    return _tensordot(a, b, [left for left, _ in pairs], [right for _, right in pairs])
+        if two[other] == 1:
+            a = sum_dim(a, (at,), True)
+        elif one[at] == 1:
+            b = sum_dim(b, (other,), True)
+        if at in lefts or other in rights:
+            twice = at if at in lefts else other
+            raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
+        lefts.append(at)
+        rights.append(other)
+    return _tensordot(a, b, lefts, rights)
 
 
 def _pairs(dims: Any, left: int, right: int) -> list[tuple[int, int]]:
+    """Which dimension goes with which, as they were named."""
     if isinstance(dims, Tensor):
         dims = dims.tolist()
     if isinstance(dims, int):
@@ -408,17 +422,20 @@ def _pairs(dims: Any, left: int, right: int) -> list[tuple[int, int]]:
                 f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}: the tensors have "
                 f"{left} and {right} dimensions"
             )
-        return list(zip(range(left - dims, left), range(dims), strict=True))
+        return list(zip(range(-dims, 0), range(dims), strict=True))
     first, second = ([one] if isinstance(one, int) else list(one) for one in dims)
     if len(first) != len(second):
         raise RuntimeError(
             f"both dimension lists should have same length; they have {len(first)} and "
             f"{len(second)}"
         )
-    return [
-        (normal_dim(one, left), normal_dim(two, right))
-        for one, two in zip(first, second, strict=True)
-    ]
+    return list(zip(first, second, strict=True))
+
+
+def _at(dim: int, ndim: int) -> int:
+    if not ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    return normal_dim(dim, ndim)
 
 
 def _tensordot(a: Tensor, b: Tensor, left: list[int], right: list[int]) -> Tensor:
@@ -427,11 +444,11 @@ def _tensordot(a: Tensor, b: Tensor, left: list[int], right: list[int]) -> Tenso
     columns = [dim for dim in range(len(two)) if dim not in right]
     inner = math.prod([one[dim] for dim in left])
     first, second = permute(a, tuple(rows + left)), permute(b, tuple(right + columns))
-    if not rows and not columns:
+    height = math.prod([one[dim] for dim in rows])
+    width = math.prod([two[dim] for dim in columns])
+    if height == width == 1:
         product = dot(_flat(first), _flat(second))
     else:
-        height = math.prod([one[dim] for dim in rows])
-        width = math.prod([two[dim] for dim in columns])
         product = mm(reshape(first, (height, inner)), reshape(second, (inner, width)))
     shape = (*(one[dim] for dim in rows), *(two[dim] for dim in columns))
     return view(product, shape)  # type: ignore[no-any-return]
@@ -486,7 +503,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     latex=r"\mathrm{tr} \, input",
     grad=dict(
         input=(
-            lambda g, xp, input_shape: xp.diag_embed(
+            lambda g, xp, input_shape: xp.diagonal_backward(
                 xp.expand(g, (min(input_shape),)), input_shape, 0, 0, 1
             ),
             r"g \, I",
@@ -536,8 +553,9 @@ def trace(xp: Namespace, input: Array) -> Array:
 )
 def trilinear(xp: Namespace, i1: Array, i2: Array, i3: Array) -> Array:
     """For each row of two matrices its products with every matrix of a batch."""
+    check_not_bool("bmm", i1)
     halves = xp.matmul(i1, i2)  # (out, batch, m)
-    return xp.add.reduce(halves * i3, -1).T
+    return xp.ascontiguousarray(xp.add.reduce(halves * i3, -1, i1.dtype).T)
 
 
 def _of_weight(xp: Any, g: Any, i1: Any, i3: Any) -> Any:
@@ -609,6 +627,7 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     factors = list(tensors)
     if len(factors) < 2:
         raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(factors)}")
+    _check_chain(factors)
     shape: tuple[int, ...] = ()
     if factors[0]._array.ndim == 1:
         factors[0] = unsqueeze(factors[0], 0)
@@ -618,18 +637,19 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
         factors[-1] = unsqueeze(factors[-1], -1)
     else:
         shape += factors[-1]._array.shape[1:]
-    _check_chain(factors)
     sizes = [factor._array.shape[0] for factor in factors] + [factors[-1]._array.shape[1]]
     return view(_multiplied(factors, _splits(sizes), 0, len(factors) - 1), shape)  # type: ignore[no-any-return]
 
 
 def _check_chain(factors: list[Tensor]) -> None:
+    ends = {0: "the first tensor", len(factors) - 1: "the last tensor"}
     for number, factor in enumerate(factors):
-        if factor._array.ndim != 2:
-            which = "1D or 2D" if number in (0, len(factors) - 1) else "2D"
+        if factor._array.ndim != 2 and not (factor._array.ndim == 1 and number in ends):
+            which, also = ends.get(number, f"tensor {number}"), "1D or " * (number in ends)
             raise RuntimeError(
-                f"multi_dot(): tensor {number} must be {which} but got {factor._array.ndim}D"
+                f"multi_dot(): {which} must be {also}2D but got {factor._array.ndim}D"
             )
+    for number, factor in enumerate(factors):
         if factor._array.dtype != factors[0]._array.dtype:
             first, other = str(factors[0].dtype), str(factor.dtype)
             raise RuntimeError(
@@ -637,7 +657,7 @@ def _check_chain(factors: list[Tensor]) -> None:
                 f"{_short(first)} and tensor {number} {_short(other)}"
             )
     for number, (one, two) in enumerate(itertools.pairwise(factors)):
-        if one._array.shape[1] != two._array.shape[0]:
+        if one._array.shape[-1] != two._array.shape[0]:
             raise RuntimeError(
                 f"multi_dot(): tensors {number} and {number + 1} with shapes "
                 f"{list(one._array.shape)} and {list(two._array.shape)} cannot be multiplied"
@@ -651,17 +671,21 @@ def _short(dtype: str) -> str:
 
 
 def _splits(sizes: list[int]) -> dict[tuple[int, int], int]:
-    """For each run of matrices, behind which to split it so that least is multiplied."""
+    """For each run of matrices, behind which to split it so that least is multiplied.
+
+    Of splits that are as good, three matrices have the last one behind the others, as in PyTorch.
+    """
     count = len(sizes) - 1
     costs = {(i, i): 0 for i in range(count)}
     splits: dict[tuple[int, int], int] = {}
     for length in range(1, count):
         for i in range(count - length):
             j = i + length
-            costs[i, j], splits[i, j] = min(
+            found = [
                 (costs[i, k] + costs[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
-                for k in range(i, j)
-            )
+                for k in (range(j - 1, i - 1, -1) if count == 3 else range(i, j))
+            ]
+            costs[i, j], splits[i, j] = min(found, key=operator.itemgetter(0))
     return splits
 
 

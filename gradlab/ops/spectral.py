@@ -14,7 +14,7 @@ import numpy
 
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
-from gradlab.op import composite, op
+from gradlab.op import OPS, composite, op
 from gradlab.ops.decompose import svdvals
 from gradlab.ops.join import _cat as cat
 from gradlab.ops.matrices import adjoint, check_floating, check_matrix, check_square
@@ -50,6 +50,8 @@ def linalg_matrix_exp(xp: Namespace, input: Array) -> Array:
     """
     if not input.size:
         return input.copy()
+    if input.dtype.itemsize == 2:
+        return OPS["linalg_matrix_exp"].forward(xp, input.astype(numpy.float32)).astype(input.dtype)
     size = xp.add.reduce(xp.abs(input), -2).max(-1)
     halvings = xp.ceil(xp.log2(xp.maximum(size / _SMALL, 1)))
     halvings = xp.where(xp.isfinite(halvings), halvings, 0)[..., None, None]
@@ -99,7 +101,9 @@ def matrix_exp(input: Tensor) -> Tensor:
     tensor([[1., 1.],
             [0., 1.]])
     """
-    check_square("linalg.matrix_exp", array_of(input, "linalg_matrix_exp", "A"))
+    array = array_of(input, "linalg_matrix_exp", "A")
+    check_square("linalg.matrix_exp", array, floating=False)
+    check_floating("linalg.matrix_exp", array, half=True)
     return linalg_matrix_exp(input)  # type: ignore[no-any-return]
 
 
@@ -126,11 +130,7 @@ def vector_norm(
     array = array_of(x, "linalg_vector_norm", "x")
     if isinstance(ord, str):
         raise TypeError("linalg_vector_norm(): argument 'ord' (position 2) must be Number, not str")
-    if array.dtype not in arrays.DIFFERENTIABLE:
-        raise RuntimeError(
-            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
-            f"{x.dtype.type_name}. Convert it, with .float() for example."
-        )
+    check_floating("linalg.vector_norm", array, half=True)
     dims = normal_dims(dim, array.ndim)
     if abs(ord) == math.inf and 0 in [array.shape[d] for d in dims]:
         where = "an empty tensor because the"
@@ -164,7 +164,7 @@ def matrix_norm(
     name = "linalg.matrix_norm"
     array = array_of(A, "linalg_matrix_norm", "A")
     check_matrix(name, array)
-    _check_floating_norm(name, A)
+    check_floating(name, array, half=True)
     dims = (dim,) if isinstance(dim, int) else tuple(dim)
     if len(dims) != 2:
         raise RuntimeError(f"{name}: dim must be a 2-tuple. Got {' '.join(map(str, dims))}")
@@ -187,15 +187,16 @@ def matrix_norm(
     sums: Any = vector_norm(matrices, 1, (along,), keepdim)
     if not keepdim and along < across:
         across -= 1
-    return sums.amax(across, keepdim) if ord > 0 else sums.amin(across, keepdim)  # type: ignore[no-any-return]
+    return _extreme(sums, across, keepdim, ord > 0)  # type: ignore[no-any-return]
 
 
-def _check_floating_norm(name: str, tensor: Tensor) -> None:
-    if tensor._array.dtype not in arrays.DIFFERENTIABLE:
-        raise RuntimeError(
-            f"{name}: Expected a floating point or complex tensor as input. Got "
-            f"{tensor.dtype.type_name}. Convert it, with .float() for example."
-        )
+def _extreme(values: Any, dim: int, keepdim: bool, largest: bool) -> Any:
+    """The largest (or smallest) along a dimension; the largest of none is 0, as of norms."""
+    if not largest:
+        return values.amin(dim, keepdim)
+    if not values._array.shape[dim]:
+        return values.detach().sum(dim, keepdim=keepdim)
+    return values.amax(dim, keepdim)
 
 
 def _of_singular_values(A: Any, ord: float | str, rows: int, columns: int, keepdim: bool) -> Any:
@@ -204,7 +205,7 @@ def _of_singular_values(A: Any, ord: float | str, rows: int, columns: int, keepd
     if ord == "nuc":
         norm = values.sum(-1, keepdim=keepdim)
     else:
-        norm = values.amax(-1, keepdim) if ord == 2 else values.amin(-1, keepdim)
+        norm = _extreme(values, -1, keepdim, ord == 2)
     if not keepdim:
         return norm
     back = sorted(range(A.ndim), key=[*others, rows, columns].__getitem__)
@@ -233,8 +234,8 @@ def norm(
     dims = None if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
     if ord is None:
         return vector_norm(A, 2, dims, keepdim, dtype=dtype)
-    if isinstance(ord, str):
-        return matrix_norm(A, ord, (-2, -1) if dims is None else dims, keepdim, dtype=dtype)
+    if isinstance(ord, str) and dims is not None:
+        return matrix_norm(A, ord, dims, keepdim, dtype=dtype)
     if dims is not None and len(dims) not in (1, 2):
         raise RuntimeError(
             f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dims)}"
@@ -244,7 +245,7 @@ def norm(
             "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got "
             f"{array.ndim}D."
         )
-    if len(dims or array.shape) == 1:
+    if len(dims or array.shape) == 1 and not isinstance(ord, str):
         return vector_norm(A, ord, dims, keepdim, dtype=dtype)
     return matrix_norm(A, ord, dims or (-2, -1), keepdim, dtype=dtype)
 
@@ -282,8 +283,9 @@ def cond(A: Tensor, p: float | str | None = None) -> Tensor:
         values: Any = svdvals(A)
         return values.sum(-1) * svdvals(A).reciprocal().sum(-1)  # type: ignore[no-any-return]
     inverse: Any = linalg_inv(A, False)
-    singular = Tensor._wrap(arrays.array_module(array).isnan(inverse._array).any((-2, -1)))
-    inverse = inverse.masked_fill(singular[..., None, None], math.inf)
+    xp = arrays.array_module(array)
+    singular = Tensor._wrap(xp.isnan(inverse._array).any((-2, -1), keepdims=True))
+    inverse = inverse.masked_fill(singular, math.inf)
     product: Any = matrix_norm(A, p or "fro")
     product = product * matrix_norm(inverse, p or "fro")
     return product.nan_to_num(math.inf, math.inf, -math.inf)  # type: ignore[no-any-return]
@@ -341,12 +343,18 @@ def vander(x: Tensor, *, N: int | None = None) -> Tensor:
     tensor([[1., 2., 4.],
             [1., 3., 9.]])
     """
-    shape = array_of(x, "linalg_vander", "x").shape
+    array = array_of(x, "linalg_vander", "x")
+    if array.dtype.kind == "b" or array.dtype.itemsize == 2:
+        raise RuntimeError(
+            "linalg.vander supports floating point, complex, and integer tensors, but got "
+            f"{x.dtype.type_name}"
+        )
+    shape = array.shape
     if N is None:
         N = shape[-1] if shape else 1
     if N <= 1:
         raise RuntimeError(f"N must be greater than 1. It is {N}.")
     column: Any = x.unsqueeze(-1)
     powers = column.expand(*shape, N - 1).cumprod(-1)
-    ones = Tensor._wrap(arrays.array_module(x._array).ones((*shape, 1), x._array.dtype))
+    ones = Tensor._wrap(arrays.array_module(array).ones((*shape, 1), array.dtype))
     return cat([ones, powers], -1)  # type: ignore[no-any-return]
