@@ -16,7 +16,9 @@ import warnings
 from math import e, inf, nan, pi
 
 from gradlab import (
+    amp,
     autograd,
+    backends,
     cuda,
     func,
     linalg,
@@ -26,8 +28,10 @@ from gradlab import (
     optim,
     printing,
     profiler,
+    random,
     special,
     utils,
+    version,
 )
 from gradlab.arrays import bool_ as bool
 from gradlab.arrays import (
@@ -62,7 +66,28 @@ from gradlab.grad_mode import (
 from gradlab.op.out import accepting_out
 from gradlab.ops.convert import contiguous_format, memory_format, preserve_format
 from gradlab.printing import set_printoptions
+from gradlab.random import get_rng_state, set_rng_state
+from gradlab.settings import (
+    are_deterministic_algorithms_enabled,
+    autocast,
+    compile,
+    get_autocast_dtype,
+    get_deterministic_debug_mode,
+    get_float32_matmul_precision,
+    is_autocast_enabled,
+    is_deterministic_algorithms_warn_only_enabled,
+    set_deterministic_debug_mode,
+    set_float32_matmul_precision,
+    set_flush_denormal,
+    use_deterministic_algorithms,
+)
 from gradlab.tensor import Size, Tensor
+from gradlab.threads import (
+    get_num_interop_threads,
+    get_num_threads,
+    set_num_interop_threads,
+    set_num_threads,
+)
 from gradlab.type_info import can_cast, finfo, iinfo, promote_types
 from gradlab.warn import is_warn_always_enabled, set_warn_always
 

@@ -13,14 +13,15 @@ ENGINE = ROOT / "gradlab"
 WIDGETS = ROOT / "widgets/gradlab_widgets"
 
 ROOMS = [
-    "arrays cuda generator grad_mode levels observers printing return_types samples type_info warn",
+    "arrays backends cuda generator grad_mode levels observers printing return_types samples "
+    "settings threads type_info version warn",
     "graph engine inplace",
-    "tensor op",
+    "tensor op random",
     "ops",
     "autograd func linalg special",
     "nn optim utils",
     # The front door (`__init__`) names every room, so only this floor may come in by it.
-    "models profiler cli __main__ __init__",
+    "amp models profiler cli __main__ __init__",
 ]
 FLOORS = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms.split()}
 

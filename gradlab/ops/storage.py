@@ -306,6 +306,17 @@ class UntypedStorage:
         return False
 
 
+@composite(method=False)
+def is_storage(obj: Any) -> bool:
+    """Whether an object is the memory of tensors.
+
+    >>> import gradlab as gl
+    >>> gl.is_storage(gl.ones(2).untyped_storage()), gl.is_storage(gl.ones(2))
+    (True, False)
+    """
+    return isinstance(obj, UntypedStorage)
+
+
 @composite(public=False)
 def untyped_storage(input: Tensor) -> UntypedStorage:
     """The memory under the tensor: its address and how many bytes there are.
