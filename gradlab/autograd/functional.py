@@ -2,8 +2,9 @@
 
 Each takes a function and the point to differentiate it at, and calls the function once. Reverse
 mode gives a row of the Jacobian per backward pass, so ``vjp`` is one pass and ``jacobian`` one for
-each element of the output. A column (``jvp``, ``hvp``) is the derivative of a pass: ``vjp`` is
-linear in its vector, and differentiating it with respect to that transposes the Jacobian.
+each element of the output, or one of batches. A column (``jvp``, ``hvp``) is the derivative of a
+pass: ``vjp`` is linear in its vector, and differentiating it with respect to that transposes the
+Jacobian.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any, TypeAlias
 
 from gradlab import arrays
 from gradlab.engine import grad
+from gradlab.func.derivatives import by_output, jacfwd, units_of
+from gradlab.func.derivatives import grad as func_grad
 from gradlab.grad_mode import enable_grad
 from gradlab.op import FUNCTIONS
 from gradlab.tensor import Tensor
@@ -96,10 +99,12 @@ def jacobian(
     """The Jacobian of ``func`` at ``inputs``, of shape ``output.shape + input.shape``.
 
     A tensor for one input and one output, a tuple where one of them is a tuple, else a tuple (per
-    output) of tuples (per input). ``create_graph`` and ``strict`` as in ``vjp``. ``vectorize`` and
-    ``strategy`` are accepted and checked; the rows are computed one after the other all the same.
+    output) of tuples (per input). ``create_graph`` and ``strict`` as in ``vjp``. With ``vectorize``
+    all rows are computed at once, by a backward pass of batches; with ``strategy="forward-mode"``,
+    which wants that, all columns at once, by dual numbers.
 
-    Raises what ``vjp`` raises.
+    Raises what ``vjp`` raises; RuntimeError or NotImplementedError for options that exclude each
+    other.
 
     >>> import gradlab as gl
     >>> jacobian(lambda x: x**2, gl.tensor([1.0, 2.0]))
@@ -107,6 +112,8 @@ def jacobian(
             [0., 4.]])
     """
     _check_strategy("jacobian", strategy, vectorize, create_graph, strict)
+    if strategy == "forward-mode":
+        return _columns(func, inputs, "jacobian")
     of_tuple, point = _point(inputs, "jacobian", create_graph)
     to_tuple, outputs = _values(func, point, "jacobian", strict)
     if vectorize and strict:
@@ -115,10 +122,13 @@ def jacobian(
             "supported together. Please either set `strict=False` or `vectorize=False`."
         )
     with enable_grad():
-        blocks = tuple(
-            _handed_out(_rows(i, output, point, create_graph, strict), of_tuple, create_graph)
-            for i, output in enumerate(outputs)
-        )
+        if vectorize:
+            found = _rows_at_once(outputs, point, create_graph)
+        else:
+            found = [
+                _rows(i, output, point, create_graph, strict) for i, output in enumerate(outputs)
+            ]
+    blocks = tuple(_handed_out(tuple(rows), of_tuple, create_graph) for rows in found)
     return blocks if to_tuple else blocks[0]
 
 
@@ -154,6 +164,15 @@ def hessian(
             _check_jacobian_tracked(slopes)
         return slopes
 
+    if outer_jacobian_strategy == "forward-mode":
+        _check_strategy("jacobian", "forward-mode", vectorize, create_graph, strict)
+
+        def value(*given: Tensor) -> Tensor:
+            return _single_value(func, given, "hessian", strict).reshape(())
+
+        every = tuple(range(len(point)))
+        blocks = _columns(func_grad(value, every), point, "hessian")
+        return blocks if of_tuple else blocks[0][0]
     blocks = jacobian(gradient, point, create_graph, strict, vectorize, outer_jacobian_strategy)
     return blocks if of_tuple else blocks[0][0]
 
@@ -366,6 +385,45 @@ def _rows(
         FUNCTIONS["stack"](list(column)).view(output.shape + x.shape)
         for column, x in zip(per_input, point, strict=True)
     )
+
+
+def _rows_at_once(outputs: Tensors, point: Tensors, create_graph: bool) -> list[list[Tensor]]:
+    """The Jacobian of each output with respect to each input, by one pass for all rows."""
+    pairs = zip(outputs, units_of(outputs), strict=True)
+    tracked = [(output, units) for output, units in pairs if output.requires_grad]
+    columns: Sequence[Tensor | None] = [None] * len(point)
+    if tracked:
+        roots, starts = zip(*tracked, strict=True)
+        columns = grad(
+            roots,
+            point,
+            starts,
+            create_graph=create_graph,
+            allow_unused=True,
+            is_grads_batched=True,
+        )
+    count = sum(output.numel() for output in outputs)
+    filled = [
+        x.new_zeros((count, *x.shape)) if column is None else column
+        for column, x in zip(columns, point, strict=True)
+    ]
+    return by_output(filled, outputs, point)
+
+
+def _columns(func: Callable[..., Any], inputs: Any, function: str) -> Any:
+    """The Jacobian by forward mode, nested as ``jacobian`` returns it."""
+    of_tuple, tensors = _tensors(inputs, "inputs", function)
+    point = tuple(tensor.detach() for tensor in tensors)
+    outer: list[bool] = []
+
+    def checked(*given: Tensor) -> Tensors:
+        many, outputs = _tensors(func(*given), OUTPUTS, function)
+        outer.append(many)
+        return outputs
+
+    found = jacfwd(checked, tuple(range(len(point))))(*point)
+    blocks = tuple(_handed_out(row, of_tuple, create_graph=False) for row in found)
+    return blocks if outer[0] else blocks[0]
 
 
 def _row(

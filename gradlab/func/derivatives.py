@@ -354,15 +354,15 @@ def jacrev(
         rows = vmap(
             lambda *units: tuple(pytree.flatten(pull(tree.filled(units)))[0]),
             chunk_size=chunk_size,
-        )(*_units(outputs))
-        blocks = _by_output(rows, outputs, chosen)
+        )(*units_of(outputs))
+        blocks = by_output(rows, outputs, chosen)
         nested = tree.filled([chosen_tree.filled(block) for block in blocks])
         return (nested, found[2]) if has_aux else nested
 
     return jacobian
 
 
-def _units(like: Sequence[Tensor]) -> list[Tensor]:
+def units_of(like: Sequence[Tensor]) -> list[Tensor]:
     """For each element of all tensors together, in each tensor a one there and zeros elsewhere."""
     counts = [one.numel() for one in like]
     total = sum(counts)
@@ -376,7 +376,7 @@ def _units(like: Sequence[Tensor]) -> list[Tensor]:
     return units
 
 
-def _by_output(
+def by_output(
     rows: Sequence[Tensor], outputs: Sequence[Tensor], inputs: Sequence[Tensor]
 ) -> list[list[Tensor]]:
     """The rows, for each input all of them, as a block for each output and input."""
@@ -421,7 +421,7 @@ def jacfwd(
             return tuple(moved)
 
         kept: list[tuple[Tree, Any]] = []
-        columns = vmap(push, randomness=randomness)(*_units(chosen))
+        columns = vmap(push, randomness=randomness)(*units_of(chosen))
         tree, aux = kept[0]
         blocks = [_by_input(column, chosen) for column in columns]
         nested = tree.filled([chosen_tree.filled(block) for block in blocks])
