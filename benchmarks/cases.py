@@ -311,6 +311,136 @@ def number_chain_autograd() -> Round:
     return lambda: (gradient(Z),)
 
 
+# ------------------------------------------------------------------ (e) ten million numbers
+
+
+def large_like_torch(lib: ModuleType) -> Round:
+    a = lib.tensor(np.linspace(0, 2 * math.pi, 10_000_000, dtype=np.float32), requires_grad=True)
+
+    def run() -> Sequence[Any]:
+        a.grad = None
+        out = (2 * lib.sin(a) + a * a).mean()
+        out.backward()
+        return out.detach(), a.grad[::1000]
+
+    return run
+
+
+def large_numpy() -> Round:
+    a = np.linspace(0, 2 * math.pi, 10_000_000, dtype=np.float32)
+
+    def run() -> Sequence[Any]:
+        out = (2 * np.sin(a) + a * a).mean()
+        share = np.float32(1 / a.size)
+        return out, (np.cos(a) * (2 * share) + 2 * share * a)[::1000]
+
+    return run
+
+
+# ------------------------------------------------------------------ (f) matrices of derivatives
+
+WIDE = np.random.default_rng(2).uniform(-1, 1, (300, 100)).astype(np.float32)
+POINT = np.linspace(-1, 1, 100, dtype=np.float32)
+
+
+def jacobian_like_torch(lib: ModuleType) -> Round:
+    """300 outputs of 100 inputs, one backward pass for each output."""
+    weight, x = lib.tensor(WIDE), lib.tensor(POINT)
+    return lambda: (lib.autograd.functional.jacobian(lambda x: lib.tanh(weight @ x), x),)
+
+
+def jacobian_numpy() -> Round:
+    def run() -> Sequence[Any]:
+        y = np.tanh(WIDE @ POINT)
+        return ((1 - y * y)[:, None] * WIDE,)
+
+    return run
+
+
+def jacobian_at_once_like_torch(lib: ModuleType) -> Round:
+    """The same by one vectorized pass."""
+    weight, x = lib.tensor(WIDE), lib.tensor(POINT)
+    return lambda: (
+        lib.autograd.functional.jacobian(lambda x: lib.tanh(weight @ x), x, vectorize=True),
+    )
+
+
+jacobian_at_once_numpy = jacobian_numpy
+
+
+def hessian_like_torch(lib: ModuleType) -> Round:
+    """Of a function of 100 inputs."""
+    x = lib.tensor(POINT)
+    return lambda: (lib.autograd.functional.hessian(lambda x: (x * x * x).sum() + x.sum() ** 2, x),)
+
+
+def hessian_numpy() -> Round:
+    return lambda: (np.diag(6 * POINT) + np.full((100, 100), 2, np.float32),)
+
+
+# ------------------------------------------------------------------ (g) a deep graph
+
+DEPTH = 100_000
+
+
+def deep_like_torch(lib: ModuleType) -> Round:
+    x = lib.tensor(1.0, requires_grad=True)
+
+    def run() -> Sequence[Any]:
+        x.grad = None
+        y = x
+        for _ in range(DEPTH):
+            y = y + 1
+        y.backward()
+        return (x.grad,)
+
+    return run
+
+
+def deep_numpy() -> Round:
+    def run() -> Sequence[Any]:
+        y = np.array(1.0, np.float32)
+        one = np.array(1.0, np.float32)
+        for _ in range(DEPTH):
+            y = np.add(y, one)
+        return (np.ones((), np.float32),)
+
+    return run
+
+
+# ------------------------------------------------------------------ (h) indexing
+
+ROWS = np.random.default_rng(3).integers(0, 50, 30)
+GRID = np.random.default_rng(4).uniform(-1, 1, (50, 40)).astype(np.float32)
+
+
+def indexing_like_torch(lib: ModuleType) -> Round:
+    """A row, a slice, a mask, and rows drawn again and again."""
+    x, rows = lib.tensor(GRID, requires_grad=True), lib.tensor(ROWS)
+    mask = lib.tensor(GRID > 0)
+
+    def run() -> Sequence[Any]:
+        x.grad = None
+        out = x[3].sum() + x[1:20:2, 5:].sum() + x[mask].sum() + (x[rows] * 2).sum()
+        out.backward()
+        return out.detach(), x.grad
+
+    return run
+
+
+def indexing_numpy() -> Round:
+    def run() -> Sequence[Any]:
+        x, mask = GRID, GRID > 0
+        out = x[3].sum() + x[1:20:2, 5:].sum() + x[mask].sum() + (x[ROWS] * 2).sum()
+        gradient = mask.astype(np.float32)
+        gradient[3] += 1
+        gradient[1:20:2, 5:] += 1
+        np.add.at(gradient, ROWS, np.float32(2))
+        return out, gradient
+
+    return run
+
+
 # ------------------------------------------------------------------ one operation at a time
 
 _random = np.random.default_rng(1)
@@ -331,12 +461,25 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "x @ y": lambda lib, x, y: x @ y,
     "x.T": lambda lib, x, y: x.T,
     "x[1:]": lambda lib, x, y: x[1:],
+    "clamp": lambda lib, x, y: x.clamp(0.8, 1.2),
+    "where": lambda lib, x, y: lib.where(x > 1, x, y),
+    "maximum": lambda lib, x, y: lib.maximum(x, y),
+    "softmax": lambda lib, x, y: lib.softmax(x, -1),
+    "logsumexp": lambda lib, x, y: lib.logsumexp(x, 1),
+    "cumsum": lambda lib, x, y: lib.cumsum(x, 0),
+    "sort": lambda lib, x, y: lib.sort(x, 1)[0],
+    "max": lambda lib, x, y: lib.max(x, 1)[0],
+    "var": lambda lib, x, y: x.var(0),
+    "norm": lambda lib, x, y: x.norm(),
+    "cat": lambda lib, x, y: lib.cat([x, y]),
+    "x[mask]": lambda lib, x, y: x[x.detach() > 1],
+    "gelu": lambda lib, x, y: lib.nn.functional.gelu(x),
+    "einsum": lambda lib, x, y: lib.einsum("ij,jk->ik", x, y),
+    "inv": lambda lib, x, y: lib.linalg.inv(x + 3 * lib.eye(x.shape[0])),
 }
 
 
-def operation_like_torch(
-    lib: ModuleType, name: str, numbers: Any, backward: bool
-) -> Round:
+def operation_like_torch(lib: ModuleType, name: str, numbers: Any, backward: bool) -> Round:
     """One operation, recorded; with ``backward``, the backward pass as well."""
     operation = OPERATIONS[name]
     x, y = (lib.tensor(numbers, requires_grad=True) for _ in range(2))

@@ -43,12 +43,19 @@ TARGETS = {
     "training": {"torch": 0.60, "numpy": 1.20},
     "chain": {"torch": 0.50},
     "number_chain": {"torch": 0.50},
+    "large": {"torch": 1.0},
 }
 TITLES = {
     "sine": "(2·sin(a) + 1).sum() of 25 floats, forward and backward",
     "training": "One training step, 16×1000 → 100 → 10: Linear, ReLU, Linear, squared error, SGD",
     "chain": "A chain of 2,000 small mul and div by 2×3 tensors that require grad",
     "number_chain": "A chain of 2,000 small mul and div of a 2×3 tensor by a number",
+    "large": "(2·sin(a) + a·a).mean() of ten million floats, forward and backward",
+    "jacobian": "jacobian() of 300 outputs by 100 inputs, a pass for each output",
+    "jacobian_at_once": "jacobian(vectorize=True) of the same",
+    "hessian": "hessian() of a function of 100 inputs",
+    "deep": "100,000 additions in a row, forward and backward",
+    "indexing": "A row, a slice, a mask and 30 drawn rows of 50×40, forward and backward",
 }
 
 
