@@ -19,7 +19,7 @@ from gradlab.levels import level_of, owned_like
 from gradlab.op import composite, op
 from gradlab.ops.convert import layout
 from gradlab.samples import call, draw
-from gradlab.tensor import OutsideCounter, Size, Tensor
+from gradlab.tensor import OutsideCounter, Tensor
 
 # ------------------------------------------------------------------ from data
 
@@ -55,7 +55,7 @@ def tensor(
             UserWarning,
             stacklevel=2,
         )
-    array = _array_of(data, dtype and arrays.as_dtype(dtype, "tensor"), copy=True)
+    array = array_of_data(data, dtype and arrays.as_dtype(dtype, "tensor"), copy=True)
     return finished(array, device, requires_grad)
 
 
@@ -72,7 +72,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
     wanted = dtype and arrays.as_dtype(dtype, "as_tensor")
     if isinstance(data, Tensor):
         return data.to(device, wanted)
-    return finished(_array_of(data, wanted, copy=False), device, False)
+    return finished(array_of_data(data, wanted, copy=False), device, False)
 
 
 @composite(method=False)
@@ -86,10 +86,10 @@ def from_numpy(ndarray: Any) -> Tensor:
     tensor([1., 2.], dtype=torch.float64)
     """
     if not isinstance(ndarray, numpy.ndarray):
-        raise TypeError(
-            f"expected np.ndarray (got {type(ndarray).__name__}); gradlab.tensor takes lists"
-        )
-    arrays.dtype_of(ndarray)
+        kind = type(ndarray)
+        name = f"numpy.{kind.__name__}" if isinstance(ndarray, numpy.generic) else kind.__name__
+        raise TypeError(f"expected np.ndarray (got {name}); gradlab.tensor takes lists")
+    _check_array(ndarray)
     if not ndarray.flags.writeable:
         warnings.warn(
             "The given NumPy array is not writable, and PyTorch does not support non-writable "
@@ -102,6 +102,116 @@ def from_numpy(ndarray: Any) -> Tensor:
     if not tensor.is_inference():
         tensor._counter = OutsideCounter([0])
     return tensor
+
+
+@composite(method=False)
+def asarray(
+    obj: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    copy: bool | None = None,
+    requires_grad: bool | None = None,
+) -> Any:
+    """``obj``, a tensor, array, buffer, number or nested sequence, as a tensor.
+
+    It shares the object's memory where it can, unless ``copy`` is True; ``copy=False`` insists on
+    that and raises ValueError where it can't be. ``requires_grad`` says whether the result does; a
+    tensor that requires grad gives one that does unless told otherwise.
+
+    >>> import gradlab as gl
+    >>> gl.asarray([1, 2])
+    tensor([1, 2])
+    """
+    wanted = dtype and arrays.as_dtype(dtype, "asarray")
+    if isinstance(obj, Tensor):
+        return _as_tensor_itself(obj, wanted, device, copy, requires_grad)
+    if isinstance(obj, (bytes, bytearray, memoryview)):
+        made = frombuffer(obj, dtype=wanted or arrays.get_default_dtype())._array
+        shares = True
+    else:
+        made = array_of_data(obj, wanted, copy=False)
+        shares = isinstance(obj, numpy.ndarray) and numpy.may_share_memory(obj, made)
+    if copy is False and not shares:
+        raise ValueError(
+            "can't alias arbitrary sequence into a tensor. Leave out copy=False, or pass an array "
+            "of the right dtype."
+        )
+    return finished(made.copy() if copy and shares else made, device, bool(requires_grad))
+
+
+def _as_tensor_itself(
+    given: Tensor, dtype: Any, device: Any, copy: bool | None, requires_grad: bool | None
+) -> Any:
+    if copy is False and dtype is not None and dtype is not given.dtype:
+        raise ValueError(
+            f"can't alias tensor with dtype '{given.dtype.type_name}' into dtype "
+            f"'{dtype.type_name}'. Leave out copy=False."
+        )
+    result = given.to(device, dtype, copy=bool(copy))
+    if requires_grad is False and result.requires_grad:
+        return result.detach()
+    return result.requires_grad_() if requires_grad and not result.requires_grad else result
+
+
+@composite(method=False)
+def frombuffer(
+    buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False
+) -> Tensor:
+    """A vector over the memory of an object with Python's buffer interface, such as a bytearray.
+
+    ``count`` elements (-1: as many as there are) from byte ``offset`` on. Raises ValueError where
+    they don't fit; warns where the memory can't be written to.
+
+    >>> import gradlab as gl
+    >>> gl.frombuffer(bytearray([1, 2, 3]), dtype=gl.uint8)
+    tensor([1, 2, 3], dtype=torch.uint8)
+    """
+    wanted = arrays.as_dtype(dtype, "frombuffer")
+    try:
+        memory = memoryview(buffer)
+    except TypeError:
+        raise ValueError(
+            f"object does not implement Python buffer protocol. (it is a {type(buffer).__name__})"
+        ) from None
+    size, each = memory.nbytes, wanted.itemsize
+    if size == 0 or count == 0:
+        raise ValueError(f"both buffer length ({size}) and count ({count}) must not be 0")
+    if not 0 <= offset < size:
+        raise ValueError(
+            f"offset ({offset} bytes) must be non-negative and no greater than buffer length "
+            f"({size} bytes) minus 1"
+        )
+    if count < 0 and (size - offset) % each:
+        raise ValueError(
+            f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a "
+            f"multiple of element size ({each})"
+        )
+    if count > 0 and offset + count * each > size:
+        raise ValueError(
+            f"requested buffer length ({count} * {each} bytes) after offset ({offset} bytes) must "
+            f"not be greater than actual buffer length ({size} bytes)"
+        )
+    if memory.readonly:
+        warnings.warn(
+            "The given buffer is not writable, and PyTorch does not support non-writable tensors. "
+            "A change in place of this tensor raises an error; pass a bytearray to avoid that.",
+            UserWarning,
+            stacklevel=2,
+        )
+    array = numpy.frombuffer(memory, wanted.numpy, count, offset)
+    return finished(array, None, requires_grad)
+
+
+def _check_array(array: numpy.ndarray[Any, Any]) -> None:
+    """Raise PyTorch's errors for a NumPy array on which there can be no tensor."""
+    arrays.dtype_of(array)
+    if any(step < 0 for step in array.strides):
+        raise ValueError(
+            "At least one stride in the given numpy array is negative, and tensors with negative "
+            "strides are not currently supported. (You can probably work around this by making a "
+            "copy of your array  with array.copy().)"
+        )
 
 
 def finished(array: Array, device: Any, requires_grad: bool) -> Tensor:
@@ -120,7 +230,7 @@ def finished(array: Array, device: Any, requires_grad: bool) -> Tensor:
     return made
 
 
-def _array_of(data: Any, dtype: arrays.dtype | None, copy: bool) -> Array:
+def array_of_data(data: Any, dtype: arrays.dtype | None, copy: bool) -> Array:
     """``data`` as an array of ``dtype``; on its own memory where ``copy`` is False."""
     if type(data) in PYTHON_SCALARS:
         return _packed([data], dtype).reshape(())
@@ -128,7 +238,7 @@ def _array_of(data: Any, dtype: arrays.dtype | None, copy: bool) -> Array:
         array = data._array
     elif hasattr(data, "__array__"):
         array = arrays.plain(numpy.asarray(data))
-        arrays.dtype_of(array)
+        _check_array(array)
     else:
         shape, flat = _flattened(data)
         if shape and isinstance(flat[0] if flat else None, (str, bytes)):
@@ -304,6 +414,65 @@ def empty(
     return _made("empty", given_sizes(sizes, size), dtype, device, requires_grad)
 
 
+@composite(method=False)
+def empty_strided(
+    size: Any, stride: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Whatever lay in memory, of a shape and with these steps between neighbours, in elements.
+
+    Raises RuntimeError for negative sizes and strides, and where there are not as many of both.
+
+    >>> import gradlab as gl
+    >>> gl.empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
+    """
+    shape, steps = read_shape("empty_strided", (tuple(size),)), tuple(stride)
+    if len(shape) != len(steps):
+        raise RuntimeError(
+            f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides "
+            f"({len(steps)})"
+        )
+    if min(steps, default=0) < 0:
+        raise RuntimeError(
+            f"Storage size calculation overflowed with sizes={list(shape)} and "
+            f"strides={list(steps)}"
+        )
+    reach = sum((n - 1) * step for n, step in zip(shape, steps, strict=True)) + 1
+    flat = empty(reach if math.prod(shape) else 0, dtype=dtype, device=device)
+    return flat.as_strided(shape, steps).detach().requires_grad_(requires_grad)  # type: ignore[no-any-return]
+
+
+@composite(method=False)
+def empty_permuted(
+    size: Any,
+    physical_layout: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Whatever lay in memory, of a shape, with the dimensions in memory in another order.
+
+    ``physical_layout`` names the dimensions, the slowest first. Raises RuntimeError unless it names
+    each once.
+
+    >>> import gradlab as gl
+    >>> gl.empty_permuted((2, 3, 4), (0, 2, 1)).stride()
+    (12, 1, 3)
+    """
+    shape, order = read_shape("empty_permuted", (tuple(size),)), tuple(physical_layout)
+    if len(shape) != len(order):
+        raise RuntimeError(
+            "Number of dimensions in size does not match the length of the physical_layout; i.e. "
+            f"len(size) = {len(shape)} is not equal to len(physical_layout) = {len(order)}"
+        )
+    if len(set(order)) < len(order):
+        raise RuntimeError(f"Duplicate dim not allowed (in {list(order)})")
+    made = empty([shape[d] for d in order], dtype=dtype, device=device)
+    back = sorted(range(len(order)), key=order.__getitem__)
+    return made.permute(back).detach().requires_grad_(requires_grad)  # type: ignore[no-any-return]
+
+
 def given_sizes(sizes: tuple[Any, ...], size: Any) -> tuple[Any, ...]:
     """The sizes from between the parentheses, or those given by keyword."""
     return sizes if size is None else (size,)
@@ -365,7 +534,7 @@ def full(
         raise TypeError(
             f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}"
         )
-    value = _array_of(fill_value, dtype and arrays.as_dtype(dtype, "full"), copy=False)
+    value = array_of_data(fill_value, dtype and arrays.as_dtype(dtype, "full"), copy=False)
     array = arrays.namespace(device).full(read_shape("full", (size,)), value.item(), value.dtype)
     return finished(array, device, requires_grad)
 
@@ -421,6 +590,25 @@ def new_tensor(
     """As ``gradlab.tensor``, by default of this tensor's dtype and device."""
     return tensor(  # type: ignore[no-any-return]
         data,
+        dtype=input.dtype if dtype is None else dtype,
+        device=input.device if device is None else device,
+        requires_grad=requires_grad,
+    )
+
+
+@composite(public=False)
+def new_empty_strided(
+    input: Tensor,
+    size: Any,
+    stride: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """As ``gradlab.empty_strided``, by default of this tensor's dtype and device."""
+    return empty_strided(  # type: ignore[no-any-return]
+        size,
+        stride,
         dtype=input.dtype if dtype is None else dtype,
         device=input.device if device is None else device,
         requires_grad=requires_grad,
@@ -546,6 +734,65 @@ def arange(
             f"arange({start}, {end}, {step}) would never arrive"
         )
     return finished(_stepped(start, end, step, found.numpy), device, requires_grad)
+
+
+@composite("range", method=False)
+def _range(
+    start: Any = 0,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Numbers from ``start`` up to and including ``end``. Deprecated: use ``arange``."""
+    warnings.warn(
+        "torch.range is deprecated and will be removed in a future release because its behavior is "
+        "inconsistent with Python's range builtin. Instead, use torch.arange, which produces "
+        "values in [start, end).",
+        UserWarning,
+        stacklevel=2,
+    )
+    start, end, step = (_scalar("range", "end", bound) for bound in (start, end, step))
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if (end - start) * step < 0:
+        raise RuntimeError(
+            "upper bound and lower bound inconsistent with step sign: "
+            f"range({start}, {end}, {step}) would never arrive"
+        )
+    found = read_dtype("range", dtype)
+    count = math.floor((end - start) / step) + 1
+    array = (start + numpy.arange(count) * step).astype(found.numpy)
+    return finished(array, device, requires_grad)
+
+
+@composite(method=False)
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
+    """The powers of each element of a vector, one to a row: 0 to ``N - 1``, the highest first.
+
+    ``N`` is by default the number of elements. Raises RuntimeError for anything but a vector.
+
+    >>> import gradlab as gl
+    >>> gl.vander(gl.tensor([1, 2, 3]))
+    tensor([[1, 1, 1],
+            [4, 2, 1],
+            [9, 3, 1]])
+    """
+    if x.ndim != 1:
+        raise RuntimeError(f"x must be a one-dimensional tensor. (it has {x.ndim} dimensions)")
+    count = len(x) if N is None else N
+    if count < 0:
+        raise RuntimeError(f"N must be non-negative. (it is {count})")
+    whole = arrays.int64 if x.dtype.numpy.kind in "iub" else x.dtype
+    result = x.new_empty((len(x), count), dtype=whole)
+    if count:
+        result.select(1, 0).fill_(1)
+    if count > 1:
+        result.narrow(1, 1, count - 1).copy_(x.unsqueeze(1))
+        result.narrow(1, 1, count - 1).copy_(result.narrow(1, 1, count - 1).cumprod(1))
+    return result if increasing else result.flip(1)  # type: ignore[no-any-return]
 
 
 def _stepped(start: Any, end: Any, step: Any, dtype: numpy.dtype[Any]) -> Array:
@@ -691,40 +938,3 @@ def eye(
             raise RuntimeError(f"{name} must be greater or equal to 0, got {size}")
     array = arrays.namespace(device).eye(n, m, dtype=read_dtype("eye", dtype).numpy)
     return finished(array, device, requires_grad)
-
-
-# ------------------------------------------------------------------ by a class, as of old
-
-
-def _new_tensor(cls: Any, *args: Any, device: Any = None) -> Any:
-    """``Tensor(2, 3)`` is a tensor of that shape, not filled; ``Tensor([2, 3])`` holds these."""
-    return cls._from(_legacy(arrays.get_default_dtype(), args, device))
-
-
-def _legacy(dtype: arrays.dtype, args: tuple[Any, ...], device: Any) -> Tensor:
-    if len(args) != 1 or isinstance(args[0], (int, Size)):
-        return empty(*args or (0,), dtype=dtype, device=device)  # type: ignore[no-any-return]
-    (data,) = args
-    if isinstance(data, Tensor):
-        return data.detach()
-    if type(data) in PYTHON_SCALARS:
-        raise TypeError(
-            f"new(): data must be a sequence (got {type(data).__name__}); gradlab.tensor({data}) "
-            "takes a number"
-        )
-    return finished(_array_of(data, dtype, copy=True), device, False)
-
-
-def _publish_legacy(dtype: arrays.dtype) -> None:
-    def make(*args: Any, device: Any = None) -> Tensor:
-        return _legacy(dtype, args, device)
-
-    name = f"{dtype.type_name}Tensor"
-    make.__doc__ = f"A {dtype.name} tensor of a shape, not filled, or with the content of a list."
-    composite(name, method=False)(make)
-
-
-Tensor.__new__ = staticmethod(_new_tensor)  # type: ignore[method-assign]
-for _legacy_dtype in arrays.ALL_DTYPES:
-    if not _legacy_dtype.is_complex:
-        _publish_legacy(_legacy_dtype)

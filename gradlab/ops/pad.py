@@ -181,7 +181,7 @@ def _check_reflected(shape: tuple[int, ...], padding: Sequence[int]) -> None:
             )
 
 
-def _circular(input: Tensor, padding: Sequence[int]) -> Tensor:
+def _circular(input: Tensor, padding: Sequence[int]) -> Any:
     """The tensor as on a ring: put into a larger one, then its ends copied around."""
     shape = list(input.shape)
     widths = _by_dimension(padding, len(shape))
@@ -211,7 +211,7 @@ def _circular(input: Tensor, padding: Sequence[int]) -> Tensor:
 
 def pad(
     input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
-) -> Tensor:
+) -> Any:
     """A tensor with more places around: (left, right, top, bottom, …), the last dimension first.
 
     They hold ``value`` (0 unless given), or with ``mode`` "reflect" the elements mirrored at the
@@ -226,7 +226,7 @@ def pad(
     array = array_of(input, "pad")
     widths = _read_widths(pad)
     if mode == "constant":
-        return constant_pad_nd(input, widths, 0 if value is None else value)  # type: ignore[no-any-return]
+        return constant_pad_nd(input, widths, 0 if value is None else value)
     _check_pairs(widths, array.ndim)
     if value:
         raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument (got {value})')
@@ -245,7 +245,7 @@ def pad(
         )
     if mode == "reflect":
         _check_reflected(array.shape, widths)
-    return _PADS[mode, dims](input, widths)  # type: ignore[no-any-return]
+    return _PADS[mode, dims](input, widths)
 
 
 def _read_widths(given: Any) -> tuple[int, ...]:

@@ -180,7 +180,10 @@ def _read_geometry(
             f"{list(steps)}. flip() reverses a tensor."
         )
     if builtins.min(shape, default=0) < 0:
-        raise RuntimeError(f"Storage size calculation overflowed with sizes={list(shape)}")
+        raise RuntimeError(
+            f"Storage size calculation overflowed with sizes={list(shape)} and "
+            f"strides={list(steps)}"
+        )
     own = storage_offset_of(array)
     if storage_offset is not None and storage_offset < 0:
         raise RuntimeError(
@@ -402,6 +405,21 @@ def pin_memory(input: Tensor) -> Tensor:
 # ------------------------------------------------------------------ other memory
 
 
+_C_TYPES = {  # what PyTorch calls dtypes in one error
+    "float16": "c10::Half",
+    "float32": "float",
+    "float64": "double",
+    "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
+    "uint8": "unsigned char",
+    "int8": "signed char",
+    "int16": "short int",
+    "int32": "int",
+    "int64": "long int",
+    "bool": "bool",
+}
+
+
 @composite(public=False)
 def set_(input: Tensor, source: Tensor | None = None) -> Tensor:
     """Let the tensor show the memory of ``source`` instead of its own; without one, nothing.
@@ -416,8 +434,8 @@ def set_(input: Tensor, source: Tensor | None = None) -> Tensor:
     array = library.empty(0, input._array.dtype) if source is None else source._array
     if array.dtype != input._array.dtype:
         raise RuntimeError(
-            f"Could not set tensor of type {arrays.dtype_of(array).type_name} to a tensor of type "
-            f"{arrays.dtype_of(input._array).type_name}"
+            f"Could not set tensor of type {_C_TYPES[array.dtype.name]} to a tensor of type "
+            f"{_C_TYPES[input._array.dtype.name]}. Convert it with .to() first."
         )
     input._array = array
     count_change(input)

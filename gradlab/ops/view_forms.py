@@ -193,7 +193,7 @@ _OWN = {
 def _publish_inplace_form(name: str) -> None:
     function = getattr(Tensor, name)
 
-    def reshape(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    def reshape(input: Tensor, *args: Any, **kwargs: Any) -> Any:
         try:
             step = _shown(function, input, args, kwargs)._view
         except (IndexError, RuntimeError) as error:
