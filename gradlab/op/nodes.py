@@ -138,7 +138,8 @@ class OpNode(Node):
     def _saved_names(self) -> dict[str, str]:
         """PyTorch's names of what is saved, and ours."""
         names = (*self.op.saved_tensors, *self.op.saved_plain)
-        return {"_saved_" + _pytorch_name(name): name for name in names}
+        options, first = self.op.options, "input" if self.op.name in _SAY_INPUT else "self"
+        return {"_saved_" + (n if n in options else _pytorch_name(n, first)): n for n in names}
 
     def __getattr__(self, name: str) -> Any:
         if name == "_metadata" or not name.startswith("_saved_"):
@@ -162,9 +163,13 @@ class OpNode(Node):
         return [*super().__dir__(), *self._saved_names()]
 
 
-def _pytorch_name(name: str) -> str:
-    name = {"input": "self", "out": "result"}.get(name, name)
-    name = re.sub("^input_(?=shape$|strides$)", "self_", name)
+_SAY_INPUT = {"convolution", "native_batch_norm", "native_group_norm", "native_layer_norm"}
+"""Operations whose first input PyTorch saves as ``_saved_input``, not ``_saved_self``."""
+
+
+def _pytorch_name(name: str, first: str) -> str:
+    name = {"input": first, "out": "result"}.get(name, name)
+    name = re.sub("^input_(?=shape$|strides$)", first + "_", name)
     return re.sub("_shape$", "_sym_sizes", re.sub("_strides$", "_sym_strides", name))
 
 

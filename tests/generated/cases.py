@@ -15,6 +15,7 @@ import pytest
 import gradlab as gl
 from gradlab.op import OPS, Op
 from gradlab.samples import Draw, Sample
+from tests.generated import linear_algebra
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,7 @@ def on_copy(function: Any, x: Any, *options: Any) -> Any:
 Counterpart = Callable[[ModuleType], Callable[..., Any]]
 
 PYTORCH: dict[str, Counterpart] = {
+    **linear_algebra.COUNTERPARTS,
     "silu": functional("silu"),
     "leaky_relu": functional("leaky_relu"),
     "elu": lambda torch: torch.ops.aten.elu,
@@ -305,14 +307,6 @@ PYTORCH: dict[str, Counterpart] = {
     "avg_pool3d": aten("avg_pool3d"),
     "adaptive_avg_pool2d": functional("adaptive_avg_pool2d"),
     "adaptive_avg_pool3d": functional("adaptive_avg_pool3d"),
-    "native_layer_norm": lambda torch: (
-        lambda x, shape, weight, bias, eps: torch.native_layer_norm(x, shape, weight, bias, eps)
-    ),
-    "native_group_norm": lambda torch: (
-        lambda x, weight, bias, group, eps: torch.native_group_norm(
-            x, weight, bias, x.shape[0], x.shape[1], x[0, 0].numel(), group, eps
-        )
-    ),
     "mse_loss": aten("mse_loss"),
     "nll_loss": aten("nll_loss"),
     "nll_loss2d": aten("nll_loss2d"),
@@ -339,11 +333,15 @@ PYTORCH: dict[str, Counterpart] = {
 """The primitives whose name is not that of a function `torch.<name>` with the same arguments."""
 
 OWN_PARTS = {
+    **linear_algebra.OWN_PARTS,
     "adaptive_avg_backward": "takes the shape where PyTorch's takes the input",
     "avg_pool_backward": "takes the shape where PyTorch's takes the input",
     "conv_input_grad": "a part of a convolution's derivative",
     "conv_weight_grad": "a part of a convolution's derivative",
     "dot_over": "a part of the derivatives of normalisation",
+    "native_batch_norm": "lets mean and deviation have gradients, too, for the second derivative",
+    "native_group_norm": "lets mean and deviation have gradients, too, for the second derivative",
+    "native_layer_norm": "lets mean and deviation have gradients, too, for the second derivative",
     "put_at": "a part of the derivatives of pooling",
     "sum_over": "a part of the derivatives of normalisation",
     "taken_at": "a part of the derivatives of pooling",
