@@ -1,4 +1,4 @@
-"""Activations as functions: what ``gradlab.nn.functional`` has of them."""
+"""Activations as functions: what ``gradlab.nn.functional`` has of them, and of likeness."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from gradlab.ops.activation import (
     threshold_,
 )
 from gradlab.ops.pointwise import sigmoid, tanh
+from gradlab.ops.similarity import cosine_similarity, normalize, pairwise_distance
 from gradlab.tensor import Tensor
 
 relu_ = FUNCTIONS["relu_"]
@@ -28,6 +29,7 @@ relu_ = FUNCTIONS["relu_"]
 __all__ = [
     "celu",
     "celu_",
+    "cosine_similarity",
     "elu",
     "elu_",
     "gelu",
@@ -43,6 +45,8 @@ __all__ = [
     "log_softmax",
     "logsigmoid",
     "mish",
+    "normalize",
+    "pairwise_distance",
     "prelu",
     "relu",
     "relu6",

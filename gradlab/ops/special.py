@@ -522,7 +522,8 @@ def i1(xp: Namespace, input: Array) -> Array:
             lambda g, xp, input: (
                 g * _at_zero(xp, lambda x: xp.i0e(x) - xp.i1e(x) * (xp.sgn(x) + 1 / x), input, 0.5)
             ),
-            r"g \left( e^{-|input|} I_{0}(input) - out \cdot \mathrm{sign}(input) - out / input \right)",
+            r"g \left( e^{-|input|} I_{0}(input) - out \cdot \mathrm{sign}(input) "
+            r"- \frac{out}{input} \right)",
         )
     ),
     promote="float",

@@ -420,7 +420,8 @@ def _at_shares(
             lambda gs, xp, input, min, max, dim, keepdim: _of_extremes(
                 xp, gs, input, (min, max), dim, keepdim
             ),
-            r"g_{min} \frac{[input = min]}{n_{min}} + g_{max} \frac{[input = max]}{n_{max}}",
+            r"{g}_{min} \frac{[input = min]}{{n}_{min}} "
+            r"+ {g}_{max} \frac{[input = max]}{{n}_{max}}",
         )
     ),
     outputs=("min", "max"),
@@ -502,7 +503,8 @@ def _mean_gradient(xp: Any, g: Any, shape: Any, dim: tuple[int, ...], keepdim: b
                 variance_gradient(xp, gs[0], input, dim, correction, keepdim)
                 + _mean_gradient(xp, gs[1], input.shape, dim, keepdim)
             ),
-            r"\frac{2 \, g_{1} \, (input - \overline{input})}{n - correction} + \frac{g_{2}}{n}",
+            r"\frac{2 \, {g}_{1} \, (input - \overline{input})}{n - correction} "
+            r"+ \frac{{g}_{2}}{n}",
         )
     ),
     outputs=("result0", "result1"),
@@ -532,8 +534,8 @@ def var_mean(
                 )
                 + _mean_gradient(xp, gs[1], input.shape, dim, keepdim)
             ),
-            r"\frac{g_{1} \, (input - \overline{input})}{(n - correction) \, result0} "
-            r"+ \frac{g_{2}}{n}",
+            r"\frac{{g}_{1} \, (input - \overline{input})}{(n - correction) \, result0} "
+            r"+ \frac{{g}_{2}}{n}",
         )
     ),
     outputs=("result0", "result1"),
@@ -764,6 +766,7 @@ def _distance_gradient(xp: Any, g: Any, difference: Any, out: Any, p: float) -> 
             r"\nabla n \right) & n > maxnorm \\ g & \text{otherwise} \end{cases}",
         )
     ),
+    holomorphic=False,
     inplace=True,
     samples=(
         call(draw(2, 3, low=0.5), 2, 0, 1.0),
@@ -811,7 +814,8 @@ def _renorm_gradient(xp: Any, g: Any, input: Any, p: float, dim: int, maxnorm: f
     dims = _other_dims(dim, len(input.shape))
     norm = xp.vector_norm(input, float(p), dims, True)
     scale = maxnorm / (norm + 1e-7)
-    to_norm = -xp.sum_dim(g * input, dims, True) * scale / (norm + 1e-7)
+    shared = xp.real_part(g * xp.conj(input)) if arrays.is_complex(input) else g * input
+    to_norm = -xp.sum_dim(shared, dims, True) * scale / (norm + 1e-7)
     scaled = g * scale + norm_gradient(xp, to_norm, input, norm, float(p), dims)
     return xp.where(norm > maxnorm, scaled, g)
 
