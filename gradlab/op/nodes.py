@@ -138,8 +138,8 @@ class OpNode(Node):
     def _saved_names(self) -> dict[str, str]:
         """PyTorch's names of what is saved, and ours."""
         names = (*self.op.saved_tensors, *self.op.saved_plain)
-        options, first = self.op.options, "input" if self.op.name in _SAY_INPUT else "self"
-        return {"_saved_" + (n if n in options else _pytorch_name(n, first)): n for n in names}
+        first = "input" if self.op.name in _SAY_INPUT else "self"
+        return {"_saved_" + _pytorch_name(name, first): name for name in names}
 
     def __getattr__(self, name: str) -> Any:
         if name == "_metadata" or not name.startswith("_saved_"):
@@ -168,6 +168,8 @@ _SAY_INPUT = {"convolution", "native_batch_norm", "native_group_norm", "native_l
 
 
 def _pytorch_name(name: str, first: str) -> str:
+    if name == "normalized_shape":
+        return name
     name = {"input": first, "out": "result"}.get(name, name)
     name = re.sub("^input_(?=shape$|strides$)", first + "_", name)
     return re.sub("_shape$", "_sym_sizes", re.sub("_strides$", "_sym_strides", name))

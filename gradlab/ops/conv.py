@@ -420,7 +420,7 @@ def conv_input_grad(
 ) -> Array:
     """The gradient of a convolution's input, of ``shape``, from that of its output."""
     one, two = _at_least_single(output, weight)
-    places = (tuple(stride), tuple(padding), tuple(dilation))
+    places = _per_dimension(output, weight, stride, padding, dilation)
     return _finished(xp, _input_gradient(xp, one, two, shape[2:], *places, groups), output.dtype)
 
 
@@ -460,7 +460,7 @@ def conv_weight_grad(
 ) -> Array:
     """The gradient of a convolution's weight, of ``shape``, from its input and its output's."""
     one, two = _at_least_single(input, output)
-    places = (tuple(stride), tuple(padding), tuple(dilation))
+    places = _per_dimension(input, output, stride, padding, dilation)
     found = _weight_gradient(xp, one, two, shape, *places, groups)
     return found.astype(input.dtype, copy=False)
 
