@@ -115,7 +115,7 @@ def real(input: Tensor) -> Tensor:
     tensor([1., 3.])
     """
     _require_tensor("real", input)
-    return view_as_real(input).select(-1, 0) if input.is_complex() else input  # type: ignore[no-any-return]
+    return view_as_real(input).select(-1, 0) if input.is_complex() else input
 
 
 @composite()
@@ -225,7 +225,7 @@ def _conj(input: Tensor) -> Tensor:
     tensor([1.-2.j, 3.-0.j])
     """
     _require_tensor("conj", input)
-    return conj(input) if input.is_complex() else input  # type: ignore[no-any-return]
+    return conj(input) if input.is_complex() else input
 
 
 @op(
@@ -250,7 +250,7 @@ def _conj_physical(input: Tensor) -> Tensor:
     tensor([1.-2.j, 3.-0.j])
     """
     _require_tensor("conj_physical", input)
-    return conj_physical(input) if input.is_complex() else input  # type: ignore[no-any-return]
+    return conj_physical(input) if input.is_complex() else input
 
 
 @composite()
@@ -334,7 +334,7 @@ def isreal(input: Tensor) -> Tensor:
     tensor([False,  True])
     """
     _require_tensor("isreal", input)
-    return input.detach().imag == 0 if input.is_complex() else _all_true(input)  # type: ignore[no-any-return]
+    return input.detach().imag == 0 if input.is_complex() else _all_true(input)
 
 
 def _all_true(input: Tensor) -> Tensor:
@@ -363,12 +363,12 @@ def _adjoint(input: Tensor, name: str) -> Tensor:
     if input.ndim < 2:
         if input.ndim == 0:
             _warn_of_no_dimensions(name)
-            return _conj(input)
+            return _conj(input)  # type: ignore[no-any-return]
         raise RuntimeError(
             f"tensor.{name} is only supported on matrices or batches of matrices. Got "
             f"{input.ndim}-D tensor."
         )
-    return _conj(input.transpose(-2, -1))
+    return _conj(input.transpose(-2, -1))  # type: ignore[no-any-return]
 
 
 def _matrix_h(self: Tensor) -> Tensor:
@@ -380,7 +380,7 @@ def _h(self: Tensor) -> Tensor:
     """The conjugate transpose of a matrix."""
     if self.ndim == 0:
         _warn_of_no_dimensions("H")
-        return _conj(self)
+        return _conj(self)  # type: ignore[no-any-return]
     if self.ndim != 2:
         raise RuntimeError(
             f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor. "
@@ -450,8 +450,8 @@ def polar(xp: Namespace, abs: Array, angle: Array) -> Array:
     Raises RuntimeError for tensors of different dtypes, or of integers.
 
     >>> import gradlab as gl
-    >>> gl.polar(gl.tensor([1.0, 2.0]), gl.tensor([0.0, gl.pi]))
-    tensor([ 1.0000e+00+0.0000e+00j, -2.0000e+00-1.7485e-07j])
+    >>> gl.polar(gl.tensor([1.0, 2.0]), gl.tensor([0.0, 0.5]))
+    tensor([1.0000+0.0000j, 1.7552+0.9589j])
     """
     _check_parts(abs, angle)
     shape = numpy.broadcast_shapes(abs.shape, angle.shape)

@@ -258,7 +258,9 @@ def to(
     for position, argument in enumerate(args):
         if isinstance(argument, Tensor):
             dtype, device = argument.dtype, argument.device
-        elif isinstance(argument, (arrays.dtype, type)):
+        elif isinstance(argument, arrays.dtype) or (
+            isinstance(argument, type) and argument in arrays.PYTHON_SCALARS
+        ):
             dtype = argument
         elif isinstance(argument, (str, arrays.device)) or type(argument) is int:
             device = argument
@@ -271,10 +273,15 @@ def to(
                 f"({', '.join(type(a).__name__ for a in args)}): give a dtype, a device, or "
                 "another tensor"
             )
-    return _converted(input, dtype, device, copy)
+    if isinstance(dtype, str):
+        raise TypeError(
+            "to() received an invalid combination of arguments - got (dtype=str, ): pass "
+            f"gradlab.float32 or another dtype for {dtype!r}"
+        )
+    return converted(input, dtype, device, copy)
 
 
-def _converted(input: Tensor, dtype: Any, device: Any, copy: bool) -> Tensor:
+def converted(input: Tensor, dtype: Any, device: Any, copy: bool) -> Tensor:
     wanted = input.dtype if dtype is None else arrays.as_dtype(dtype, "to")
     source = input.device
     target = source if device is None else arrays.device_in_full(device)
@@ -285,31 +292,6 @@ def _converted(input: Tensor, dtype: Any, device: Any, copy: bool) -> Tensor:
     return to_copy(input, wanted, target, source)  # type: ignore[no-any-return]
 
 
-@composite("type", public=False)
-def _type(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
-    """The name of the tensor's type, such as 'torch.FloatTensor'; with ``dtype``, it converted.
-
-    ``dtype`` may be such a name too. Raises ValueError for a name there is not.
-
-    >>> import gradlab as gl
-    >>> gl.ones(2).type()
-    'torch.FloatTensor'
-    >>> gl.ones(2).type(gl.int64)
-    tensor([1, 1])
-    """
-    if dtype is None:
-        place = "torch.cuda" if input.is_cuda else "torch"
-        return f"{place}.{input.dtype.type_name}Tensor"
-    if isinstance(dtype, str):
-        if dtype not in _TYPE_NAMES:
-            raise ValueError(f"invalid type: {dtype!r}; one of {', '.join(_TYPE_NAMES)}")
-        dtype = _TYPE_NAMES[dtype]
-    return _converted(input, dtype, None, False)
-
-
-_TYPE_NAMES = {f"torch.{dtype.type_name}Tensor": dtype for dtype in arrays.ALL_DTYPES}
-
-
 @composite(public=False)
 def type_as(input: Tensor, other: Tensor) -> Tensor:
     """The tensor with the dtype and on the device of ``other``.
@@ -318,13 +300,13 @@ def type_as(input: Tensor, other: Tensor) -> Tensor:
     >>> gl.ones(2).type_as(gl.tensor(1))
     tensor([1, 1])
     """
-    return _converted(input, other.dtype, other.device, False)
+    return converted(input, other.dtype, other.device, False)
 
 
 @composite(public=False)
 def cpu(input: Tensor, memory_format: Any = preserve_format) -> Tensor:
     """The tensor in the computer's main memory; itself where it is there."""
-    return _converted(input, None, "cpu", False)
+    return converted(input, None, "cpu", False)
 
 
 @composite(public=False)
@@ -335,12 +317,12 @@ def cuda(
 
     Raises RuntimeError where there is none.
     """
-    return _converted(input, None, "cuda" if device is None else device, False)
+    return converted(input, None, "cuda" if device is None else device, False)
 
 
 def _publish_conversion(name: str, dtype: arrays.dtype) -> None:
     def convert(input: Tensor, memory_format: Any = preserve_format) -> Tensor:
-        return _converted(input, dtype, None, False)
+        return converted(input, dtype, None, False)
 
     convert.__doc__ = f"The tensor as {dtype.name}; itself where it is that already."
     convert.__qualname__ = name
