@@ -15,7 +15,8 @@ BUILD_FILES := pyproject.toml hatch_build.py $(shell find jupyter -type f)
 FRONT_END := $(shell find widgets/src widgets/scripts widgets/*.json -type f)
 BUNDLE := widgets/gradlab_widgets/static/widget.js
 
-.PHONY: help lab test check front-end-test bench gpu-test screenshots lock cupy-names clean-notebooks clean
+.PHONY: help lab test check front-end-test bench gpu-test screenshots lock cupy-names \
+	pytorch-names clean-notebooks clean
 
 help:
 	@echo "make lab          open JupyterLab on the first lesson"
@@ -25,6 +26,7 @@ help:
 	@echo "make screenshots  keep pictures of the widgets in artefacts/"
 	@echo "make lock         choose the pinned versions in requirements/ anew"
 	@echo "make cupy-names   read anew which functions CuPy has"
+	@echo "make pytorch-names  list anew which of PyTorch's names are here (needs PyTorch installed)"
 
 lab: $(VENV)/.lab
 	$(BIN)/gradlab lab $(LAB)
@@ -88,6 +90,10 @@ cupy-names: $(BIN)/python
 	$(BIN)/python -m pip download --quiet --no-deps --dest dist/cupy cupy-cuda12x
 	$(BIN)/python tools/cupy_names.py dist/cupy/*.whl > tests/data/cupy_names.txt
 	rm -r dist/cupy
+
+pytorch-names: $(VENV)/.test
+	$(BIN)/python tools/pytorch_names.py > docs/pytorch_names.md.new
+	mv docs/pytorch_names.md.new docs/pytorch_names.md
 
 clean-notebooks:
 	$(PYTHON) tools/clean_notebooks.py

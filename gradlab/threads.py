@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import importlib.util
 import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-
-import numpy
-import scipy
 
 _NAMES = [
     (f"{prefix}get_num_threads{suffix}", f"{prefix}set_num_threads{suffix}")
@@ -36,8 +34,9 @@ def _libraries() -> list[tuple[Callable[[], int], Callable[[int], Any]]]:
 
 
 def _found() -> Iterator[ctypes.CDLL]:
-    for package in (numpy, scipy):
-        folder = Path(str(package.__file__)).parent
+    for package in ("numpy", "scipy"):
+        spec = importlib.util.find_spec(package)
+        folder = Path(str(spec and spec.origin)).parent
         for place in (folder.with_name(folder.name + ".libs"), folder / ".dylibs"):
             for file in place.glob("*openblas*"):
                 yield ctypes.CDLL(str(file))  # it is loaded already: this is the same one
