@@ -23,8 +23,9 @@ from typing import Any
 import numpy
 
 from gradlab import arrays
+from gradlab.engine import grad
 from gradlab.func.pointwise import is_pointwise, sample_arguments
-from gradlab.grad_mode import no_grad
+from gradlab.grad_mode import enable_grad
 from gradlab.levels import Layout, Level
 from gradlab.op import FUNCTIONS, OPS, Op
 from gradlab.op.wrapped import Wrapped, call
@@ -499,17 +500,55 @@ def _drawn(level: Vmapped, draw: Any, generator: numpy.random.Generator) -> Tens
 
 
 def _agrees(way: Rule, op: Op, level: Vmapped, arguments: Arguments) -> bool:
-    with no_grad(), warnings.catch_warnings(), numpy.errstate(all="ignore"):
+    """Whether a way gives the loop's results, and gradients."""
+    with warnings.catch_warnings(), numpy.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            expected, found = looped(level, op, arguments), way(level, op, arguments)
+            found = _with_gradients(way, op, level, arguments)
+            expected = _with_gradients(looped, op, level, arguments)
         except Exception:  # this way computes what makes no sense, so anything may go wrong
             return False
-    if not isinstance(expected, tuple):
-        expected, found = (expected,), (found,)
-    return len(expected) == len(found) and all(
-        _same(one._array, other._array) for one, other in zip(expected, found, strict=True)
-    )
+    return len(expected) == len(found) and all(map(_same, expected, found))
+
+
+def _with_gradients(way: Rule, op: Op, level: Vmapped, arguments: Arguments) -> list[Any]:
+    """The arrays that come out, and those of the gradients that some weights give."""
+    tracked = {name: _tracked(level, arguments[name]) for name in op.gradients}
+    leaves = [
+        leaf
+        for value in tracked.values()
+        for leaf in (map(level.value, value) if op.sequence else [level.value(value)])
+        if isinstance(leaf, Tensor) and leaf.requires_grad
+    ]
+    with enable_grad():
+        found = way(level, op, {**arguments, **tracked})
+    results = found if isinstance(found, tuple) else (found,)
+    arrays_found = [one._array for one in results]
+    generator = numpy.random.default_rng(0)
+    roots, weights = [], []
+    for one in results:
+        drawn = generator.uniform(-1, 1, one._array.shape)
+        if one.requires_grad:
+            roots.append(one)
+            weights.append(Tensor._wrap(drawn.astype(one._array.dtype)))
+    if roots:
+        try:
+            slopes = grad(roots, leaves, weights, allow_unused=True)
+        except NotImplementedError:
+            return arrays_found
+        arrays_found += [numpy.zeros(()) if one is None else one._array for one in slopes]
+    return arrays_found
+
+
+def _tracked(level: Vmapped, value: Any) -> Any:
+    """A leaf that requires grad, of a floating-point tensor, batched as that is."""
+    if isinstance(value, list):
+        return [_tracked(level, one) for one in value]
+    if level.is_batched(value):
+        return level.wrap_one(_tracked(level, level.value(value)))
+    if isinstance(value, Tensor) and value.dtype.is_floating_point:
+        return value.detach().requires_grad_()
+    return value
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy
@@ -25,7 +25,7 @@ import numpy
 from gradlab import arrays, levels, printing
 from gradlab.func.pointwise import is_pointwise, sample_arguments
 from gradlab.func.pullback import Differentiation, fresh, pulled, zeros_like
-from gradlab.grad_mode import enable_grad, is_grad_enabled
+from gradlab.grad_mode import enable_grad, is_grad_enabled, no_grad
 from gradlab.levels import Layout, Level
 from gradlab.op import ON_TENSORS, OPS, Op
 from gradlab.op.wrapped import Wrapped, call
@@ -383,9 +383,9 @@ def _zeros_for(tangent: Tensor | None, primal: Tensor) -> Tensor:
 def is_linear(name: str) -> bool:
     """Whether the tensors that have gradients, taken together, are mapped linearly.
 
-    No formula needs a tensor, so the derivative is the same everywhere; zeros go to zeros on all
-    samples; and no number among the options is unknown to the formulas, where another value
-    than the samples' might be added.
+    No formula needs a tensor, so the derivative is the same everywhere (almost: that of steps is,
+    too); sums go to sums on all samples; and no number among the options is unknown to the
+    formulas, where another value than the samples' might be added.
     """
     op = OPS[name]
     if not op.gradients or op.saved_tensors or not op.samples:
@@ -395,26 +395,38 @@ def is_linear(name: str) -> bool:
         annotation = str(op.signature.parameters[option].annotation)
         if option not in used and ("float" in annotation or option in ("value", "fill")):
             return False
-    return all(_zeros_stay(op, sample) for sample in op.samples)
+    with no_grad():
+        return all(_adds_up(op, sample) for sample in op.samples)
 
 
-def _zeros_stay(op: Op, sample: Any) -> bool:
+def _adds_up(op: Op, sample: Any) -> bool:
+    """Whether, on one sample, a sum of multiples goes to the sum of the results' multiples."""
     generator = numpy.random.default_rng(0)
 
     def drawn(draw: Any, generator: numpy.random.Generator) -> Tensor:
-        return Tensor._wrap(draw.array(generator))
+        return Tensor._wrap(numpy.asarray(draw.array(generator)))
 
-    arguments = sample_arguments(op, sample, generator, drawn)
-    if arguments is None:
+    one = sample_arguments(op, sample, generator, drawn)
+    two = sample_arguments(op, sample, generator, drawn)
+    if one is None or two is None:
         return False
+    two = {name: two[name] if name in op.gradients else one[name] for name in one}
+    both = dict(one)
     for name in op.gradients:
-        value = arguments[name]
-        if isinstance(value, Tensor):
-            arguments[name] = zeros_like(value)
+        a, b = one[name], two[name]
+        if isinstance(a, Tensor):
+            both[name] = a * 0.7 + b * 1.9
         elif op.sequence:
-            arguments[name] = [zeros_like(one) for one in value]
-        elif value is not None:
+            both[name] = [x * 0.7 + y * 1.9 for x, y in zip(a, b, strict=True)]
+        elif a is not None:
             return False
+    first, second, together = (_results(op, each) for each in (one, two, both))
+    return all(
+        numpy.allclose(c, a * 0.7 + b * 1.9)
+        for a, b, c in zip(first, second, together, strict=True)
+    )
+
+
+def _results(op: Op, arguments: dict[str, Any]) -> list[Any]:
     result = call(op, tuple(arguments.values()))
-    several: Iterator[Tensor] = iter(result if isinstance(result, tuple) else (result,))
-    return not any(one._array.any() for one in several)
+    return [one._array for one in (result if isinstance(result, tuple) else (result,))]

@@ -73,7 +73,10 @@ def _is_so(op: Op, arguments: dict[str, Any]) -> bool | None:
         value = arguments[name]
         operands[name] = value._array if isinstance(value, Tensor) else value
     shaped = {name: one for name, one in operands.items() if one is not None}
-    shape = numpy.broadcast_shapes(*[numpy.shape(one) for one in shaped.values()])
+    try:
+        shape = numpy.broadcast_shapes(*[numpy.shape(one) for one in shaped.values()])
+    except ValueError:
+        return False
     result = _forward(op, arguments, operands)
     if numpy.shape(result) != shape:
         return False
