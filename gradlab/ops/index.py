@@ -8,8 +8,8 @@ first three are views; the last is a copy.
 from __future__ import annotations
 
 import builtins
-import re
 import math
+import re
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -30,7 +30,7 @@ from gradlab.ops.shape import (
     view,
 )
 from gradlab.samples import call, draw
-from gradlab.tensor import Tensor
+from gradlab.tensor import Tensor, no_such_dim
 
 
 class Indices(tuple[Any, ...]):
@@ -168,7 +168,7 @@ def index_put(
     if values.size == 1 and indices.hits_once and not accumulate:
         values = values.astype(input.dtype, copy=False)  # a mask is filled with whatever it is
     if values.dtype != input.dtype:
-        _check_fits(values.shape, input[key].shape)
+        _check_fits(values.shape, _picked_shape(xp, input, indices))
         raise RuntimeError(
             "Index put requires the source and destination dtypes match, got "
             f"{arrays.dtype_of(input).type_name} for the destination and "
@@ -182,10 +182,22 @@ def index_put(
         result[key] = values
     except IndexError as error:
         raise _index_error(error, input, indices) from None
-    except ValueError:
-        _check_fits(values.shape, input[key].shape)
+    except (TypeError, ValueError):
+        _check_fits(values.shape, _picked_shape(xp, input, indices))
         raise
     return result
+
+
+def _picked_shape(xp: Namespace, array: Array, indices: Indices) -> tuple[int, ...]:
+    """The shape of what ``indices`` pick, whether or not they point outside."""
+    key = [
+        xp.zeros_like(part) if getattr(part, "dtype", arrays.BOOL) != arrays.BOOL else part
+        for part in indices.key(xp)
+    ]
+    try:
+        return tuple(array[tuple(key)].shape)
+    except IndexError as error:
+        raise _index_error(error, array, indices) from None
 
 
 def _check_fits(values: tuple[int, ...], places: tuple[int, ...]) -> None:
@@ -212,19 +224,40 @@ def cleared(xp: Namespace, input: Array, indices: Indices) -> Array:
 
 def _index_error(error: IndexError, array: Array, indices: Indices) -> IndexError:
     """NumPy's complaint in PyTorch's words."""
-    given = [list(tensor.shape) for tensor in indices if tensor is not None]
-    if "broadcast" in str(error):
-        shapes = ", ".join(map(str, given))
-        return IndexError(
-            f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
-        )
     too_many = re.search(r"array is (\d+)-dimensional, but (\d+) were indexed", str(error))
     if too_many:
         have, got = too_many.groups()
         return IndexError(f"too many indices for tensor of dimension {have} (got {got})")
-    if str(error).endswith("with size 0"):
+    columns = [column for _, column in _columns(indices)]
+    if "broadcast" in str(error):
+        shapes = ", ".join(str(list(column.shape)) for column in columns)
+        return IndexError(
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
+        )
+    sizes = [array.shape[d] for d, _ in _columns(indices)]
+    if 0 in sizes:
         return IndexError("index is out of bounds for dimension with size 0")
-    return IndexError(str(error).replace("axis", "dimension"))
+    numbers = numpy.stack([column.reshape(-1) for column in numpy.broadcast_arrays(*columns)], 1)
+    wrong = (numbers < -numpy.array(sizes)) | (numbers >= numpy.array(sizes))
+    place, d = numpy.argwhere(wrong)[0]
+    return IndexError(
+        f"index {numbers[place, d]} is out of bounds for dimension {d} with size {sizes[d]}"
+    )
+
+
+def _columns(indices: Indices) -> list[tuple[int, Any]]:
+    """(dimension, indices along it) for every dimension that is indexed; masks as what they are."""
+    found: list[tuple[int, Any]] = []
+    dim = 0
+    for tensor in indices:
+        if tensor is None:
+            dim += 1
+            continue
+        array = arrays.move(tensor._array, "cpu")
+        columns = array.nonzero() if array.dtype == bool else (array,)
+        found += [(dim + d, column) for d, column in enumerate(columns)]
+        dim += len(columns)
+    return found
 
 
 index_op = index  # `index` is what the arguments are called below
@@ -248,10 +281,11 @@ def _as_index(item: Any) -> Any:
     """One part of an index as what it is: an int, a bool, a slice, None, … or an index tensor."""
     if item is None or item is Ellipsis or isinstance(item, (bool, int, builtins.slice)):
         return item
-    if isinstance(item, numpy.bool_):
-        return bool(item)
     if isinstance(item, numpy.integer):
         return int(item)
+    if isinstance(item, (str, bytes)):
+        kind = type(item).__name__
+        raise TypeError(f"new(): invalid data type '{kind}' ({item!r}): an index holds numbers")
     tensor = _as_index_tensor(item)
     array = tensor._array
     if array.dtype == "uint8":
@@ -280,7 +314,7 @@ def _as_index_tensor(item: Any) -> Tensor:
         return Tensor._wrap(array if array.size else array.astype(numpy.int64))
     raise IndexError(
         "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid "
-        f"indices (got {type(item).__name__})"
+        f"indices (got {'numpy.' * isinstance(item, numpy.generic)}{type(item).__name__})"
     )
 
 
@@ -288,19 +322,24 @@ def _dims_named(item: Any) -> int:
     """How many of the tensor's dimensions a part of an index stands for."""
     if item is None or item is Ellipsis or item is True or item is False:
         return 0
-    return item._array.ndim if isinstance(item, Tensor) and item._array.dtype == bool else 1
+    is_mask = isinstance(item, Tensor) and item._array.dtype in _MASKS
+    return int(item._array.ndim) if is_mask else 1
+
+
+_MASKS = (arrays.BOOL, arrays.uint8.numpy)
 
 
 def _take_views(input: Tensor, given: Any) -> tuple[Tensor, list[Tensor | None]]:
     """Do the parts of an index that make views; return the view and the index tensors left."""
-    items = [_as_index(item) for item in _as_items(given)]
+    items = _as_items(given)
     named = builtins.sum(map(_dims_named, items))
     if named > input._array.ndim:
         raise IndexError(f"too many indices for tensor of dimension {input._array.ndim}")
     result = input
     left: list[Tensor | None] = []
+    masks: list[tuple[Tensor, int]] = []
     dim = covered = 0  # places in the result, and where `left` ends
-    for position, item in enumerate(items):
+    for position, item in enumerate(map(_as_index, items)):
         if item is Ellipsis:
             dim += input._array.ndim - named
         elif item is None:
@@ -316,16 +355,19 @@ def _take_views(input: Tensor, given: Any) -> tuple[Tensor, list[Tensor | None]]
                 result = unsqueeze(result, dim)
                 item = Tensor._wrap(numpy.zeros(int(item), numpy.int64))
             elif item._array.dtype == bool:
-                _check_mask(item, result, dim)
+                masks.append((item, dim))
             left += [*[None] * (dim - covered), item]
             dim += _dims_named(item)
             covered = dim
+    for mask, at in masks:
+        _check_mask(mask, result, at)
     return result, left
 
 
 def _selected(tensor: Tensor, dim: int, place: int, position: int) -> Tensor:
     """What is at one place along ``dim``; ``position``: which part of the index asks for it."""
-    size = tensor._array.shape[dim]
+    sizes = tensor._array.shape
+    size = sizes[dim] if dim < len(sizes) else 0
     if not -size <= place < size:
         raise IndexError(
             f"index {place} is out of bounds for dimension {position} with size {size}"
@@ -335,19 +377,27 @@ def _selected(tensor: Tensor, dim: int, place: int, position: int) -> Tensor:
 
 def _sliced(tensor: Tensor, dim: int, part: builtins.slice, always: bool = False) -> Tensor:
     """A slice along ``dim``; the tensor itself where it is all of it, unless ``always``."""
-    size = tensor._array.shape[dim]
+    sizes = tensor._array.shape
+    if dim >= len(sizes):  # behind a second ellipsis
+        raise no_such_dim(dim, len(sizes))
+    size = sizes[dim]
     start, stop, step = part.indices(size)
     if step < 1:
         raise ValueError(
             f"step must be greater than zero (it is {step}). flip() reverses a tensor."
         )
-    if (start, stop, step) == (0, size, 1) and not always:
+    whole = not part.start and (part.stop is None or part.stop >= size) and step == 1
+    if whole and not always:
         return tensor
     return slice(tensor, dim, start, stop, step)  # type: ignore[no-any-return]
 
 
 def _check_mask(mask: Tensor, tensor: Tensor, dim: int) -> None:
     shape, sizes = mask._array.shape, tensor._array.shape
+    if dim + len(shape) > len(sizes):
+        raise IndexError(
+            f"too many indices for tensor of dimension {len(sizes)} (got {dim + len(shape)})"
+        )
     for d, n in enumerate(shape):
         if n != sizes[dim + d]:
             raise IndexError(
