@@ -39,12 +39,12 @@ def special(xp: Namespace, name: str, kernel: str, *inputs: Array) -> Array:
     return getattr(special_functions(xp), name)(*inputs).astype(dtype, copy=False)
 
 
-def _no_derivative(operation: str, argument: str) -> Callable[[], Any]:
+def _no_derivative(what: str) -> Callable[[], Any]:
     """The formula where PyTorch has none either."""
 
     def formula() -> Any:
         raise NotImplementedError(
-            f"the derivative for '{operation}: {argument}' is not implemented. Detach that tensor."
+            f"the derivative for '{what}' is not implemented. Detach that tensor."
         )
 
     return formula
@@ -334,7 +334,7 @@ def _half_steps(function: Callable[[Any], Any], input: Any, p: int) -> Any:
 @op(
     latex=r"\frac{1}{\Gamma(input)} \int_0^{other} t^{input - 1} e^{-t} \, d t",
     grad=dict(
-        input=(_no_derivative("igamma", "input"), r"\text{none}"),
+        input=(_no_derivative("igamma: input"), r"\text{none}"),
         other=(
             lambda g, xp, input, other: g * _gamma_density(xp, input, other),
             r"g \cdot \frac{other^{input - 1} e^{-other}}{\Gamma(input)}",
@@ -358,7 +358,7 @@ def igamma(xp: Namespace, input: Array, other: Array) -> Array:
 @op(
     latex=r"\frac{1}{\Gamma(input)} \int_{other}^{\infty} t^{input - 1} e^{-t} \, d t",
     grad=dict(
-        input=(_no_derivative("igammac", "input"), r"\text{none}"),
+        input=(_no_derivative("igammac: input"), r"\text{none}"),
         other=(
             lambda g, xp, input, other: -g * _gamma_density(xp, input, other),
             r"-g \cdot \frac{other^{input - 1} e^{-other}}{\Gamma(input)}",
@@ -411,7 +411,7 @@ def _zeta_in(xp: Any, input: Any, other: Any) -> Any:
 
 @op(
     latex=_ZETA,
-    grad=dict(input=(_no_derivative("zeta", "self"), r"\text{none}"), other=_ZETA_RULE),
+    grad=dict(input=(_no_derivative("zeta"), r"\text{none}"), other=_ZETA_RULE),
     promote="float",
     node="SpecialZetaBackward0",
     public=False,

@@ -68,7 +68,7 @@ _ROWS = (call(draw(2, 5), 1), call(draw(4, 3), 0, True), call(draw(), 0))
 def _median_along(
     xp: Namespace, name: str, array: Array, dim: int, keepdim: bool
 ) -> tuple[Array, Array]:
-    dim = _checked_dim(name, "median_out", array, dim, "bc")
+    dim = _checked_dim("median", "median_out", array, dim, "bc")
     if not array.ndim:
         return _number(xp, array)
     size = array.shape[dim]
