@@ -112,7 +112,11 @@ _default = float32
 
 
 def get_default_dtype() -> dtype:
-    """The floating dtype that new tensors of Python floats get: ``float32`` unless changed."""
+    """The floating dtype that new tensors of Python floats get: ``float32`` unless changed.
+
+    >>> get_default_dtype()
+    torch.float32
+    """
     return _default
 
 
@@ -120,6 +124,12 @@ def set_default_dtype(d: dtype) -> None:
     """Make ``d``, a floating dtype, the one that new tensors of Python floats get.
 
     Raises TypeError for anything else.
+
+    >>> import gradlab as gl
+    >>> set_default_dtype(gl.float64)
+    >>> gl.tensor(1.5).dtype
+    torch.float64
+    >>> set_default_dtype(gl.float32)
     """
     global _default
     if not isinstance(d, dtype) or not d.is_floating_point:
@@ -197,6 +207,15 @@ def promote_types(a: numpy.dtype[Any], b: numpy.dtype[Any]) -> numpy.dtype[Any]:
 def is_complex(value: Any) -> bool:
     """Whether an array or a tensor, whichever a formula has been given, is complex."""
     return bool(getattr(value, "_array", value).dtype.kind == "c")
+
+
+def check_real(kernel: str, array: Array) -> None:
+    """Raise PyTorch's error for complex numbers, for an operation that is defined on real ones."""
+    if array.dtype.kind == "c":
+        raise NotImplementedError(
+            f"\"{kernel}\" not implemented for '{dtype_of(array).type_name}': it takes real ones, "
+            "like .real, .imag or .abs()"
+        )
 
 
 def category(d: numpy.dtype[Any]) -> int:
@@ -430,6 +449,8 @@ def set_default_device(where: device | str | int | None) -> None:
     """Make new tensors on ``where`` unless told otherwise; None stands for the CPU.
 
     Raises RuntimeError for a GPU where there is none.
+
+    >>> set_default_device("cpu")
     """
     global _default_device
     _default_device = CPU if where is None else device_in_full(where)

@@ -71,6 +71,7 @@ def _silu_gradient(g: Any, input: Any, sigmoid: Any) -> Any:
 )
 def softplus(xp: Namespace, input: Array, beta: float = 1, threshold: float = 20) -> Array:
     """A smooth ``relu``; the element itself where ``beta`` times it is above ``threshold``."""
+    arrays.check_real("softplus_cpu", input)
     require_float("softplus_cpu", input)
     scaled = input * beta
     bent = xp.log1p(xp.exp(xp.minimum(scaled, threshold))) / beta
@@ -198,6 +199,7 @@ def elu(
     xp: Namespace, input: Array, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0
 ) -> Array:
     """Each element, or, where it is negative, what tends to ``-alpha`` below; all scaled."""
+    arrays.check_real("elu_cpu", input)
     require_float("elu_cpu", input)
     below = xp.expm1(xp.minimum(input, 0) * input_scale) * (alpha * scale)
     return xp.where(input > 0, input * scale, below)
@@ -336,6 +338,7 @@ def celu_over(xp: Namespace, input: Array, alpha: float = 1.0) -> Array:
 )
 def leaky_relu(xp: Namespace, input: Array, negative_slope: float = 0.01) -> Array:
     """Each element, or ``negative_slope`` times it where it is negative."""
+    arrays.check_real("leaky_relu_cpu", input)
     require_float("leaky_relu_cpu", input)
     return xp.where(input > 0, input, input * negative_slope)
 

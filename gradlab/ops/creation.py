@@ -356,7 +356,12 @@ def _fitting(number: Any, dtype: numpy.dtype[Any]) -> Any:
 
 @op(latex=r"0", public=False, method=False, samples=(call(draw(2, 3)), call(draw())))
 def zeros_like(xp: Namespace, input: Array) -> Array:
-    """Zeros, as constants, in formulas."""
+    """Zeros, as constants, in formulas.
+
+    >>> import gradlab as gl
+    >>> gl.zeros_like(gl.ones(2, dtype=gl.int64))
+    tensor([0, 0])
+    """
     return xp.zeros_like(input)
 
 
@@ -568,7 +573,12 @@ def new_full(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """As ``gradlab.full``, by default of this tensor's dtype and device."""
+    """As ``gradlab.full``, by default of this tensor's dtype and device.
+
+    >>> import gradlab as gl
+    >>> gl.ones(2, dtype=gl.float64).new_full((2,), 7.0)
+    tensor([7., 7.], dtype=torch.float64)
+    """
     made = full(
         size,
         fill_value,
@@ -587,7 +597,12 @@ def new_tensor(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """As ``gradlab.tensor``, by default of this tensor's dtype and device."""
+    """As ``gradlab.tensor``, by default of this tensor's dtype and device.
+
+    >>> import gradlab as gl
+    >>> gl.ones(2, dtype=gl.float64).new_tensor([1, 2])
+    tensor([1., 2.], dtype=torch.float64)
+    """
     return tensor(  # type: ignore[no-any-return]
         data,
         dtype=input.dtype if dtype is None else dtype,
@@ -605,7 +620,12 @@ def new_empty_strided(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """As ``gradlab.empty_strided``, by default of this tensor's dtype and device."""
+    """As ``gradlab.empty_strided``, by default of this tensor's dtype and device.
+
+    >>> import gradlab as gl
+    >>> gl.ones(2).new_empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
+    """
     return empty_strided(  # type: ignore[no-any-return]
         size,
         stride,
@@ -672,6 +692,9 @@ def full_like(
     tensor([3., 3.])
     """
     value = _scalar("full_like", "fill_value", fill_value)
+    if isinstance(value, complex):
+        wanted = input.dtype if dtype is None else arrays.as_dtype(dtype, "full_like")
+        arrays.check_fits(value, wanted.numpy)
     return _like("full_like", input, dtype, device, requires_grad, value)
 
 
@@ -679,7 +702,12 @@ def full_like(
 def scalar_tensor(
     s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """A 0-d tensor of a number, of the default dtype unless ``dtype`` says otherwise."""
+    """A 0-d tensor of a number, of the default dtype unless ``dtype`` says otherwise.
+
+    >>> import gradlab as gl
+    >>> gl.scalar_tensor(3)
+    tensor(3.)
+    """
     return full(  # type: ignore[no-any-return]
         (), s, dtype=read_dtype("scalar_tensor", dtype), device=device, requires_grad=requires_grad
     )

@@ -128,7 +128,12 @@ _NO_BOOL_SUBTRACTION = (
 
 def _scaled(xp: Namespace, array: Array, alpha: float) -> Array:
     """``array`` times ``alpha``, which must not be of a higher category than the array's dtype."""
-    if type(alpha) is float and array.dtype.kind in "iub":
+    if isinstance(alpha, (complex, numpy.complexfloating)) and array.dtype.kind != "c":
+        raise RuntimeError(
+            "For non-complex input tensors, argument alpha must not be a complex number, "
+            f"got {alpha}."
+        )
+    if isinstance(alpha, (float, numpy.floating)) and array.dtype.kind in "iub":
         raise RuntimeError(
             "For integral input tensors, argument alpha must not be a floating point number, "
             f"got {alpha}."
@@ -1232,6 +1237,7 @@ def atan2(xp: Namespace, input: Array, other: Array) -> Array:
     >>> gl.atan2(gl.tensor([1.0, 1.0]), gl.tensor([1.0, -1.0]))
     tensor([0.7854, 2.3562])
     """
+    arrays.check_real("atan2_cpu", input)
     return xp.arctan2(input, other)
 
 
@@ -1464,10 +1470,11 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
     >>> gl.clamp(gl.tensor([-1.0, 0.5, 3.0]), 0, 1)
     tensor([0.0000, 0.5000, 1.0000])
     """
+    min, max = _plain_number(min), _plain_number(max)
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     for bound in (min, max):
-        if bound is not None and not isinstance(bound, (Tensor, int, float, numpy.generic)):
+        if bound is not None and not isinstance(bound, (Tensor, int, float)):
             raise TypeError(
                 "clamp() received an invalid combination of arguments - got "
                 f"({type(min).__name__}, {type(max).__name__}): a bound is a number, a tensor, "
@@ -1558,6 +1565,7 @@ def clamp_tensor(
     xp: Namespace, input: Array, min: Array | None = None, max: Array | None = None
 ) -> Array:
     """Elements within bounds that are tensors."""
+    arrays.check_real("clamp_cpu", input)
     result = input if min is None else xp.maximum(input, min)
     return result if max is None else xp.minimum(result, max)
 
@@ -1592,6 +1600,7 @@ def clamp_min(input: Any, min: Any) -> Tensor:
 )
 def clamp_min_scalar(xp: Namespace, input: Array, min: Array) -> Array:
     """Elements within a bound that is a number."""
+    arrays.check_real("clamp_scalar_cpu", input)
     return xp.maximum(input, min)
 
 
@@ -1616,6 +1625,7 @@ def clamp_min_scalar(xp: Namespace, input: Array, min: Array) -> Array:
 )
 def clamp_min_tensor(xp: Namespace, input: Array, min: Array) -> Array:
     """Elements within bounds that are a tensor's."""
+    arrays.check_real("maximum_cpu", input)
     return xp.maximum(input, min)
 
 
@@ -1649,6 +1659,7 @@ def clamp_max(input: Any, max: Any) -> Tensor:
 )
 def clamp_max_scalar(xp: Namespace, input: Array, max: Array) -> Array:
     """Elements within a bound that is a number."""
+    arrays.check_real("clamp_scalar_cpu", input)
     return xp.minimum(input, max)
 
 
@@ -1673,6 +1684,7 @@ def clamp_max_scalar(xp: Namespace, input: Array, max: Array) -> Array:
 )
 def clamp_max_tensor(xp: Namespace, input: Array, max: Array) -> Array:
     """Elements within bounds that are a tensor's."""
+    arrays.check_real("minimum_cpu", input)
     return xp.minimum(input, max)
 
 
@@ -1742,8 +1754,14 @@ def _where(condition: Any, input: Any = None, other: Any = None) -> Any:
     return where(condition, _beside(other, input, xp), _beside(input, other, xp))
 
 
+def _plain_number(value: Any) -> Any:
+    """A NumPy scalar as the Python number that it counts as."""
+    return value.item() if isinstance(value, numpy.generic) else value
+
+
 def _beside(partner: Any, value: Any, xp: Namespace) -> Any:
     """A number as a tensor of the dtype in which it meets ``partner``; others as they are."""
+    value = _plain_number(value)
     if type(value) not in PYTHON_SCALARS:
         return value
     if isinstance(partner, Tensor):
@@ -2027,11 +2045,21 @@ def addcdiv(
     return input + value * (tensor1 / tensor2)
 
 
+def _is_finite(xp: Any, input: Any) -> Any:
+    """Where real numbers are finite; a complex one may be so in one part only."""
+    if arrays.is_complex(input):
+        raise RuntimeError(
+            "nan_to_num does not support automatic differentiation for outputs with complex dtype. "
+            "Apply it to view_as_real() of the tensor."
+        )
+    return xp.isfinite(input)
+
+
 @op(
     latex=r"\text{input, numbers for nan and } \pm\infty",
     grad=dict(
         input=(
-            lambda g, xp, input: _chosen(xp, g, xp.isfinite(input)),
+            lambda g, xp, input: _chosen(xp, g, _is_finite(xp, input)),
             r"\begin{cases} g & |input| < \infty \\ 0 & \text{otherwise} \end{cases}",
         )
     ),

@@ -709,7 +709,11 @@ def amin(xp: Namespace, input: Array, dim: tuple[int, ...], keepdim: bool = Fals
     return _extreme("amin", input, dim, keepdim)
 
 
+_KERNELS = {"amax": "max_values_cpu", "amin": "min_values_cpu"}
+
+
 def _extreme(name: str, array: Array, dim: Any = None, keepdim: bool = False) -> Array:
+    arrays.check_real(_KERNELS.get(name) or f"{name}_all", array)
     over = range(array.ndim) if dim is None else dim
     if not array.size and not count_along(array.shape, over):
         _check_not_empty(name, array, over)
@@ -891,6 +895,8 @@ def _place(
 ) -> Array:
     if array.dtype == bool:
         raise RuntimeError(f"{name}(): does not support bool input. Convert it with .int() first.")
+    if array.dtype.kind == "c":
+        raise RuntimeError(f"{name}(): does not support complex input. Take its .abs() first.")
     if dim is None:
         if not array.size:
             raise IndexError(
@@ -1020,7 +1026,7 @@ def _for_softmax(
         input = input.to(dtype)
     array = array_of(input, name)
     dim = normal_dim(operator.index(dim), array.ndim)
-    if array.dtype not in arrays.DIFFERENTIABLE:
+    if array.dtype not in arrays.REAL_FLOATING:
         kernel = f"{name}_lastdim_kernel_impl" if dim == array.ndim - 1 else f"{name}_kernel_impl"
         raise NotImplementedError(
             f"\"{kernel}\" not implemented for '{input.dtype.type_name}'. "
