@@ -63,7 +63,6 @@ from gradlab.grad_mode import (
     no_grad,
     set_grad_enabled,
 )
-from gradlab.op.out import accepting_out
 from gradlab.ops.convert import contiguous_format, memory_format, preserve_format
 from gradlab.printing import set_printoptions
 from gradlab.random import get_rng_state, set_rng_state
@@ -101,9 +100,9 @@ int = int32
 long = int64
 
 globals().update(op.FUNCTIONS)
-globals().update(accepting_out(op.FUNCTIONS))
+globals().update(op.out.accepting_out(op.FUNCTIONS))
 for _module, _name in ((linalg, "linalg"), (special, "special")):
-    vars(_module).update(accepting_out(vars(_module), _name))
+    vars(_module).update(op.out.accepting_out(vars(_module), _name))
 
 # log(0) is -inf and 0/0 is nan, silently, as in PyTorch: NumPy's warnings about them are not for
 # the user. A filter costs nothing per operation; numpy.errstate around each would cost 0.9 µs.

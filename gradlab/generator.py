@@ -776,12 +776,21 @@ def manual_seed(seed: int) -> Generator:
 
 
 def seed() -> int:
-    """Start the default generator over from a seed nobody can foretell, and return it."""
+    """Start the default generator over from a seed nobody can foretell, and return it.
+
+    >>> seed() == initial_seed()
+    True
+    """
     return default_generator.seed()
 
 
 def initial_seed() -> int:
-    """The seed the default generator last started from."""
+    """The seed the default generator last started from.
+
+    >>> _ = manual_seed(7)
+    >>> initial_seed()
+    7
+    """
     return default_generator.initial_seed()
 
 

@@ -46,7 +46,11 @@ def is_grad_enabled() -> bool:
 
 
 def is_inference_mode_enabled() -> bool:
-    """Whether this thread is inside ``inference_mode``."""
+    """Whether this thread is inside ``inference_mode``.
+
+    >>> is_inference_mode_enabled()
+    False
+    """
     try:
         return mode.inference  # type: ignore[no-any-return]
     except AttributeError:

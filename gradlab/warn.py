@@ -28,5 +28,9 @@ def set_warn_always(b: bool) -> None:
 
 
 def is_warn_always_enabled() -> bool:
-    """Whether warnings that usually come once in a process come every time."""
+    """Whether warnings that usually come once in a process come every time.
+
+    >>> is_warn_always_enabled()
+    False
+    """
     return _always

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import pytorch_names
 
 import gradlab
+import pytorch_names
 
 PAGE = Path(__file__).parent.parent / "docs/pytorch_names.md"
 

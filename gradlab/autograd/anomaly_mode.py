@@ -98,7 +98,11 @@ def is_anomaly_enabled() -> bool:
 
 
 def is_anomaly_check_nan_enabled() -> bool:
-    """Whether anomaly mode, when on, looks for NaN."""
+    """Whether anomaly mode, when on, looks for NaN.
+
+    >>> is_anomaly_check_nan_enabled()
+    True
+    """
     return _watch.check_nan
 
 

@@ -21,7 +21,11 @@ __all__ = [
 
 
 class DeviceType(Enum):
-    """Where something ran."""
+    """Where something ran.
+
+    >>> DeviceType.CUDA
+    DeviceType.CUDA
+    """
 
     CPU = 0
     CUDA = 1
@@ -115,6 +119,10 @@ class FunctionEvent(_Times):
     ``time_range`` is in microseconds since the profile began. ``sequence_nr`` is the number of the
     node that the call recorded or, in a backward pass, ran: so both have the same. -1: no node.
     Times and memory named ``self_…`` are without what ``cpu_children`` took.
+
+    >>> event = FunctionEvent(id=1, name="aten::mul", thread=1, start_us=2.0, end_us=5.5)
+    >>> event.cpu_time_total, event.cpu_time_str
+    (3.5, '3.500us')
     """
 
     id: int
@@ -271,7 +279,12 @@ class FunctionEventAvg(_Times):
 
 
 class EventList(list[Any]):
-    """Events in the order in which they began, or averages; prints as a table."""
+    """Events in the order in which they began, or averages; prints as a table.
+
+    >>> events = EventList([FunctionEvent(1, "aten::mul", 1, 2.0, 5.5)])
+    >>> events.self_cpu_time_total
+    3.5
+    """
 
     def __init__(
         self,

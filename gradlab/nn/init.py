@@ -69,24 +69,52 @@ def uniform_(
 def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
-    """Fill with normally distributed numbers."""
+    """Fill with normally distributed numbers.
+
+    >>> import gradlab as gl
+    >>> _ = gl.manual_seed(0)
+    >>> w = gl.empty(2, 3)
+    >>> gl.nn.init.normal_(w) is w
+    True
+    """
     array = tensor._array
     return _filled(tensor, _source(generator).normal(array.shape, array.dtype, mean, std))
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """Fill with one number."""
+    """Fill with one number.
+
+    >>> import gradlab as gl
+    >>> _ = gl.manual_seed(0)
+    >>> w = gl.empty(2, 3)
+    >>> gl.nn.init.constant_(w, 0.5) is w
+    True
+    """
     with no_grad():
         return tensor.fill_(val)  # type: ignore[no-any-return]
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """Fill with 1."""
+    """Fill with 1.
+
+    >>> import gradlab as gl
+    >>> _ = gl.manual_seed(0)
+    >>> w = gl.empty(2, 3)
+    >>> gl.nn.init.ones_(w) is w
+    True
+    """
     return constant_(tensor, 1.0)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """Fill with 0."""
+    """Fill with 0.
+
+    >>> import gradlab as gl
+    >>> _ = gl.manual_seed(0)
+    >>> w = gl.empty(2, 3)
+    >>> gl.nn.init.zeros_(w) is w
+    True
+    """
     return constant_(tensor, 0.0)
 
 
@@ -97,13 +125,26 @@ def xavier_uniform_(
 
     That keeps the spread of both activations and gradients from layer to layer. Raises ValueError
     for fewer than two dimensions.
+
+    >>> import gradlab as gl
+    >>> _ = gl.manual_seed(0)
+    >>> w = gl.empty(2, 3)
+    >>> gl.nn.init.xavier_uniform_(w) is w
+    True
     """
     bound = math.sqrt(3.0) * _xavier_std(tensor, gain)
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """As ``xavier_uniform_``, normally distributed."""
+    """As ``xavier_uniform_``, normally distributed.
+
+    >>> import gradlab as gl
+    >>> _ = gl.manual_seed(0)
+    >>> w = gl.empty(2, 3)
+    >>> gl.nn.init.xavier_normal_(w) is w
+    True
+    """
     return normal_(tensor, 0.0, _xavier_std(tensor, gain), generator)
 
 
@@ -136,7 +177,14 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """As ``kaiming_uniform_``, normally distributed."""
+    """As ``kaiming_uniform_``, normally distributed.
+
+    >>> import gradlab as gl
+    >>> _ = gl.manual_seed(0)
+    >>> w = gl.empty(2, 3)
+    >>> gl.nn.init.kaiming_normal_(w) is w
+    True
+    """
     if _is_empty(tensor):
         return tensor
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)

@@ -14,7 +14,12 @@ from gradlab.tensor import Tensor
 
 
 class memory_format:
-    """In which order a new tensor's elements lie in memory."""
+    """In which order a new tensor's elements lie in memory.
+
+    >>> import gradlab as gl
+    >>> gl.contiguous_format
+    torch.contiguous_format
+    """
 
     __slots__ = ("_name",)
 
@@ -98,8 +103,9 @@ def _raise_mismatch(target: tuple[int, ...], source: tuple[int, ...]) -> None:
                 f"non-singleton dimension {last - back} (copying shape {list(source)} into "
                 f"{list(target)})"
             )
+    together = list(numpy.broadcast_shapes(target, source))
     raise RuntimeError(
-        f"output with shape {list(target)} doesn't match the broadcast shape {list(source)}"
+        f"output with shape {list(target)} doesn't match the broadcast shape {together}"
     )
 
 
@@ -305,7 +311,13 @@ def type_as(input: Tensor, other: Tensor) -> Tensor:
 
 @composite(public=False)
 def cpu(input: Tensor, memory_format: Any = preserve_format) -> Tensor:
-    """The tensor in the computer's main memory; itself where it is there."""
+    """The tensor in the computer's main memory; itself where it is there.
+
+    >>> import gradlab as gl
+    >>> x = gl.ones(2)
+    >>> x.cpu() is x
+    True
+    """
     return converted(input, None, "cpu", False)
 
 

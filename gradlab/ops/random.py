@@ -9,6 +9,7 @@ from gradlab import arrays, generator
 from gradlab.arrays import Array, Namespace
 from gradlab.generator import Generator, default_generator
 from gradlab.inplace import assign
+from gradlab.levels import by_chance
 from gradlab.op import composite, op
 from gradlab.ops.creation import finished, given_sizes, read_dtype, read_shape
 from gradlab.tensor import Tensor
@@ -17,6 +18,7 @@ from gradlab.tensor import Tensor
 
 
 @composite(method=False)
+@by_chance
 def rand(
     *sizes: Any,
     size: Any = None,
@@ -42,6 +44,7 @@ def rand(
 
 
 @composite(method=False)
+@by_chance
 def randn(
     *sizes: Any,
     size: Any = None,
@@ -70,6 +73,7 @@ def _source(given: Generator | None) -> Generator:
 
 
 @composite(method=False)
+@by_chance
 def randint(
     low: Any = None,
     high: Any = None,
@@ -107,6 +111,7 @@ def randint(
 
 
 @composite(method=False)
+@by_chance
 def randperm(
     n: int,
     *,
@@ -157,13 +162,19 @@ _publish_random_like("randn_like", "randn", randn)
 
 @composite(method=False)
 def randint_like(input: Tensor, low: int, high: int | None = None, **options: Any) -> Tensor:
-    """As ``gradlab.randint``, of the shape, dtype and device of ``input``."""
+    """As ``gradlab.randint``, of the shape, dtype and device of ``input``.
+
+    >>> import gradlab as gl
+    >>> gl.randint_like(gl.zeros(2, 3), 5).shape
+    torch.Size([2, 3])
+    """
     low, high = (0, low) if high is None else (low, high)
     own = {"dtype": input.dtype, "device": input.device}
     return randint(low, high, input.shape, **{**own, **options})  # type: ignore[no-any-return]
 
 
 @composite("normal", method=False)
+@by_chance
 def _normal(
     mean: Any = 0.0,
     std: Any = 1.0,
@@ -207,6 +218,7 @@ def _normal(
 
 
 @composite()
+@by_chance
 def multinomial(
     input: Tensor,
     num_samples: int,

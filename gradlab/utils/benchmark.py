@@ -64,7 +64,11 @@ def trim_sigfig(x: float, n: int) -> float:
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """What is measured: a statement, what is run before it, and what people call it."""
+    """What is measured: a statement, what is run before it, and what people call it.
+
+    >>> TaskSpec("f(x)", label="my function", sub_label="small").title
+    'my function: small'
+    """
 
     stmt: str
     setup: str = "pass"

@@ -1,0 +1,82 @@
+"""Every public name says what it does, and shows it in an example that runs.
+
+That the examples run is tested where all doctests are, by the suite.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import gradlab
+
+NAMESPACES = [
+    *("", "Tensor", "amp", "autograd", "autograd.function", "autograd.functional"),
+    *("autograd.forward_ad", "autograd.graph", "autograd.profiler", "backends.cpu"),
+    *("backends.cuda", "backends.cudnn", "backends.mkl", "backends.mkldnn", "backends.mps"),
+    *("backends.openmp", "backends.opt_einsum", "cuda", "func", "linalg", "nn"),
+    *("nn.functional", "nn.init", "optim", "optim.lr_scheduler", "profiler", "random", "special"),
+    *("utils.benchmark", "utils.checkpoint", "utils.data"),
+]
+
+
+def namespace(path: str) -> Any:
+    if path in ("", "Tensor"):
+        return getattr(gradlab, path) if path else gradlab
+    return importlib.import_module(f"gradlab.{path}")
+
+
+def public(path: str) -> Iterator[tuple[str, Any]]:
+    """The functions, classes, methods and properties of ours that a namespace shows."""
+    found = namespace(path)
+    for name, value in vars(found).items():
+        if name.startswith("_") or inspect.ismodule(value):
+            continue
+        value = getattr(value, "__func__", value)
+        kinds = (inspect.isfunction, inspect.isclass, inspect.isdatadescriptor)
+        listed = getattr(found, "__all__", None)
+        whole = path in ("", "Tensor") or listed is not None
+        room = "gradlab" if whole else f"gradlab.{path}"  # what else it shows, it only imported
+        own = str(getattr(value, "__module__", "gradlab")).startswith(room)
+        if own and any(kind(value) for kind in kinds) and (listed is None or name in listed):
+            yield name, value
+
+
+EVERYTHING = [(path, name, value) for path in NAMESPACES for name, value in public(path)]
+IDS = [f"{path}.{name}".lstrip(".") for path, name, _ in EVERYTHING]
+
+each = pytest.mark.parametrize(("path", "name", "value"), EVERYTHING, ids=IDS)
+
+
+def described(value: Any) -> str:
+    return inspect.getdoc(value) or ""
+
+
+def is_in_place_form(name: str, value: Any) -> bool:
+    """Whether a name is another's in-place form, made with it; the example is there."""
+    return name.endswith("_") and described(value).startswith("In-place form of ``")
+
+
+def needs_example(path: str, name: str, value: Any) -> bool:
+    """Whether a name has to be shown at work: not where there would be no more to see than said."""
+    is_property = inspect.isdatadescriptor(value)
+    is_error = inspect.isclass(value) and issubclass(value, Exception)
+    on_gpu = path == "cuda"  # where nothing of it can be run without one
+    return not (is_in_place_form(name, value) or is_property or is_error or on_gpu)
+
+
+@each
+def test_a_public_name_says_what_it_does_in_a_sentence(path: str, name: str, value: Any) -> None:
+    first = described(value).split("\n\n")[0]
+    assert first, f"{path}.{name} has no docstring"
+    assert first.rstrip().endswith((".", ":", "…")), f"{path}.{name} begins with no sentence"
+
+
+@each
+def test_a_public_name_is_shown_in_an_example(path: str, name: str, value: Any) -> None:
+    if needs_example(path, name, value):
+        assert ">>> " in described(value), f"{path}.{name} has no example"
