@@ -10,6 +10,7 @@ pay nothing for it.
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -44,6 +45,10 @@ class Level:
 
     def fresh(self, tensor: Any, make: Callable[[Any], Any]) -> Any:
         """``tensor`` with ``make`` of what is differentiated inside; of every element its own."""
+        raise NotImplementedError
+
+    def plain(self, tensor: Any, function: str) -> Any:
+        """The tensor inside, where ``function`` may look at its numbers."""
         raise NotImplementedError
 
     def owned(self, tensor: Any) -> Any:
@@ -131,6 +136,31 @@ def assign(target: Any, result: Any) -> Any:
     assert level is not None
     level.assign(target, result)
     return target
+
+
+def by_chance(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a function that draws random numbers: each level has its way to call it."""
+
+    @functools.wraps(function)
+    def drawing(*args: Any, **kwargs: Any) -> Any:
+        if active and _stack.levels:
+            return _drawn(function, args, kwargs, _stack.levels)
+        return function(*args, **kwargs)
+
+    return drawing
+
+
+def _drawn(function: Callable[..., Any], args: Any, kwargs: Any, around: Sequence[Level]) -> Any:
+    if not around:
+        return function(*args, **kwargs)
+    *outer, inner = around
+    return inner.draw(lambda *a, **k: _drawn(function, a, k, outer), args, kwargs)
+
+
+def numbers_of(tensor: Any, function: str) -> Any:
+    """The array of a tensor for a function whose result's shape depends on the numbers."""
+    level = level_of(tensor)
+    return tensor._array if level is None else numbers_of(level.plain(tensor, function), function)
 
 
 def _missing(*args: Any) -> Any:
