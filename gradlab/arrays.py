@@ -251,6 +251,11 @@ def result_dtype(operands: Sequence[Any]) -> numpy.dtype[Any]:
 
 def promote(operands: Sequence[Any]) -> list[Array]:
     """The operands as arrays of the dtype they meet in, all on one device."""
+    first = operands[0]
+    if type(first) is ndarray and all(
+        type(one) is ndarray and one.dtype is first.dtype for one in operands
+    ):
+        return list(operands)
     return _cast_all(_on_one_device(operands), result_dtype(operands))
 
 

@@ -9,7 +9,7 @@ import numpy
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
 from gradlab.op import composite, op
-from gradlab.ops.index import added_at, numbered
+from gradlab.ops.index import added_along, numbered
 from gradlab.ops.shape import at
 from gradlab.samples import call, draw, indices
 from gradlab.tensor import Tensor, normal_dim
@@ -105,7 +105,7 @@ def index_add(
     scaled = source if alpha == 1 else (source * alpha).astype(input.dtype, copy=False)
     if not input.ndim:
         return input + scaled
-    return input + added_at(xp, scaled, input.shape, places_of(xp, input.shape, dim, index))
+    return input + added_along(xp, scaled, input.shape, dim, index)
 
 
 # ------------------------------------------------------------------ replacing
