@@ -7,6 +7,7 @@ the result is a view of, and gradients of first and second order; of errors, kin
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -48,6 +49,7 @@ def tensors(library: Any, shapes: Mapping[str, tuple[int, ...]] = REAL) -> dict[
         **seen,
         "torch": library,
         "numpy": numpy,
+        "math": math,
         "i": make(numpy.array([0, 2, 0])),
         "i0": make(numpy.array(1)),
         "mask": make(numbers.random((3, 4)) > 0.5),
