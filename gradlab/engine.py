@@ -132,6 +132,11 @@ def _run(
         elif accumulate and gradients[0] is not None:
             kind.accumulate(node, gradients[0])
         leaving = kind.fitted(node, leaving)
+        if needed is not None:
+            leaving = [
+                gradient if edge[0] in kind.nodes else None
+                for edge, gradient in zip(node.next_functions, leaving, strict=True)
+            ]
         if hooks is not None and hooks.post:
             leaving = kind.after(hooks, leaving, gradients)
         if not retain_graph:

@@ -86,7 +86,9 @@ class View:
             return tensor._requires_grad  # type: ignore[no-any-return]
         if tensor._counter[0] != self.version and int(tensor._counter[0]) != int(self.version):
             if self.forbidden is None:
-                _give_history(tensor, *_history_through(base, tensor._array, self.steps))
+                node, output = _history_through(base, tensor._array, self.steps)
+                assert node is not None, "a view's history is at least a node for itself"
+                _give_history(tensor, node, output)
                 self.version = tensor._counter[0]
             elif asked or is_grad_enabled():
                 self.check_may_change("its base or another view of its base has been", tensor)
@@ -487,7 +489,7 @@ def change(function: Callable[..., Any], target: Any, *args: Any, **kwargs: Any)
         if (
             hasattr(other, "_array")
             and other._array is not own
-            and _root(other._array) is _root(own)
+            and other._counter is target._counter
             and _overlaps_partly(own, other._array)
         ):
             check_writable(target, gains_history=other.requires_grad)
@@ -504,11 +506,6 @@ def change(function: Callable[..., Any], target: Any, *args: Any, **kwargs: Any)
         _check_memory(target)
         raise
     return assign(target, result, direct=True)
-
-
-def _root(array: Array) -> Array:
-    """The array whose memory ``array`` shows."""
-    return array if array.base is None else array.base
 
 
 def _overlaps_partly(one: Array, two: Array) -> bool:

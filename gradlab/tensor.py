@@ -172,39 +172,79 @@ class Tensor:
         return int(self._array.nbytes)
 
     def size(self, dim: int | None = None) -> Any:
-        """The shape, or the size of one dimension."""
+        """The shape, or the size of one dimension.
+
+        >>> import gradlab as gl
+        >>> gl.ones(2, 3).size(), gl.ones(2, 3).size(-1)
+        (torch.Size([2, 3]), 3)
+        """
         return self.shape if dim is None else self._array.shape[normal_dim(dim, self.ndim)]
 
     def dim(self) -> int:
-        """Number of dimensions."""
+        """Number of dimensions.
+
+        >>> import gradlab as gl
+        >>> gl.ones(2, 3).dim()
+        2
+        """
         return self.ndim
 
     def numel(self) -> int:
-        """Number of elements."""
+        """Number of elements.
+
+        >>> import gradlab as gl
+        >>> gl.ones(2, 3).numel()
+        6
+        """
         return int(self._array.size)
 
     nelement = numel
 
     def element_size(self) -> int:
-        """Bytes of one element."""
+        """Bytes of one element.
+
+        >>> import gradlab as gl
+        >>> gl.ones(2, 3).element_size()
+        4
+        """
         return self.itemsize
 
     def stride(self, dim: int | None = None) -> Any:
-        """Steps between neighbours along each dimension (or one), in elements."""
+        """Steps between neighbours along each dimension (or one), in elements.
+
+        >>> import gradlab as gl
+        >>> gl.ones(2, 3).stride(), gl.ones(2, 3).t().stride()
+        ((3, 1), (1, 3))
+        """
         array = in_order(self)
         strides = tuple(s // array.itemsize for s in array.strides)
         return strides if dim is None else strides[normal_dim(dim, self.ndim)]
 
     def is_contiguous(self) -> bool:
-        """Whether the elements lie one after the other, last dimension fastest."""
+        """Whether the elements lie one after the other, last dimension fastest.
+
+        >>> import gradlab as gl
+        >>> gl.ones(2, 3).is_contiguous(), gl.ones(2, 3).t().is_contiguous()
+        (True, False)
+        """
         return bool(in_order(self).flags.c_contiguous)
 
     def is_floating_point(self) -> bool:
-        """Whether the elements are real floating-point numbers."""
+        """Whether the elements are real floating-point numbers.
+
+        >>> import gradlab as gl
+        >>> gl.ones(2).is_floating_point(), gl.arange(2).is_floating_point()
+        (True, False)
+        """
         return self.dtype.is_floating_point
 
     def is_complex(self) -> bool:
-        """Whether the elements are complex numbers."""
+        """Whether the elements are complex numbers.
+
+        >>> import gradlab as gl
+        >>> gl.ones(2).is_complex()
+        False
+        """
         return self.dtype.is_complex
 
     # ------------------------------------------------------------------ history
@@ -212,9 +252,7 @@ class Tensor:
     @property
     def requires_grad(self) -> bool:
         """Whether operations on this tensor are recorded. May be set on leaves."""
-        return self._requires_grad or (
-            self._view is not None and self._view.base._requires_grad
-        )
+        return self._requires_grad or (self._view is not None and self._view.base._requires_grad)
 
     @requires_grad.setter
     def requires_grad(self, flag: bool) -> None:
@@ -282,7 +320,14 @@ class Tensor:
         return self._view is not None
 
     def is_inference(self) -> bool:
-        """Whether this tensor was made in ``inference_mode``."""
+        """Whether this tensor was made in ``inference_mode``.
+
+        >>> import gradlab as gl
+        >>> with gl.inference_mode():
+        ...     x = gl.ones(2)
+        >>> x.is_inference()
+        True
+        """
         return type(self._counter) is _InferenceCounter
 
     @property
@@ -339,6 +384,12 @@ class Tensor:
         """Add the gradient of this tensor to the ``.grad`` of every leaf it was computed from.
 
         See ``gradlab.autograd.backward`` for arguments and errors.
+
+        >>> import gradlab as gl
+        >>> x = gl.tensor([1.0, 2.0], requires_grad=True)
+        >>> (x**2).sum().backward()
+        >>> x.grad
+        tensor([2., 4.])
         """
         engine.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
@@ -346,6 +397,13 @@ class Tensor:
         """Call ``hook(gradient)`` whenever this tensor's gradient is known; it may return another.
 
         Raises RuntimeError where no gradient will ever arrive.
+
+        >>> import gradlab as gl
+        >>> x = gl.ones(2, requires_grad=True)
+        >>> handle = x.register_hook(lambda gradient: gradient * 10)
+        >>> x.sum().backward()
+        >>> x.grad
+        tensor([10., 10.])
         """
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
@@ -360,6 +418,12 @@ class Tensor:
         """Call ``hook(tensor)`` whenever a gradient has been added to this leaf's ``.grad``.
 
         Raises RuntimeError for a tensor that is no leaf, or requires no grad.
+
+        >>> import gradlab as gl
+        >>> x = gl.ones(2, requires_grad=True)
+        >>> handle = x.register_post_accumulate_grad_hook(lambda leaf: print(leaf.grad))
+        >>> x.sum().backward()
+        tensor([1., 1.])
         """
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
@@ -386,7 +450,16 @@ class Tensor:
         return register(node.own_hooks().post, accumulated)
 
     def retain_grad(self) -> None:
-        """Make backward passes store ``.grad`` here although this is no leaf."""
+        """Make backward passes store ``.grad`` here although this is no leaf.
+
+        >>> import gradlab as gl
+        >>> x = gl.ones(2, requires_grad=True)
+        >>> y = x * 3
+        >>> y.retain_grad()
+        >>> y.sum().backward()
+        >>> y.grad
+        tensor([1., 1.])
+        """
         if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         node = None if self._edge is None else self.grad_fn
@@ -398,8 +471,11 @@ class Tensor:
     @property
     def retains_grad(self) -> bool:
         """Whether ``retain_grad`` was called on this tensor, which is no leaf."""
-        node = self.grad_fn
-        return node is not None and node.hooks is not None and self.output_nr in node.hooks.retained
+        if self._edge is None:
+            return False
+        node, output = self._edge
+        hooks = None if node is None else node.hooks
+        return hooks is not None and output in hooks.retained
 
     def detach(self) -> Tensor:
         """The same numbers, in the same memory, without history.
@@ -413,7 +489,13 @@ class Tensor:
         return tensor
 
     def detach_(self) -> Tensor:
-        """Forget this tensor's history and make it a leaf; return it."""
+        """Forget this tensor's history and make it a leaf; return it.
+
+        >>> import gradlab as gl
+        >>> y = gl.ones(2, requires_grad=True) * 3
+        >>> y.detach_()
+        tensor([3., 3.])
+        """
         if self._view is not None:
             raise RuntimeError("Can't detach views in-place. Use detach() instead.")
         self._edge = None
@@ -449,7 +531,12 @@ class Tensor:
     # ------------------------------------------------------------------ leaving for Python, NumPy
 
     def item(self) -> Any:
-        """The only element as a Python number; RuntimeError where there are several."""
+        """The only element as a Python number; RuntimeError where there are several.
+
+        >>> import gradlab as gl
+        >>> gl.tensor([2.5]).item()
+        2.5
+        """
         if self._array.size != 1:
             raise RuntimeError(
                 f"a Tensor with {self._array.size} elements cannot be converted to Scalar"
@@ -457,7 +544,12 @@ class Tensor:
         return self._array.item()
 
     def tolist(self) -> Any:
-        """The elements as nested lists of Python numbers."""
+        """The elements as nested lists of Python numbers.
+
+        >>> import gradlab as gl
+        >>> gl.arange(4).reshape(2, 2).tolist()
+        [[0, 1], [2, 3]]
+        """
         return self._array.tolist()
 
     def numpy(self, *, force: bool = False) -> Any:
@@ -465,6 +557,10 @@ class Tensor:
 
         ``force=True`` detaches and copies from the GPU as needed. Raises RuntimeError for a tensor
         that requires grad, TypeError for one on a GPU.
+
+        >>> import gradlab as gl
+        >>> gl.arange(3).numpy()
+        array([0, 1, 2])
         """
         if force:
             return arrays.plain(arrays.move(self._array, "cpu"))

@@ -29,6 +29,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("cpu", "cuda"),
         help="the device that the engine's tests make their tensors on (default: cpu)",
     )
+    parser.addoption(
+        "--fuzz-programs",
+        type=int,
+        default=60,
+        help="how many random programs tests/fuzz plays of each kind (default: 60)",
+    )
+    parser.addoption(
+        "--fuzz-seed",
+        type=int,
+        default=0,
+        help="the seed of the first of them; each next one's is one more (default: 0)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

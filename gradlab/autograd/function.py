@@ -21,9 +21,9 @@ from gradlab import arrays, levels, observers
 from gradlab.arrays import Array
 from gradlab.engine import edge_of, invalid_gradient
 from gradlab.grad_mode import is_grad_enabled, no_grad
-from gradlab.graph import NO_EDGE, Edge, Node, next_order
+from gradlab.graph import NO_EDGE, Edge, Node, next_order, second_backward
 from gradlab.inplace import View, check_writable, count_change, record_change
-from gradlab.op import modified_since, second_backward
+from gradlab.op import modified_since
 from gradlab.ops.shape import view
 from gradlab.tensor import Tensor
 

@@ -12,11 +12,11 @@ import numpy
 from gradlab import arrays, observers
 from gradlab.arrays import Array
 from gradlab.grad_mode import ensure_mode, mode
-from gradlab.graph import NO_EDGE, Node, leaf_edge, next_order
+from gradlab.graph import NO_EDGE, Node, leaf_edge, next_order, second_backward
 from gradlab.inplace import view_of
 from gradlab.levels import NeedsRules
 from gradlab.op.declaration import Op
-from gradlab.op.nodes import RAW, OpNode, array_now, arrays_now, raw_functions, second_backward
+from gradlab.op.nodes import RAW, OpNode, array_now, arrays_now, raw_functions
 from gradlab.op.out import into, with_out
 from gradlab.op.source import apply_source, function_source, release_source
 from gradlab.op.wrapped import interpret

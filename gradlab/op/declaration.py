@@ -84,6 +84,11 @@ class Op:
         """Tensors that some formula needs, ``out`` among them."""
         return [name for name in (*self.tensors, "out", *self.results) if self.saved_by(name)]
 
+    def holds_tensors(self, name: str) -> bool:
+        """Whether an option is a tuple of index tensors, freed after backward like all tensors."""
+        option = self.signature.parameters.get(name)
+        return option is not None and str(option.annotation) == "Indices"
+
     @property
     def saved_plain(self) -> list[str]:
         """Options and shapes that some formula needs."""

@@ -217,7 +217,7 @@ def changed_in_place(node: OpNode, name: str) -> RuntimeError:
         next(one for one in saved if int(one[2][0]) != int(one[3])) if node.op.sequence else saved
     )
     output = node.op.output_named(name)
-    maker = None if output is None else (node, output)
+    maker = None if output is None else (node, output) if tensor is None else tensor()
     if output is None and isinstance(tensor, Tensor):
         array = tensor._array
         maker = tensor._edge if tensor.grad_fn is not None else None

@@ -105,8 +105,9 @@ def _arrival_of_several(declared: Op) -> list[str]:
 
 
 def release_source(declared: Op) -> str:
-    """The source of a node's ``release``: forget saved tensors; options stay, as in PyTorch."""
-    forgotten = "".join(f"self.{name} = " for name in declared.saved_tensors)
+    """The source of a node's ``release``: forget saved tensors; options of other kinds stay."""
+    names = [*declared.saved_tensors, *filter(declared.holds_tensors, declared.saved_plain)]
+    forgotten = "".join(f"self.{name} = " for name in names)
     return f"def release(self):\n    {forgotten}None"
 
 
@@ -115,7 +116,8 @@ def _unpack_source(declared: Op, name: str) -> list[str]:
     if name == "xp" or name in ARRIVING:
         return []
     if name in declared.saved_plain:
-        return [f"{name} = self.{name}"]
+        freed = [f"if {name} is None:", "    raise second_backward()"]
+        return [f"{name} = self.{name}", *freed * declared.holds_tensors(name)]
     lines = [f"saved = self.{name}", "if saved is None:", "    raise second_backward()"]
     if declared.sequence:
         return [*lines, f"{name} = unpack_all(self, {name!r}, saved)"]
@@ -227,7 +229,9 @@ def _array_list(declared: Op) -> str:
     return "[" + ", ".join(f"a_{name}" for name in declared.tensors) + "]"
 
 
-def _needs(name: str) -> str:
+def _needs(declared: Op, name: str) -> str:
+    if not declared.gradients:  # a comparison doesn't ask for a history, which may be lost
+        return "False"
     return f"{name}._requires_grad if {name}._view is None else {name}._view.refresh({name})"
 
 
@@ -237,7 +241,7 @@ def _reading(declared: Op) -> list[str]:
     if declared.promote is None:
         return [*_reading_as_they_are(declared), *_library(f"a_{first}")]
     if not others:
-        lines = [f"a_{first} = {first}._array", f"needs_{first} = {_needs(first)}"]
+        lines = [f"a_{first} = {first}._array", f"needs_{first} = {_needs(declared, first)}"]
         if declared.promote == "float" and not _widens_integers(declared):
             lines += [
                 f"if a_{first}.dtype not in DIFFERENTIABLE:",
@@ -253,7 +257,7 @@ def _reading(declared: Op) -> list[str]:
             f"    a_{name}, needs_{name}, counter_{name} = {name}, False, UNCHANGING",
             "else:",
             f"    a_{name}, counter_{name} = {name}._array, {name}._counter",
-            f"    needs_{name} = {_needs(name)}",
+            f"    needs_{name} = {_needs(declared, name)}",
         ]
     together = ", ".join(f"a_{name}" for name in declared.tensors)
     lines.append(f"{together} = promote_present(({together}), {declared.promote!r})")
@@ -263,7 +267,7 @@ def _reading(declared: Op) -> list[str]:
 def _reading_as_they_are(declared: Op) -> list[str]:
     lines = []
     for name in declared.tensors:
-        read = [f"a_{name} = {name}._array", f"needs_{name} = {_needs(name)}"]
+        read = [f"a_{name} = {name}._array", f"needs_{name} = {_needs(declared, name)}"]
         if name in declared.optional:
             lines += [f"if {name} is None:", f"    a_{name}, needs_{name} = None, False", "else:"]
             read = ["    " + line for line in read]
@@ -288,7 +292,7 @@ def _reading_pair(declared: Op, one: str, two: str) -> list[str]:
         same += f" or (a_{one}.dtype is not FLOAT32 and a_{one}.dtype not in DIFFERENTIABLE)"
     return [
         f"a_{one} = {one}._array",
-        f"needs_{one} = {_needs(one)}",
+        f"needs_{one} = {_needs(declared, one)}",
         f"if type({two}) is not Tensor and type({two}) in PYTHON_SCALARS:",
         f"    if a_{one}.dtype in REAL_FLOATING and type({two}) {plain}:",
         # A 0-d array of the first's dtype: with a Python number NumPy takes 0.60 µs, not 0.31 µs.
@@ -301,7 +305,7 @@ def _reading_pair(declared: Op, one: str, two: str) -> list[str]:
         f"    a_{two} = {two}._array",
         f"    if {same}:",
         f"        a_{one}, a_{two} = {meet}((a_{one}, a_{two}))",
-        f"    needs_{two} = {_needs(two)}",
+        f"    needs_{two} = {_needs(declared, two)}",
         f"    counter_{two} = {two}._counter",
     ]
 
@@ -313,7 +317,7 @@ def _sequence_reading(declared: Op) -> list[str]:
         f"if not a_{name}:",
         f"    raise empty_list({declared.name!r})",
         f"a_{name} = promote(a_{name})",
-        f"needs_{name} = any([{_needs('tensor')} for tensor in {name}])",
+        f"needs_{name} = any([{_needs(declared, 'tensor')} for tensor in {name}])",
         *_library(f"a_{name}[0]"),
     ]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy
+
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
 from gradlab.inplace import change
