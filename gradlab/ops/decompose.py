@@ -173,7 +173,7 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
     grad=dict(
         A=(
             lambda arrived, xp, Q, R: _qr_gradient(xp, *arrived, Q, R),
-            r"(g_Q + Q \, M) \, R^{-\mathsf T}",
+            r"(\bar Q + Q \, M) \, R^{-\mathsf T}",
         )
     ),
     outputs=("Q", "R"),
@@ -304,7 +304,7 @@ def _check_gauge(inner: Any, name: str, what: str) -> None:
             lambda arrived, xp, eigenvalues, eigenvectors: _eigh_gradient(
                 xp, *arrived, eigenvalues, eigenvectors
             ),
-            r"V \left(\mathrm{diag}(g_L) + \frac{V^{\mathsf T} g_V}{L_j - L_i}\right) "
+            r"V \left(\mathrm{diag}(\bar L) + \frac{V^{\mathsf T} \bar V}{L_{j} - L_{i}}\right) "
             r"V^{\mathsf T}",
         )
     ),
@@ -383,9 +383,9 @@ def _check_eigh(A: Tensor, UPLO: str) -> None:
             lambda arrived, xp, eigenvalues, eigenvectors: _eig_gradient(
                 xp, *arrived, eigenvalues, eigenvectors
             ),
-            r"V^{-\mathsf H} \left(\mathrm{diag}(g_L) + \frac{V^{\mathsf H} g_V - "
-            r"V^{\mathsf H} V \, \mathrm{diag}(V^{\mathsf H} g_V)}{\overline{L_j - L_i}}\right) "
-            r"V^{\mathsf H}",
+            r"V^{-\mathsf H} \left(\mathrm{diag}(\bar L) + \frac{V^{\mathsf H} \bar V - "
+            r"V^{\mathsf H} V \, \mathrm{diag}(V^{\mathsf H} \bar V)}{\overline{L_{j} - L_{i}}}"
+            r"\right) V^{\mathsf H}",
         )
     ),
     outputs=("eigenvalues", "eigenvectors"),
@@ -459,7 +459,7 @@ def _check_eig(name: str, A: Tensor) -> None:
     grad=dict(
         A=(
             lambda arrived, xp, U, S, Vh: _svd_gradient(xp, *arrived, U, S, Vh),
-            r"U \left(\mathrm{diag}(g_S) + \ldots\right) V^{\mathsf T}",
+            r"U \left(\mathrm{diag}(\bar S) + \ldots\right) V^{\mathsf T}",
         )
     ),
     outputs=("U", "S", "Vh"),

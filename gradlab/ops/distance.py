@@ -27,17 +27,17 @@ def _cdist_gradient(xp: Any, g: Any, x1: Any, x2: Any, out: Any, p: float) -> An
 
 
 @op(
-    latex=r"out_{ij} = \lVert x_i - y_j \rVert_p",
+    latex=r"d_{i j} = \lVert x_{i} - y_{j} \rVert_p",
     grad=dict(
         x1=(
             lambda g, xp, x1, x2, out, p: xp.sum_dim(_cdist_gradient(xp, g, x1, x2, out, p), (-2,)),
-            r"\textstyle\sum_j g_{ij} \, \frac{x_i - y_j}{out_{ij}} \; (p = 2)",
+            r"\textstyle\sum_j h_{i j} \, \frac{x_{i} - y_{j}}{d_{i j}} \; (p = 2)",
         ),
         x2=(
             lambda g, xp, x1, x2, out, p: (
                 -xp.sum_dim(_cdist_gradient(xp, g, x1, x2, out, p), (-3,))
             ),
-            r"-\textstyle\sum_i g_{ij} \, \frac{x_i - y_j}{out_{ij}} \; (p = 2)",
+            r"-\textstyle\sum_i h_{i j} \, \frac{x_{i} - y_{j}}{d_{i j}} \; (p = 2)",
         ),
     ),
     node="CdistBackward0",
@@ -64,17 +64,17 @@ def _sizes(xp: Namespace, differences: Array, p: float) -> Array:
 
 
 @op(
-    latex=r"out_{ij} = \lVert x_i - y_j \rVert_2",
+    latex=r"d_{i j} = \lVert x_{i} - y_{j} \rVert_2",
     grad=dict(
         x1=(
             lambda g, xp, x1, x2, out: _euclidean_gradient(xp, g, x1, x2, out),
-            r"\textstyle\sum_j g_{ij} \, \frac{x_i - y_j}{out_{ij}}",
+            r"\textstyle\sum_j h_{i j} \, \frac{x_{i} - y_{j}}{d_{i j}}",
         ),
         x2=(
             lambda g, xp, x1, x2, out: _euclidean_gradient(
                 xp, xp.transpose(g, -2, -1), x2, x1, xp.transpose(out, -2, -1)
             ),
-            r"-\textstyle\sum_i g_{ij} \, \frac{x_i - y_j}{out_{ij}}",
+            r"-\textstyle\sum_i h_{i j} \, \frac{x_{i} - y_{j}}{d_{i j}}",
         ),
     ),
     public=False,
@@ -155,11 +155,11 @@ def _check_cdist(one: Array, two: Array, p: float) -> None:
 
 
 @op(
-    latex=r"input_i - input_j, \; i < j",
+    latex=r"x_{i} - x_{j}, \; i < j",
     grad=dict(
         input=(
             lambda g, xp, input_shape: xp.pair_differences_backward(g, input_shape[0]),
-            r"\textstyle\sum_j g_{ij} - \textstyle\sum_j g_{ji}",
+            r"\textstyle\sum_j h_{i j} - \textstyle\sum_j h_{j i}",
         )
     ),
     public=False,
@@ -173,8 +173,8 @@ def pair_differences(xp: Namespace, input: Array) -> Array:
 
 
 @op(
-    latex=r"\textstyle\sum_j input_{ij} - \textstyle\sum_j input_{ji}",
-    grad=dict(input=(lambda g, xp: xp.pair_differences(g), r"g_i - g_j")),
+    latex=r"\textstyle\sum_j h_{i j} - \textstyle\sum_j h_{j i}",
+    grad=dict(input=(lambda g, xp: xp.pair_differences(g), r"h_{i} - h_{j}")),
     public=False,
     method=False,
     samples=(call(draw(3, 2), 3),),
@@ -189,7 +189,7 @@ def pair_differences_backward(xp: Namespace, input: Array, rows: int) -> Array:
 
 
 @op(
-    latex=r"\lVert input_i - input_j \rVert_p",
+    latex=r"\lVert x_{i} - x_{j} \rVert_p",
     grad=dict(
         input=(
             lambda g, xp, input, out, p: xp.pair_differences_backward(
@@ -198,7 +198,7 @@ def pair_differences_backward(xp: Namespace, input: Array, rows: int) -> Array:
                 ),
                 input.shape[0],
             ),
-            r"\textstyle\sum_j g_{ij} \, \frac{input_i - input_j}{out_{ij}} \; (p = 2)",
+            r"\textstyle\sum_j h_{i j} \, \frac{x_{i} - x_{j}}{d_{i j}} \; (p = 2)",
         )
     ),
     node="PdistBackward0",

@@ -324,6 +324,8 @@ def _product(first: Tensor, second: Tensor, summed: list[int]) -> Tensor:
     batch = [dim for dim in kept if left[dim] != 1 and right[dim] != 1]
     rows = [dim for dim in kept if left[dim] != 1 and right[dim] == 1]
     columns = [dim for dim in kept if left[dim] == 1]
+    if rows and columns and columns[-1] < rows[-1]:  # the result then lies in order
+        first, second, left, right, rows, columns = second, first, right, left, columns, rows
 
     def count(shape: tuple[int, ...], dims: list[int]) -> int:
         return math.prod([shape[dim] for dim in dims])

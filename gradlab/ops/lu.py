@@ -115,8 +115,8 @@ def _eye(xp: Namespace, lu: Array) -> Array:
 
 
 _LU_LATEX = (
-    r"P \, L^{-\mathsf T} (\mathrm{tril}(L^{\mathsf T} g_L) + \mathrm{triu}(g_U U^{\mathsf T})) \, "
-    r"U^{-\mathsf T}"
+    r"P \, L^{-\mathsf T} (\mathrm{tril}(L^{\mathsf T} \bar L) + "
+    r"\mathrm{triu}(\bar U U^{\mathsf T})) \, U^{-\mathsf T}"
 )
 
 
@@ -239,7 +239,7 @@ def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -
     grad=dict(
         LU=(
             lambda arrived, xp, LU: _unpack_gradient(xp, arrived, LU),
-            r"\mathrm{tril}(g_L) + \mathrm{triu}(g_U)",
+            r"\mathrm{tril}(\bar L) + \mathrm{triu}(\bar U)",
         )
     ),
     outputs=("L", "U"),

@@ -259,6 +259,11 @@ def addr(
     for name, array in (("vec1", vec1), ("vec2", vec2)):
         if array.ndim != 1:
             raise RuntimeError(f"addr: Expected 1-D argument {name}, but got {array.ndim}-D")
+    for name, factor in (("beta", beta), ("alpha", alpha)):
+        if isinstance(factor, float) and input.dtype not in arrays.DIFFERENTIABLE:
+            raise RuntimeError(
+                f"For integral input tensors, argument {name} must not be a floating point number."
+            )
     return _plus(input, vec1[:, None] * vec2, beta, alpha)
 
 
@@ -529,19 +534,19 @@ def trace(xp: Namespace, input: Array) -> Array:
 
 
 @op(
-    latex=r"out_{bo} = \textstyle\sum_{nm} x_{bn} \, W_{onm} \, y_{bm}",
+    latex=r"z_{b o} = \textstyle\sum_{n m} x_{b n} \, W_{o n m} \, y_{b m}",
     grad=dict(
         i1=(
             lambda g, xp, i2, i3: xp.trilinear(g, xp.permute(i2, (1, 0, 2)), i3),
-            r"\textstyle\sum_{om} g_{bo} \, W_{onm} \, y_{bm}",
+            r"\textstyle\sum_{o m} \bar z_{b o} \, W_{o n m} \, y_{b m}",
         ),
         i2=(
             lambda g, xp, i1, i3: _of_weight(xp, g, i1, i3),
-            r"\textstyle\sum_b g_{bo} \, x_{bn} \, y_{bm}",
+            r"\textstyle\sum_b \bar z_{b o} \, x_{b n} \, y_{b m}",
         ),
         i3=(
             lambda g, xp, i1, i2: xp.trilinear(g, xp.permute(i2, (2, 0, 1)), i1),
-            r"\textstyle\sum_{on} g_{bo} \, W_{onm} \, x_{bn}",
+            r"\textstyle\sum_{o n} \bar z_{b o} \, W_{o n m} \, x_{b n}",
         ),
     ),
     public=False,
@@ -553,7 +558,8 @@ def trace(xp: Namespace, input: Array) -> Array:
 )
 def trilinear(xp: Namespace, i1: Array, i2: Array, i3: Array) -> Array:
     """For each row of two matrices its products with every matrix of a batch."""
-    check_not_bool("bmm", i1)
+    if i1.size:
+        check_not_bool("bmm", i1)
     halves = xp.matmul(i1, i2)  # (out, batch, m)
     return xp.ascontiguousarray(xp.add.reduce(halves * i3, -1, i1.dtype).T)
 

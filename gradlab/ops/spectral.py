@@ -34,7 +34,7 @@ Dims = int | Sequence[int] | None
     grad=dict(
         input=(
             lambda g, xp, input: _exp_gradient(xp, g, input),
-            r"\int_0^1 e^{t \, input^{\mathsf T}} g \; e^{(1 - t) \, input^{\mathsf T}} \, dt",
+            r"\int_0^1 e^{t \, input^{\mathsf T}} g \; e^{(1 - t) \, input^{\mathsf T}} \, d t",
         )
     ),
     holomorphic=False,

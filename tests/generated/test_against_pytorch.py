@@ -96,6 +96,7 @@ def test_gradients(case: Case) -> None:
 
 
 OTHER_NODES = {
+    "trilinear",
     "as_strided_own", "masked_scatter_backward", "padded", "squeeze_all_own", "squeeze_dims_own",
     "t_own", "take_backward", "transpose_own", "unfold_backward", "unsqueeze_own",
     "cleared", "copy", "fill_scalar", "fill_tensor",
@@ -105,7 +106,12 @@ OTHER_NODES = {
 }  # fmt: skip
 """Their counterparts do the same by another way, so the node is another."""
 
-UNSEEN = {"cat": {"_saved_tensors_sym_sizes"}, "to_copy": {"_saved_source", "_saved_device"}}
+UNSEEN = {
+    "cat": {"_saved_tensors_sym_sizes"},
+    "linalg_inv": {"_saved_result"},
+    "linalg_solve": {"_saved_B_sym_sizes"},
+    "to_copy": {"_saved_source", "_saved_device"},
+}
 """What PyTorch saves as well, where Python can't see it."""
 
 FIRST_CASES = list({case.op.name: case for case in CASES if case.op.gradients}.values())
@@ -151,12 +157,17 @@ ONLY_EMPTY = {"bmm-1", "mm-1", "mv-1"}
 """PyTorch multiplies matrices of bools only where they have no elements."""
 
 
+WRONG_IN_PYTORCH = {("linalg_matrix_exp", "float16")}
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", OF_ANY_DTYPE, ids=str)
 def test_dtype(case: Case, dtype: str) -> None:
     ours, theirs = outcome(gl, case, dtype), outcome(pytorch, case, dtype)
     if "There is no complex number of two float16" in str(ours):
         return  # PyTorch has one, and refuses most operations on it
+    if (case.op.name, dtype) in WRONG_IN_PYTORCH:
+        pytest.skip("PyTorch's result is inf and nan")
     if "not implemented for" in str(theirs) or (str(case) in ONLY_EMPTY and dtype == "bool"):
         pytest.skip(f"PyTorch has no {case.op.name} for {dtype}")
     if isinstance(ours, Exception) or isinstance(theirs, Exception):
@@ -171,6 +182,8 @@ def test_dtype(case: Case, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 @pytest.mark.parametrize("case", [c for c in FIRST_CASES if c in OF_ANY_DTYPE], ids=str)
 def test_gradients_in_lower_precision(case: Case, dtype: str) -> None:
+    if case.op.name.startswith("linalg_") and dtype == "float16":
+        pytest.skip("LAPACK has no halves")
     if case.op.name == "view_as_complex" and dtype == "float16":
         pytest.skip("there is no complex number of two float16")
     found = []
