@@ -21,6 +21,7 @@ from gradlab.ops import (
     join,
     linalg,
     loss,
+    margin_loss,
     lu,
     masks,
     norm,

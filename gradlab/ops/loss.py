@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from gradlab.arrays import Array, Namespace, dtype_of, int64, uint8
+from gradlab.arrays import Array, Namespace, check_real, dtype_of, int64, uint8
 from gradlab.op import op
 from gradlab.samples import call, draw, indices
 
@@ -17,14 +17,15 @@ NONE, MEAN, SUM = 0, 1, 2
 _CLASS_DTYPES = (int64.numpy, uint8.numpy)
 
 
-def _reduced(xp: Namespace, losses: Array, reduction: int) -> Array:
+def reduced(xp: Namespace, losses: Array, reduction: int) -> Array:
+    """The losses as they are, their mean, or their sum."""
     if reduction == NONE:
         return losses
     total = xp.add.reduce(losses, axis=None)
     return total if reduction == SUM else total / (losses.size or math.nan)
 
 
-def _share(g: Any, reduction: int, shape: tuple[int, ...]) -> Any:
+def share(g: Any, reduction: int, shape: tuple[int, ...]) -> Any:
     """What one element's loss receives of the gradient ``g`` of the reduced loss."""
     return g / (math.prod(shape) or 1) if reduction == MEAN else g
 
@@ -41,13 +42,13 @@ _REDUCED_PAIRS = tuple(
     grad=dict(
         input=(
             lambda g, input, target, reduction, input_shape: (
-                (input - target) * (2 * _share(g, reduction, input_shape))
+                (input - target) * (2 * share(g, reduction, input_shape))
             ),
             r"\frac{2}{n} \, g \, (input - target)",
         ),
         target=(
             lambda g, input, target, reduction, input_shape: (
-                (target - input) * (2 * _share(g, reduction, input_shape))
+                (target - input) * (2 * share(g, reduction, input_shape))
             ),
             r"\frac{2}{n} \, g \, (target - input)",
         ),
@@ -60,13 +61,13 @@ _REDUCED_PAIRS = tuple(
 )
 def mse_loss(xp: Namespace, input: Array, target: Array, reduction: int = MEAN) -> Array:
     """Squared differences."""
-    if input.dtype.kind not in "fc":
+    if input.dtype.kind != "f":
         raise NotImplementedError(
             f"\"mse_cpu\" not implemented for '{dtype_of(input).type_name}': give floating-point "
             "tensors, with .float() for example"
         )
     difference = input - target
-    return _reduced(xp, difference * difference, reduction)
+    return reduced(xp, difference * difference, reduction)
 
 
 # ------------------------------------------------------------------ classes
@@ -234,8 +235,8 @@ def _cross_entropy_gradient(
     reduction: int,
     input_shape: tuple[int, ...],
 ) -> Any:
-    share = _weighted(_share(g, reduction, input_shape), weight)
-    return share * (input - target) / xp.clamp_scalar(input * (1 - input), 1e-12)
+    part = _weighted(share(g, reduction, input_shape), weight)
+    return part * (input - target) / xp.clamp_scalar(input * (1 - input), 1e-12)
 
 
 def _weighted(g: Any, weight: Any) -> Any:
@@ -251,7 +252,7 @@ def _weighted(g: Any, weight: Any) -> Any:
         ),
         target=(
             lambda g, xp, input, weight, reduction, input_shape: (
-                _weighted(_share(g, reduction, input_shape), weight)
+                _weighted(share(g, reduction, input_shape), weight)
                 * (xp.log(1 - input) - xp.log(input))
             ),
             r"\frac{g}{n} \, (\ln (1 - input) - \ln input)",
@@ -276,7 +277,7 @@ def binary_cross_entropy(
             f"{input.min()} to {input.max()}: put a sigmoid before, or use the loss with logits"
         )
     losses = -(target * _log(xp, input) + (1 - target) * _log(xp, 1 - input))
-    return _reduced(xp, _weighted(losses, weight), reduction)
+    return reduced(xp, _weighted(losses, weight), reduction)
 
 
 def _logits_gradient(
@@ -289,11 +290,11 @@ def _logits_gradient(
     reduction: int,
     input_shape: tuple[int, ...],
 ) -> Any:
-    share = _weighted(_share(g, reduction, input_shape), weight)
+    part = _weighted(share(g, reduction, input_shape), weight)
     if pos_weight is None:
-        return share * (xp.sigmoid(input) - target)
+        return part * (xp.sigmoid(input) - target)
     positive = pos_weight * target
-    return share * ((positive + 1 - target) * xp.sigmoid(input) - positive)
+    return part * ((positive + 1 - target) * xp.sigmoid(input) - positive)
 
 
 def _logits_target_gradient(
@@ -305,10 +306,10 @@ def _logits_target_gradient(
     reduction: int,
     input_shape: tuple[int, ...],
 ) -> Any:
-    share = _weighted(_share(g, reduction, input_shape), weight)
+    part = _weighted(share(g, reduction, input_shape), weight)
     if pos_weight is None:
-        return -share * input
-    return share * ((pos_weight - 1) * xp.softplus(-input) - input)
+        return -part * input
+    return part * ((pos_weight - 1) * xp.softplus(-input) - input)
 
 
 @op(
@@ -335,7 +336,8 @@ def binary_cross_entropy_with_logits(
     reduction: int = MEAN,
 ) -> Array:
     """``binary_cross_entropy`` of the sigmoid of ``input``, right for large numbers as well."""
+    check_real("log_sigmoid_cpu", input)
     surprise = xp.maximum(-input, 0) + xp.log1p(xp.exp(-xp.absolute(input)))
     if pos_weight is not None:
         surprise = ((pos_weight - 1) * target + 1) * surprise
-    return _reduced(xp, _weighted((1 - target) * input + surprise, weight), reduction)
+    return reduced(xp, _weighted((1 - target) * input + surprise, weight), reduction)
