@@ -112,8 +112,14 @@ def _watched() -> dict[FunctionType, Label]:
     return found
 
 
-# No operations to whoever looks at a profile: they compute nothing.
-_NO_OPERATIONS = frozenset({"is_tensor", "numel", "is_nonzero", "set_printoptions"})
+# No operations to whoever looks at a profile: they compute nothing, or only choose one that does.
+_NO_OPERATIONS = {
+    *("as_subclass", "data_ptr", "dim_order", "ndimension", "numel", "typename", "untyped_storage"),
+    *("bool", "byte", "cdouble", "cfloat", "char", "double", "float", "half", "int", "long"),
+    *("short", "type", "asarray", "from_dlpack", "from_numpy", "frombuffer", "new", "new_tensor"),
+    *("get_rng_state", "set_rng_state", "set_default_tensor_type", "set_printoptions"),
+    "check_probability",
+}
 
 
 def _operations() -> Iterator[tuple[Any, Label]]:
@@ -127,7 +133,7 @@ def _operations() -> Iterator[tuple[Any, Label]]:
         declared = getattr(function, "__globals__", {}).get("op")
         name = getattr(function, "__name__", "__")
         if isinstance(declared, Op):
-            yield function, "aten::" + aten_name(declared)
+            yield function, operation_label(declared)
         elif not name.startswith(("_", "is_")) and name not in _NO_OPERATIONS:
             yield function, "aten::" + name
     for name in ("detach", "detach_", "item"):
@@ -138,14 +144,14 @@ def _operations() -> Iterator[tuple[Any, Label]]:
 _PRIVATE = {"cdist", "log_softmax", "softmax", "to_copy", "trilinear", "unsafe_view"}
 
 
-def aten_name(declared: Op) -> str:
-    """PyTorch's own name of an operation: ``_to_copy`` for the node ``ToCopyBackward0``."""
-    name = declared.node.__name__
-    if name not in NODES:  # not differentiable: the node's name was made up
-        return declared.public_name
-    name = re.sub(r"Backward\d*$", "", name)
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-    return "_" + snake if snake in _PRIVATE else snake
+def operation_label(declared: Op) -> str:
+    """What PyTorch calls an operation: ``aten::_to_copy`` that of the node ``ToCopyBackward0``."""
+    node = declared.node.__name__
+    if node not in NODES:  # not differentiable: the node's name was made up
+        return "aten::" + declared.public_name
+    name = re.sub(r"Backwards?\d*", "", node)
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=\d[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    return "aten::_" + words if words in _PRIVATE else "aten::" + words
 
 
 def node_label(node: Node) -> str:

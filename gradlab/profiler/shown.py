@@ -10,18 +10,25 @@ from gradlab.autograd.timed_code import Block, Label
 from gradlab.nn import functional
 from gradlab.optim.optimizer import Optimizer
 
-# Where PyTorch calls the function by another name than its users.
+# Where PyTorch calls the function by another name than its users. None: it is one of Python's
+# there, of which only the parts show.
 _ATEN = {
-    "binary_cross_entropy_with_logits": "binary_cross_entropy_with_logits",
     "cross_entropy": "cross_entropy_loss",
-    "normalize": None,  # one of Python's there, of which only the parts show
+    "gumbel_softmax": None,
+    "local_response_norm": None,
+    "logsigmoid": "log_sigmoid",
+    "multi_head_attention_forward": None,
+    "normalize": None,
+    "softmin": None,
+    "softsign": None,
+    "tanhshrink": None,
 }
 
 
 def _functions() -> Iterator[tuple[Any, Label]]:
     for name, function in vars(functional).items():
         shown = _ATEN.get(name, name)
-        own = getattr(function, "__module__", "").startswith("gradlab.")
+        own = getattr(function, "__module__", "").startswith(("gradlab.nn.", "gradlab.ops."))
         if own and not name.startswith("_") and shown:
             yield function, "aten::" + shown
 
