@@ -14,6 +14,8 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy
+
 from gradlab import arrays, return_types
 from gradlab.arrays import Array, Namespace
 from gradlab.op import composite, op
@@ -233,7 +235,21 @@ def _mean_of(
 )
 def prod(xp: Namespace, input: Array, dtype: Any = None) -> Array:
     """Product of all elements."""
-    return xp.multiply.reduce(input, None, sum_dtype(input) if dtype is None else dtype)
+    dtype = sum_dtype(input) if dtype is None else dtype
+    return xp.multiply.reduce(_multiplied_rows(xp, input), None, dtype)
+
+
+def _multiplied_rows(xp: Namespace, array: Array) -> Array:
+    """Fewer numbers with the same product, as far as they are found quickly.
+
+    Each factor waits for the product before it, 0.8 ns long; rows multiply each other in step.
+    """
+    if xp is not numpy or array.size < 4096 or array.dtype.kind not in "fc":
+        return array
+    flat = array.reshape(-1)
+    in_rows = flat.size - flat.size % 256
+    rows = numpy.multiply.reduce(flat[:in_rows].reshape(-1, 256), 0)
+    return numpy.concatenate((rows, flat[in_rows:]))
 
 
 @op(
@@ -549,7 +565,7 @@ def vector_norm(
 def norm_gradient(xp: Any, g: Any, input: Any, out: Any, ord: float, dim: tuple[int, ...]) -> Any:
     """PyTorch's choices at 0: a slope of 0; the largest elements of the inf norm share it."""
     if ord == 0:
-        return input * 0 * g
+        return xp.zeros_like(input)
     if ord == 2:
         return g * xp.ratio(input, out)
     if ord == 1:

@@ -86,9 +86,7 @@ def test_the_ends_of_the_range_and_the_poles_are_pytorchs(name: str, dtype: str)
         x = eval(EDGES, {"torch": lib}).to(getattr(lib, dtype))
         found.append(getattr(lib.special, name)(x).numpy())
     near = 1e-11 if dtype == "float64" else 3e-5
-    numpy.testing.assert_allclose(
-        *found, rtol=near, atol=near if name == "gammaln" else 1e-30
-    )
+    numpy.testing.assert_allclose(*found, rtol=near, atol=near if name == "gammaln" else 1e-30)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3])
