@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import numpy
 import pytest
 
 import gradlab as gl
@@ -138,6 +139,55 @@ def test_in_place_with_a_python_number(name: str) -> None:
         return INPLACE[name](full(torch, (2,), dtype), number)
 
     assert_same(list(itertools.product(DTYPES, NUMBERS)), program)
+
+
+def written(target: Any, index: Any, value: Any) -> Any:
+    target[index] = value
+    return target
+
+
+TOGETHER: dict[str, Callable[[ModuleType, Any, Any], Any]] = {
+    "cat": lambda torch, a, b: torch.cat([a, b]),
+    "stack": lambda torch, a, b: torch.stack([a, b]),
+    "where": lambda torch, a, b: torch.where(torch.tensor([True, False]), a, b),
+    "where 0-d": lambda torch, a, b: torch.where(torch.tensor([True, False]), a, b[0]),
+    "copy_": lambda torch, a, b: a.copy_(b),
+    "fill_": lambda torch, a, b: a.fill_(b[0]),
+    "index_put": lambda torch, a, b: a.index_put((torch.tensor([0]),), b[:1]),
+    "x[indices] =": lambda torch, a, b: written(a, torch.tensor([0]), b[:1]),
+    "x[mask] =": lambda torch, a, b: written(a, torch.tensor([True, False]), b[:1]),
+    "x[0] =": lambda torch, a, b: written(a, 0, b[0]),
+    "masked_fill": lambda torch, a, b: a.masked_fill(torch.tensor([True, False]), b[0]),
+    "maximum": lambda torch, a, b: torch.maximum(a, b),
+    "isclose": lambda torch, a, b: torch.isclose(a, b),
+    "result_type": lambda torch, a, b: torch.zeros(1, dtype=torch.result_type(a, b)),
+    "result_type 0-d": lambda torch, a, b: torch.zeros(1, dtype=torch.result_type(a[0], b)),
+    "promote_types": lambda torch, a, b: torch.zeros(
+        1, dtype=torch.promote_types(a.dtype, b.dtype)
+    ),
+    "can_cast": lambda torch, a, b: torch.tensor(torch.can_cast(a.dtype, b.dtype)),
+    "sum(dtype=)": lambda torch, a, b: a.sum(dtype=b.dtype),
+    "to": lambda torch, a, b: a.to(b),
+}
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_two_tensors_in_one(name: str) -> None:
+    def program(torch: ModuleType, a: str, b: str) -> Any:
+        return TOGETHER[name](torch, full(torch, (2,), a), full(torch, (2,), b))
+
+    assert_same(PAIRS, program)
+
+
+NUMPY_SCALARS = ("float64", "float32", "float16", "int64", "int32", "uint8")
+
+
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "pow", "eq", "lt"])
+def test_a_numpy_scalar_counts_as_a_python_number(name: str) -> None:
+    def program(torch: ModuleType, dtype: str, scalar: str) -> Any:
+        return OPERATORS[name](full(torch, (2,), dtype), getattr(numpy, scalar)(2))
+
+    assert_same(list(itertools.product(DTYPES, NUMPY_SCALARS)), program)
 
 
 @pytest.mark.parametrize("default", ["float32", "float64", "float16"])
