@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy
 from numpy import ndarray
 
-from gradlab.levels import Layout, NeedsRules
+from gradlab.levels import Layout
 
 Array: TypeAlias = Any
 """A numpy.ndarray or a cupy.ndarray (CuPy carries no types)."""
@@ -396,7 +396,7 @@ def array_module(array: Array) -> ModuleType:
     if isinstance(array, ndarray):
         return numpy
     if isinstance(array, Layout):
-        raise NeedsRules("its array library")
+        return array_module(array.source)
     return cupy()
 
 

@@ -29,6 +29,7 @@ from gradlab.grad_mode import enable_grad
 from gradlab.levels import Layout, Level
 from gradlab.op import FUNCTIONS, OPS, Op
 from gradlab.op.wrapped import Wrapped, call
+from gradlab.ops.loss import MEAN, NONE
 from gradlab.tensor import Tensor
 
 Arguments = dict[str, Any]
@@ -162,6 +163,8 @@ class Vmapped(Level):
         decompose = DECOMPOSED.get(op.name)
         if decompose is not None:
             return decompose(**arguments)
+        if "generator" in op.options:
+            return self.draw(functools.partial(_named, op), (), arguments)
         rule = RULES.get(op.name)
         if rule is not None:
             found = rule(self, op, arguments)
@@ -197,6 +200,10 @@ class Vmapped(Level):
         """Every element gets its own: what is not batched yet is."""
         return self.wrap_one(make(self.full(tensor)))
 
+    def plain(self, tensor: Any, function: str) -> Any:
+        """Refused: the results for the elements would have various shapes."""
+        raise dynamic_shape(function)
+
     def owned(self, tensor: Any) -> Any:
         """A batch of copies."""
         return self.wrap_one(self.full(tensor).clone())
@@ -225,6 +232,10 @@ class Vmapped(Level):
             for i in range(self.size)
         ]
         return self.wrap_one(FUNCTIONS["stack"](drawn))
+
+
+def _named(op: Op, **arguments: Any) -> Any:
+    return call(op, tuple(arguments.values()))
 
 
 # ------------------------------------------------------------------ rules that have names
@@ -382,6 +393,17 @@ def over_all(level: Vmapped, op: Op, arguments: Arguments) -> Any:
     return call(by_dim, tuple(changed.values()))
 
 
+def unreduced(level: Vmapped, op: Op, arguments: Arguments) -> Any:
+    """A loss: pointwise in a batch, and then reduced for each element."""
+    if "reduction" not in arguments:
+        raise Unsuited
+    kind = arguments["reduction"]
+    losses = level.wrap_one(pointwise(level, op, {**arguments, "reduction": NONE}))
+    if kind == NONE:
+        return losses._value
+    return level.full(losses.mean() if kind == MEAN else losses.sum())
+
+
 def looped(level: Vmapped, op: Op, arguments: Arguments) -> Any:
     """For one element after the other, stacked."""
     if not level.size:
@@ -473,7 +495,7 @@ def _way(name: str, pattern: Pattern | None) -> Rule:
     if is_pointwise(name):
         return pointwise
     cases = list(_cases(op, pattern))
-    for way in (pointwise, over_all, shifted, stretched, folded):
+    for way in (pointwise, over_all, shifted, stretched, unreduced, folded):
         if cases and all(_agrees(way, op, level, arguments) for level, arguments in cases):
             return way
     return looped

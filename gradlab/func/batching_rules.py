@@ -11,7 +11,9 @@ from typing import Any
 
 from gradlab.func.batching import DECOMPOSED, RULES, Arguments, Rule, Vmapped, dynamic_shape
 from gradlab.op import FUNCTIONS, OPS, Op
+from gradlab.op.wrapped import call
 from gradlab.ops.index import Indices
+from gradlab.ops.loss import MEAN, NONE
 from gradlab.tensor import Tensor
 
 
@@ -61,9 +63,98 @@ def _product(level: Vmapped, op: Op, arguments: Arguments) -> Any:
 
 @_decomposed("addmm")
 def _addmm(input: Tensor, mat1: Tensor, mat2: Tensor, beta: float, alpha: float) -> Any:
-    product = FUNCTIONS["mm"](mat1, mat2)
+    return _added(input, FUNCTIONS["mm"](mat1, mat2), beta, alpha)
+
+
+def _added(input: Tensor, product: Any, beta: float, alpha: float) -> Any:
     scaled = product if alpha == 1 else product * alpha
     return scaled + (input if beta == 1 else input * beta)
+
+
+@_decomposed("addmv")
+def _addmv(input: Tensor, mat: Tensor, vec: Tensor, beta: float, alpha: float) -> Any:
+    return _added(input, FUNCTIONS["mv"](mat, vec), beta, alpha)
+
+
+@_decomposed("baddbmm")
+def _baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, beta: float, alpha: float) -> Any:
+    return _added(input, FUNCTIONS["bmm"](batch1, batch2), beta, alpha)
+
+
+# ------------------------------------------------------------------ over all elements
+
+
+def _over_all(name: str, by_dim: str) -> None:
+    @_decomposed(name)
+    def reduce(input: Tensor) -> Any:
+        return FUNCTIONS[by_dim](FUNCTIONS["reshape"](input, (-1,)), 0)
+
+
+for _name, _by_dim in (("max", "amax"), ("min", "amin")):
+    _over_all(_name, _by_dim)
+
+
+@_decomposed("trace")
+def _trace(input: Tensor) -> Any:
+    return FUNCTIONS["diagonal"](input).sum()
+
+
+# ------------------------------------------------------------------ classes
+
+
+@_decomposed("nll_loss")
+def _nll_loss(input: Tensor, target: Tensor, weight: Any, reduction: int, ignore_index: int) -> Any:
+    if input.ndim == 1:
+        rows = _nll_loss(input.unsqueeze(0), target.unsqueeze(0), weight, reduction, ignore_index)
+        return rows.squeeze(0) if reduction == NONE else rows
+    places, weights = _weighed_places(input, target, weight, ignore_index)
+    losses = -input.gather(1, places.unsqueeze(1)).squeeze(1) * weights
+    if reduction == NONE:
+        return losses
+    return losses.sum() / weights.sum() if reduction == MEAN else losses.sum()
+
+
+@_decomposed("nll_loss_backward")
+def _nll_loss_backward(
+    gradient: Tensor,
+    target: Tensor,
+    weight: Any,
+    reduction: int,
+    ignore_index: int,
+    shape: tuple[int, ...],
+) -> Any:
+    many = target if target.ndim else target.unsqueeze(0)
+    places, weights = _weighed_places(gradient, many, weight, ignore_index)
+    shares = weights / weights.sum() if reduction == MEAN else weights
+    rows = gradient.new_zeros(shape) if len(shape) > 1 else gradient.new_zeros((1, *shape))
+    found = rows.scatter(1, places.unsqueeze(1), (-shares * gradient).unsqueeze(1))
+    return found if target.ndim else found.squeeze(0)
+
+
+def _weighed_places(like: Tensor, target: Tensor, weight: Any, ignore_index: int) -> Any:
+    """Where each row's class is, and how much it counts; what is ignored counts for nothing."""
+    counts = target != ignore_index
+    places = FUNCTIONS["where"](counts, target, 0)
+    if weight is None:
+        return places, counts.to(like.dtype)
+    return places, weight[places] * counts.to(like.dtype)
+
+
+# ------------------------------------------------------------------ layers
+
+
+@_rule("native_layer_norm")
+def _layer_norm(level: Vmapped, op: Op, arguments: Arguments) -> Any:
+    weight, bias = arguments["weight"], arguments["bias"]
+    if not (level.is_batched(weight) or level.is_batched(bias)):
+        return None
+    plain = {**arguments, "weight": None, "bias": None}
+    result, *statistics = call(op, tuple(plain.values()))
+    if weight is not None:
+        result = result * weight
+    if bias is not None:
+        result = result + bias
+    return tuple([level.full(one) for one in (result, *statistics)])
 
 
 # ------------------------------------------------------------------ views
@@ -247,6 +338,23 @@ class _Places:
             return batch
         back = tuple(order.index(d) for d in range(len(order)))
         return OPS["permute"].function(batch, back)
+
+
+@_decomposed("index_select")
+def _index_select(input: Tensor, dim: int, index: Tensor) -> Any:
+    if not input.ndim:
+        return input.clone()
+    many = index if index.ndim else index.unsqueeze(0)
+    return OPS["index"].function(input, Indices([*[None] * (dim % input.ndim), many]))
+
+
+@_decomposed("index_select_backward")
+def _index_select_backward(input: Tensor, shape: tuple[int, ...], dim: int, index: Tensor) -> Any:
+    if not shape:
+        return input
+    many = index if index.ndim else index.unsqueeze(0)
+    where = Indices([*[None] * (dim % len(shape)), many])
+    return OPS["index_backward"].function(input, shape, where)
 
 
 @_rule("masked_select")

@@ -177,6 +177,10 @@ class Forward(Level):
         if known is not None:
             _write_tangent(target, known, tangent)
 
+    def plain(self, tensor: Any, function: str) -> Any:
+        """The number."""
+        return self.parts(tensor)[0]
+
     def _make_dual(self, target: Tensor, like: Tensor) -> None:
         """Give a tensor a tangent of zeros, into which ones ``like`` another can be written.
 

@@ -10,7 +10,7 @@ import numpy
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
 from gradlab.op import composite, op
-from gradlab.ops.shape import array_of
+from gradlab.ops.shape import array_of, numbers_in
 from gradlab.samples import call, draw, mask
 from gradlab.tensor import Tensor
 
@@ -165,7 +165,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     tensor([[0, 1],
             [1, 0]])
     """
-    array = array_of(input, "nonzero")
+    array = numbers_in(input, "nonzero")
     xp = arrays.array_module(array)
     if as_tuple:
         return tuple(Tensor._wrap(places) for places in xp.nonzero(xp.atleast_1d(array)))

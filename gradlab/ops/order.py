@@ -9,7 +9,7 @@ from typing import Any
 from gradlab import arrays, return_types
 from gradlab.arrays import Array, Namespace
 from gradlab.op import composite, op
-from gradlab.ops.shape import array_of, at
+from gradlab.ops.shape import array_of, at, numbers_in
 from gradlab.samples import call, draw, indices
 from gradlab.tensor import Tensor, normal_dim
 
@@ -315,7 +315,7 @@ def unique(
     >>> gl.unique(gl.tensor([3, 1, 3]), return_counts=True)
     (tensor([1, 3]), tensor([1, 2]))
     """
-    array = array_of(input, "unique")
+    array = numbers_in(input, "unique")
     xp = arrays.array_module(array)
     wanted = (return_inverse, return_counts)
     options = dict(return_inverse=True, return_counts=True, equal_nan=False)
@@ -363,7 +363,7 @@ def unique_consecutive(
     >>> gl.unique_consecutive(gl.tensor([1, 1, 2, 1]), return_counts=True)
     (tensor([1, 2, 1]), tensor([2, 1, 1]))
     """
-    array = array_of(input, "unique_consecutive")
+    array = numbers_in(input, "unique_consecutive")
     xp = arrays.array_module(array)
     along = 0 if dim is None else normal_dim(dim, array.ndim)
     parts = array.reshape(-1) if dim is None or not array.ndim else xp.moveaxis(array, along, 0)
@@ -399,7 +399,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     >>> gl.bincount(gl.tensor([0, 2, 2]))
     tensor([1, 0, 2])
     """
-    array = array_of(input, "bincount")
+    array = numbers_in(input, "bincount")
     xp = arrays.array_module(array)
     if minlength < 0:
         raise RuntimeError(f"minlength should be >= 0 (it is {minlength})")

@@ -1794,10 +1794,11 @@ def _beside(partner: Any, value: Any, xp: Namespace) -> Any:
     value = _plain_number(value)
     if type(value) not in PYTHON_SCALARS:
         return value
-    if isinstance(partner, Tensor):
-        arrays.check_fits(value, arrays.result_dtype((value, partner._array)), half=False)
-        return Tensor._wrap(arrays.promote((value, partner._array))[0])
-    return Tensor._wrap(xp.asarray(value, arrays.result_dtype((value, partner))))
+    if not isinstance(partner, Tensor):
+        return Tensor._wrap(xp.asarray(value, arrays.result_dtype((value, partner))))
+    common = arrays.result_dtype((value, partner._array))
+    arrays.check_fits(value, common, half=False)
+    return Tensor._wrap(arrays.promote((value, xp.empty((), common)))[0])
 
 
 @composite("where", public=False)

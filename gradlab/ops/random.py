@@ -152,7 +152,10 @@ def _publish_random_like(function: str, what: str, draw: Callable[..., Tensor]) 
             requires_grad=requires_grad,
         )
 
-    like.__doc__ = f"As ``gradlab.{what}``, of the shape, dtype and device of ``input``."
+    like.__doc__ = (
+        f"As ``gradlab.{what}``, of the shape, dtype and device of ``input``.\n\n"
+        f">>> import gradlab as gl\n>>> gl.{what}_like(gl.ones(2, 3)).shape\ntorch.Size([2, 3])"
+    )
     composite(function, method=False)(like)
 
 
@@ -360,7 +363,12 @@ def _random_(input: Tensor, *bounds: int | None, generator: Generator | None = N
 
 @composite(method=False)
 def get_rng_state() -> Tensor:
-    """Where the default generator's stream of random numbers is: bytes for ``set_rng_state``."""
+    """Where the default generator's stream of random numbers is: bytes for ``set_rng_state``.
+
+    >>> import gradlab as gl
+    >>> gl.get_rng_state().shape
+    torch.Size([5056])
+    """
     return Tensor._wrap(generator.get_rng_state())
 
 

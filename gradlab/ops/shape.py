@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from gradlab import arrays
+from gradlab import arrays, levels
 from gradlab.arrays import Array, Namespace
 from gradlab.levels import Layout
 from gradlab.op import ON_TENSORS, composite, op
@@ -60,6 +60,12 @@ def array_of(tensor: Any, function: str, argument: str = "input") -> Array:
             f"{function}(): argument '{argument}' (position 1) must be Tensor, "
             f"not {type(tensor).__name__}. Make one with gradlab.tensor(...)."
         ) from None
+
+
+def numbers_in(tensor: Any, function: str) -> Array:
+    """As ``array_of``, for a function whose result's shape depends on the numbers."""
+    array = array_of(tensor, function)
+    return levels.numbers_of(tensor, function) if isinstance(array, Layout) else array
 
 
 # ------------------------------------------------------------------ pieces of formulas
@@ -193,7 +199,13 @@ def _view(input: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Te
 
 @composite()
 def view_as(input: Tensor, other: Tensor) -> Tensor:
-    """``input`` viewed with the sizes of ``other``."""
+    """``input`` viewed with the sizes of ``other``.
+
+    >>> import gradlab as gl
+    >>> gl.arange(4).view_as(gl.ones(2, 2))
+    tensor([[0, 1],
+            [2, 3]])
+    """
     return view(input, other._array.shape)  # type: ignore[no-any-return]
 
 
@@ -221,7 +233,13 @@ def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
 
 @composite(public=False)
 def reshape_as(input: Tensor, other: Tensor) -> Tensor:
-    """``input`` with the sizes of ``other``."""
+    """``input`` with the sizes of ``other``.
+
+    >>> import gradlab as gl
+    >>> gl.arange(4).reshape_as(gl.ones(2, 2))
+    tensor([[0, 1],
+            [2, 3]])
+    """
     return reshape(input, other._array.shape)  # type: ignore[no-any-return]
 
 
@@ -249,7 +267,12 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 @composite()
 def ravel(input: Tensor) -> Tensor:
-    """All elements in one dimension; a view where that is possible."""
+    """All elements in one dimension; a view where that is possible.
+
+    >>> import gradlab as gl
+    >>> gl.ones(2, 2).ravel()
+    tensor([1., 1., 1., 1.])
+    """
     return view(contiguous(input), (-1,))  # type: ignore[no-any-return]
 
 
@@ -659,13 +682,25 @@ def _kept_sizes(shape: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]
 
 @composite(public=False)
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
-    """``input`` stretched to the shape of ``other``, as a view."""
+    """``input`` stretched to the shape of ``other``, as a view.
+
+    >>> import gradlab as gl
+    >>> gl.arange(2).expand_as(gl.ones(2, 2))
+    tensor([[0, 1],
+            [0, 1]])
+    """
     return expand(input, other._array.shape)  # type: ignore[no-any-return]
 
 
 @composite()
 def broadcast_to(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
-    """``input`` stretched to a shape, as a view; see ``expand``."""
+    """``input`` stretched to a shape, as a view; see ``expand``.
+
+    >>> import gradlab as gl
+    >>> gl.broadcast_to(gl.arange(2), (2, 2))
+    tensor([[0, 1],
+            [0, 1]])
+    """
     array_of(input, "broadcast_to")
     return _expand(input, *sizes, size=size)  # type: ignore[no-any-return]
 
