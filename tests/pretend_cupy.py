@@ -62,8 +62,14 @@ class Array:
 
     __array_priority__ = 100
 
-    def __init__(self, array: Any) -> None:
-        self._array = array
+    def __init__(
+        self, array: Any, dtype: Any = None, memptr: Any = None, strides: Any = None
+    ) -> None:
+        self._array = array if memptr is None else memptr.seen_as(array, dtype, strides)
+
+    @property
+    def data(self) -> Any:
+        return _Pointer(self._array)
 
     def get(self) -> Any:
         """A copy of the numbers in main memory."""
@@ -113,6 +119,28 @@ class Array:
         return operator.index(self._array)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+class _Pointer:
+    """A place in the memory of an array, so many bytes from its first element."""
+
+    def __init__(self, array: Any, offset: int = 0) -> None:
+        self._array, self._offset = array, offset
+
+    @property
+    def ptr(self) -> int:
+        return int(self._array.ctypes.data) + self._offset
+
+    def __add__(self, offset: int) -> Any:
+        return _Pointer(self._array, self._offset + offset)
+
+    def seen_as(self, shape: Any, dtype: Any, strides: Any) -> Any:
+        """An array of this shape over the memory from here on."""
+        owner = self._array
+        while isinstance(owner.base, numpy.ndarray):
+            owner = owner.base
+        start = self.ptr - int(owner.ctypes.data)
+        return numpy.ndarray(shape, dtype, owner.ravel(order="K"), start, strides)
 
 
 def _publish_operator(name: str) -> None:
