@@ -8,6 +8,7 @@ come from those. With three or more operands, opt_einsum finds the order that mu
 
 from __future__ import annotations
 
+import functools
 import importlib
 import math
 import string
@@ -45,12 +46,31 @@ def einsum(*args: Any) -> Tensor:
     (tensor([12., 34.]), tensor(5.))
     """
     equation, operands = _read(args)
+    plan = _planned(equation, tuple([operand._array.shape for operand in operands]))
+    aligned = [
+        _aligned(tensor, part, plan.places)
+        for tensor, part in zip(operands, plan.parts, strict=True)
+    ]
+    return _contracted(aligned, plan)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What an equation means for operands of certain shapes."""
+
+    parts: tuple[_Part, ...]
+    places: dict[str | int, int]
+    kept: int  # how many dimensions the result has; they are the first places
+    order: tuple[tuple[int, int], ...]  # which two operands to multiply next
+
+
+@functools.lru_cache(maxsize=256)
+def _planned(equation: str, shapes: tuple[tuple[int, ...], ...]) -> _Plan:
+    """Read an equation, once for all calls with these shapes: that takes longer than they do."""
     inputs, output = _split(equation)
-    parts = _parse(inputs, operands)
+    parts = _parse(inputs, shapes)
     result = _output(output, parts)
-    places = _places(parts, result)
-    aligned = [_aligned(tensor, part, places) for tensor, part in zip(operands, parts, strict=True)]
-    return _contracted(aligned, len(result), len(places), equation, operands)
+    return _Plan(tuple(parts), _places(parts, result), len(result), _order(equation, shapes))
 
 
 # ------------------------------------------------------------------ reading the arguments
@@ -156,20 +176,19 @@ def _tokens(text: str, whose: str, named: str, again: str) -> Iterator[str]:
             place += 1
 
 
-def _parse(inputs: str, operands: Sequence[Tensor]) -> list[_Part]:
+def _parse(inputs: str, shapes: Sequence[tuple[int, ...]]) -> list[_Part]:
     """The labels of every operand's dimensions."""
     texts = inputs.split(",")
-    if len(texts) != len(operands):
-        how = "fewer" if len(operands) < len(texts) else "more"
+    if len(texts) != len(shapes):
+        how = "fewer" if len(shapes) < len(texts) else "more"
         raise RuntimeError(
             f"einsum(): {how} operands were provided than specified in the equation "
-            f"({len(operands)} for {inputs!r})"
+            f"({len(shapes)} for {inputs!r})"
         )
     parts = []
-    for number, (text, operand) in enumerate(zip(texts, operands, strict=True)):
+    for number, (text, sizes) in enumerate(zip(texts, shapes, strict=True)):
         whose = f"operand {number}"
         tokens = list(_tokens(text, whose, "", "for which an ellipsis was already found"))
-        sizes = operand._array.shape
         parts.append(_Part(_labelled(tokens, number, len(sizes)), sizes))
     _check_sizes(parts)
     return parts
@@ -266,33 +285,34 @@ def _aligned(operand: Tensor, part: _Part, places: dict[str | int, int]) -> Tens
     return permute(tensor, tuple(at[label] for label in places))  # type: ignore[no-any-return]
 
 
-def _contracted(
-    aligned: list[Tensor], kept: int, total: int, equation: str, operands: Sequence[Tensor]
-) -> Tensor:
+def _contracted(aligned: list[Tensor], plan: _Plan) -> Tensor:
     """Multiply the operands pair by pair, summing each dimension when nothing else has it."""
-    summed = range(kept, total)
+    summed = range(plan.kept, len(plan.places))
     if len(aligned) == 1:
         (single,) = aligned
         return sum_dim(single, tuple(summed)) if summed else single
-    users = [sum(tensor._array.shape[dim] != 1 for tensor in aligned) for dim in range(total)]
-    for one, two in _order(equation, operands):
+    users = [sum(t._array.shape[dim] != 1 for t in aligned) for dim in range(len(plan.places))]
+    for one, two in plan.order:
         second = aligned.pop(max(one, two))
         first = aligned.pop(min(one, two))
         aligned.append(_pair(first, second, summed, users))
     (result,) = aligned
-    return view(result, result._array.shape[:kept]) if summed else result
+    return view(result, result._array.shape[: plan.kept]) if summed else result
 
 
-def _order(equation: str, operands: Sequence[Tensor]) -> Iterator[tuple[int, int]]:
+def _order(equation: str, shapes: Sequence[tuple[int, ...]]) -> tuple[tuple[int, int], ...]:
     """Which two operands to multiply next, by their places; the product goes to the end."""
-    if len(operands) > 2:
-        opt_einsum = importlib.import_module("opt_einsum")  # late: it takes a while
-        shapes = [operand._array.shape for operand in operands]
-        path, _ = opt_einsum.contract_path(equation, *shapes, shapes=True, optimize="auto")
-        for step in path:
-            yield (step[0], step[1]) if len(step) == 2 else (0, 1)
-        return
-    yield 0, 1
+    if len(shapes) == 1:
+        return ()
+    if len(shapes) == 2:
+        return ((0, 1),)
+    opt_einsum = importlib.import_module("opt_einsum")  # late: it takes a while
+    path, _ = opt_einsum.contract_path(equation, *shapes, shapes=True, optimize="auto")
+    steps: list[tuple[int, int]] = []
+    for step in path:  # of more than two at a time, one after the other
+        left = len(shapes) - len(steps)
+        steps += [(step[0], step[1])] if len(step) == 2 else [(0, 1)] * (left - 1)
+    return tuple(steps)
 
 
 def _pair(first: Tensor, second: Tensor, summed: range, users: list[int]) -> Tensor:

@@ -25,6 +25,8 @@ COUNTERPARTS: dict[str, Counterpart] = {
     ),
     **{f"linalg_{name}": linalg(name) for name in ("cholesky", "eig", "eigh", "lu", "lu_solve")},
     "linalg_pinv": linalg("pinv"),
+    "singular_values": linalg("svdvals"),
+    "symmetric_values": linalg("eigvalsh"),
     "linalg_qr": linalg("qr"),
     "linalg_lu_factor": linalg("lu_factor_ex"),
     "linalg_matrix_exp": linalg("matrix_exp"),
@@ -50,5 +52,6 @@ OWN_PARTS = {
 BY_HAND = {
     "cholesky", "cholesky_inverse", "cholesky_solve", "linalg_cholesky", "linalg_eig",
     "linalg_eigh", "linalg_lstsq", "linalg_lu", "linalg_lu_solve", "lu_factors",
+    "symmetric_values",
 }  # fmt: skip
 """They want symmetric or factorized matrices: tests/ops/test_decompose.py gives them some."""

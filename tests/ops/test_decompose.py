@@ -11,6 +11,7 @@ import numpy
 import pytest
 
 import gradlab as gl
+from gradlab.ops.decompose import symmetric_values
 from tests.ops.expressions import assert_same, torch
 
 SQUARE = [(3, 3), (2, 2, 2), (1, 1), (0, 0), (0, 2, 2), (2, 1, 3, 3)]
@@ -123,6 +124,7 @@ CHECKED: dict[str, Callable[[Any], Any]] = {
     "cholesky_solve reads one triangle": lambda a: gl.cholesky_solve(a, a + gl.eye(3) * 5),
     "eigh": lambda a: tuple(gl.linalg.eigh(symmetric(a))),
     "eigvals": lambda a: gl.linalg.eigvals(symmetric(a)).abs().sum(),
+    "eigenvalues alone": lambda a: symmetric_values(symmetric(a)),
     "svd": lambda a: tuple(gl.linalg.svd(a)),
     "lu": lambda a: tuple(gl.linalg.lu(a))[1:],
     "lu_solve": lambda a: gl.linalg.lu_solve(*gl.linalg.lu_factor(a), a),
