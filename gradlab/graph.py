@@ -90,7 +90,13 @@ def register(hooks: dict[int, Any], hook: Any) -> RemovableHandle:
 
 
 class Node:
-    """One recorded operation: how to turn the gradient of its outputs into that of its inputs."""
+    """One recorded operation: how to turn the gradient of its outputs into that of its inputs.
+
+    >>> import gradlab as gl
+    >>> node = (gl.ones(2, requires_grad=True) * 2).sum().grad_fn
+    >>> node.name(), node.next_functions[0][0].name()
+    ('SumBackward0', 'MulBackward0')
+    """
 
     __slots__ = (
         "__weakref__",

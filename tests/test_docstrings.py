@@ -5,8 +5,10 @@ That the examples run is tested where all doctests are, by the suite.
 
 from __future__ import annotations
 
+import doctest
 import importlib
 import inspect
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,17 +58,17 @@ def described(value: Any) -> str:
     return inspect.getdoc(value) or ""
 
 
-def is_in_place_form(name: str, value: Any) -> bool:
-    """Whether a name is another's in-place form, made with it; the example is there."""
-    return name.endswith("_") and described(value).startswith("In-place form of ``")
+def is_form_of_another(value: Any) -> bool:
+    """Whether a function is another's in-place or copying form, made from it: see there."""
+    return described(value).startswith(("In-place form of ``", "As ``"))
 
 
 def needs_example(path: str, name: str, value: Any) -> bool:
     """Whether a name has to be shown at work: not where there would be no more to see than said."""
     is_property = inspect.isdatadescriptor(value)
     is_error = inspect.isclass(value) and issubclass(value, Exception)
-    on_gpu = path == "cuda"  # where nothing of it can be run without one
-    return not (is_in_place_form(name, value) or is_property or is_error or on_gpu)
+    on_gpu = "cuda" in (path, name)  # where nothing of it can be run without one
+    return not (is_form_of_another(value) or is_property or is_error or on_gpu)
 
 
 @each
@@ -80,3 +82,24 @@ def test_a_public_name_says_what_it_does_in_a_sentence(path: str, name: str, val
 def test_a_public_name_is_shown_in_an_example(path: str, name: str, value: Any) -> None:
     if needs_example(path, name, value):
         assert ">>> " in described(value), f"{path}.{name} has no example"
+
+
+def is_generated(value: Any) -> bool:
+    """Whether pytest doesn't find the docstring in the module that it names."""
+    module = sys.modules.get(str(getattr(value, "__module__", "")))
+    return inspect.isfunction(value) and getattr(module, value.__name__, None) is not value
+
+
+GENERATED = [one for one in EVERYTHING if is_generated(one[2]) and ">>> " in described(one[2])]
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "value"), GENERATED, ids=[f"{one[0]}.{one[1]}" for one in GENERATED]
+)
+def test_an_example_that_was_generated_runs(path: str, name: str, value: Any) -> None:
+    names = dict(vars(sys.modules[value.__module__]))
+    example = doctest.DocTestParser().get_doctest(described(value), names, name, None, None)
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    said: list[str] = []
+    doctest.DocTestRunner(optionflags=flags).run(example, out=said.append)
+    assert not said, "".join(said)

@@ -32,7 +32,12 @@ __all__ = [
 
 
 class UnpackedDualTensor(NamedTuple):
-    """What ``unpack_dual`` returns: a number, and its tangent or None."""
+    """What ``unpack_dual`` returns: a number, and its tangent or None.
+
+    >>> import gradlab as gl
+    >>> unpack_dual(gl.tensor(3.0))
+    UnpackedDualTensor(primal=tensor(3.), tangent=None)
+    """
 
     primal: Tensor
     tangent: Tensor | None
@@ -49,6 +54,10 @@ def enter_dual_level() -> int:
     """Begin a level in which dual numbers can be made; return its number, 0.
 
     Raises RuntimeError inside of one. (``func.jvp`` can be nested.)
+
+    >>> enter_dual_level()
+    0
+    >>> exit_dual_level()
     """
     if _current.level is not None:
         raise RuntimeError(
@@ -61,7 +70,15 @@ def enter_dual_level() -> int:
 
 
 def exit_dual_level(*, level: int | None = None) -> None:
-    """End the level: its dual numbers are plain ones from now on."""
+    """End the level: its dual numbers are plain ones from now on.
+
+    >>> import gradlab as gl
+    >>> _ = enter_dual_level()
+    >>> x = make_dual(gl.tensor(3.0), gl.tensor(1.0))
+    >>> exit_dual_level()
+    >>> unpack_dual(x).tangent is None
+    True
+    """
     entered = _current.level
     if level not in (None, 0 if entered is not None else -1):
         raise RuntimeError(
@@ -75,7 +92,14 @@ def exit_dual_level(*, level: int | None = None) -> None:
 
 
 class dual_level:
-    """A ``with`` block, or decorator, inside of which dual numbers can be made."""
+    """A ``with`` block, or decorator, inside of which dual numbers can be made.
+
+    >>> import gradlab as gl
+    >>> with dual_level():
+    ...     x = make_dual(gl.tensor(3.0), gl.tensor(1.0))
+    ...     print(unpack_dual(x * x).tangent)
+    tensor(6.)
+    """
 
     def __enter__(self) -> int:
         return enter_dual_level()
@@ -97,6 +121,11 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
 
     ``tangent`` has its shape. Raises RuntimeError outside of a level and for another shape,
     ValueError for tensors of integers.
+
+    >>> import gradlab as gl
+    >>> with dual_level():
+    ...     print(unpack_dual(make_dual(gl.tensor(3.0), gl.tensor(1.0))))
+    UnpackedDualTensor(primal=tensor(3.), tangent=tensor(1.))
     """
     own = _current.level
     if own is None:
@@ -127,7 +156,12 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
 
 
 def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTensor:
-    """The number and the tangent of a dual number; of any other tensor itself, and None."""
+    """The number and the tangent of a dual number; of any other tensor itself, and None.
+
+    >>> import gradlab as gl
+    >>> unpack_dual(gl.tensor(3.0)).tangent is None
+    True
+    """
     own = _current.level
     if own is None:
         return UnpackedDualTensor(tensor, None)

@@ -36,6 +36,19 @@ class FunctionCtx:
     """What ``forward`` leaves for ``backward``: saved tensors, and any attribute of the user's own.
 
     ``needs_input_grad`` says for each argument of ``forward`` whether its gradient is wanted.
+
+    >>> import gradlab as gl
+    >>> class Square(Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         ctx.save_for_backward(x)
+    ...         return x * x
+    ...     @staticmethod
+    ...     def backward(ctx, gradient):
+    ...         return 2 * ctx.saved_tensors[0] * gradient
+    >>> x = gl.tensor(3.0, requires_grad=True)
+    >>> gl.autograd.grad(Square.apply(x), x)
+    (tensor(6.),)
     """
 
     needs_input_grad: tuple[bool, ...]
@@ -101,7 +114,16 @@ def _class_name(ctx: FunctionCtx) -> str:
 
 
 class FunctionNode(Node):
-    """The node of a ``Function``; it knows its ctx's attributes as its own."""
+    """The node of a ``Function``; it knows its ctx's attributes as its own.
+
+    >>> import gradlab as gl
+    >>> class Same(Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         return x.clone()
+    >>> isinstance(Same.apply(gl.ones(1, requires_grad=True)).grad_fn, FunctionNode)
+    True
+    """
 
     __slots__ = ("_from_tensor", "_library", "_outputs", "_saved", "ctx")
 
@@ -629,7 +651,12 @@ def _refusing_history(gradient: Any) -> Any:
 
 
 class Error(Node):
-    """The history of what must not be differentiated again."""
+    """The history of what must not be differentiated again.
+
+    >>> import gradlab as gl
+    >>> Error(gl.ones(2)).name()
+    'Error'
+    """
 
     __slots__ = ()
 

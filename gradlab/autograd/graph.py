@@ -52,6 +52,11 @@ class GradientEdge(_Fields):
 
     ``backward`` and ``grad`` take one wherever they take a tensor, so a graph can be
     differentiated whose tensors are gone: it answers whatever the engine asks of a tensor.
+
+    >>> import gradlab as gl
+    >>> y = gl.ones(2, requires_grad=True).sin()
+    >>> gl.autograd.graph.get_gradient_edge(y).node.name()
+    'SinBackward0'
     """
 
     __slots__ = ()

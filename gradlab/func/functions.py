@@ -129,7 +129,11 @@ def _with_tangent(
 
 
 class VmapInfo(NamedTuple):
-    """What a Function's ``vmap`` learns of the call it is in."""
+    """What a Function's ``vmap`` learns of the call it is in.
+
+    >>> VmapInfo(batch_size=3, randomness="error").batch_size
+    3
+    """
 
     batch_size: int
     randomness: str

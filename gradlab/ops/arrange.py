@@ -72,7 +72,12 @@ def _repeat(input: Tensor, *times: Any, repeats: Any = None) -> Tensor:
 
 @composite()
 def tile(input: Tensor, *times: Any, dims: Any = None) -> Tensor:
-    """As ``repeat``, with 1 for dimensions that ``dims`` leaves out in front."""
+    """As ``repeat``, with 1 for dimensions that ``dims`` leaves out in front.
+
+    >>> import gradlab as gl
+    >>> gl.tile(gl.arange(2), (2,))
+    tensor([0, 1, 0, 1])
+    """
     ndim = array_of(input, "tile").ndim
     counts = read_sizes(times, dims)
     missing = ndim - len(counts)
@@ -196,13 +201,25 @@ def _flip(input: Tensor, *along: Any, dims: Any = None) -> Tensor:
 
 @composite(method=True)
 def fliplr(input: Tensor) -> Tensor:
-    """A matrix with its columns in reverse order."""
+    """A matrix with its columns in reverse order.
+
+    >>> import gradlab as gl
+    >>> gl.fliplr(gl.arange(4).reshape(2, 2))
+    tensor([[1, 0],
+            [3, 2]])
+    """
     return _flip(input, 1)  # type: ignore[no-any-return]
 
 
 @composite(method=True)
 def flipud(input: Tensor) -> Tensor:
-    """A tensor in reverse order along its first dimension."""
+    """A tensor in reverse order along its first dimension.
+
+    >>> import gradlab as gl
+    >>> gl.flipud(gl.arange(4).reshape(2, 2))
+    tensor([[2, 3],
+            [0, 1]])
+    """
     return _flip(input, 0)  # type: ignore[no-any-return]
 
 

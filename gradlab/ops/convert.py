@@ -338,7 +338,10 @@ def _publish_conversion(name: str, dtype: arrays.dtype) -> None:
     def convert(input: Tensor, memory_format: Any = preserve_format) -> Tensor:
         return converted(input, dtype, None, False)
 
-    convert.__doc__ = f"The tensor as {dtype.name}; itself where it is that already."
+    convert.__doc__ = (
+        f"The tensor as {dtype.name}; itself where it is that already.\n\n"
+        f">>> import gradlab as gl\n>>> gl.tensor([0, 1]).{name}().dtype\n{dtype!r}"
+    )
     convert.__qualname__ = name
     composite(name, public=False)(convert)
 

@@ -556,7 +556,10 @@ def _publish_new(function: str) -> None:
         wanted = input.dtype if dtype is None else dtype
         return owned_like(input, _made(function, size, wanted, own, requires_grad))  # type: ignore[no-any-return]
 
-    new.__doc__ = f"As ``gradlab.{function}``, by default of this tensor's dtype and device."
+    new.__doc__ = (
+        f"As ``gradlab.{function}``, by default of this tensor's dtype and device.\n\n"
+        f">>> import gradlab as gl\n>>> gl.arange(3).new_{function}(2).dtype\ntorch.int64"
+    )
     composite(f"new_{function}", public=False)(new)
 
 
@@ -666,7 +669,10 @@ def _publish_like(function: str, what: str) -> None:
     ) -> Tensor:
         return _like(function, input, dtype, device, requires_grad)
 
-    like.__doc__ = f"{what} of the shape, dtype and device of ``input``, unless given otherwise."
+    like.__doc__ = (
+        f"{what} of the shape, dtype and device of ``input``, unless given otherwise.\n\n"
+        f">>> import gradlab as gl\n>>> gl.{function}(gl.arange(3)).dtype\ntorch.int64"
+    )
     composite(function, method=False)(like)
 
 
@@ -774,7 +780,13 @@ def _range(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Numbers from ``start`` up to and including ``end``. Deprecated: use ``arange``."""
+    """Numbers from ``start`` up to and including ``end``. Deprecated: use ``arange``.
+
+    >>> import gradlab as gl, warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     gl.range(0, 2)
+    tensor([0., 1., 2.])
+    """
     warnings.warn(
         "torch.range is deprecated and will be removed in a future release because its behavior is "
         "inconsistent with Python's range builtin. Instead, use torch.arange, which produces "

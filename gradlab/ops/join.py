@@ -201,13 +201,24 @@ def hstack(tensors: Sequence[Tensor]) -> Tensor:
 
 @composite(method=False)
 def dstack(tensors: Sequence[Tensor]) -> Tensor:
-    """Tensors one behind the other, along dimension 2."""
+    """Tensors one behind the other, along dimension 2.
+
+    >>> import gradlab as gl
+    >>> gl.dstack([gl.ones(2), gl.zeros(2)]).shape
+    torch.Size([1, 2, 2])
+    """
     return _cat([atleast_3d(tensor) for tensor in tensors], 2)  # type: ignore[no-any-return]
 
 
 @composite(method=False)
 def column_stack(tensors: Sequence[Tensor]) -> Tensor:
-    """Tensors side by side; vectors become columns."""
+    """Tensors side by side; vectors become columns.
+
+    >>> import gradlab as gl
+    >>> gl.column_stack([gl.ones(2), gl.zeros(2)])
+    tensor([[1., 0.],
+            [1., 0.]])
+    """
     columns = [x if x.ndim > 1 else reshape(x, (x.numel(), 1)) for x in tensors]
     return hstack(columns)  # type: ignore[no-any-return]
 

@@ -840,7 +840,7 @@ def _power(xp: Namespace, base: Array, exponent: Array) -> Array:
 
 
 def _log_of_number(value: complex) -> complex:
-    if type(value) is complex:
+    if isinstance(value, complex):
         return cmath.log(value)
     return math.log(value) if value > 0 else math.nan
 
@@ -1803,7 +1803,13 @@ def _beside(partner: Any, value: Any, xp: Namespace) -> Any:
 
 @composite("where", public=False)
 def _where_method(input: Tensor, condition: Any, other: Any) -> Any:
-    """Elements of the tensor where ``condition`` holds, else of ``other``."""
+    """Elements of the tensor where ``condition`` holds, else of ``other``.
+
+    >>> import gradlab as gl
+    >>> x = gl.tensor([-1.0, 2.0])
+    >>> x.where(x > 0, 0.0)
+    tensor([0., 2.])
+    """
     return _where(condition, input, other)
 
 

@@ -11,7 +11,12 @@ from gradlab.tensor import Tensor
 
 @composite(public=False)
 def ndimension(input: Tensor) -> int:
-    """Number of dimensions."""
+    """Number of dimensions.
+
+    >>> import gradlab as gl
+    >>> gl.ones(2, 3).ndimension()
+    2
+    """
     return input.ndim
 
 
@@ -67,7 +72,12 @@ def typename(obj: Any) -> str:
 
 @composite(public=False)
 def as_subclass(input: Tensor, cls: type[Tensor]) -> Tensor:
-    """The tensor, without its history's view of it, as one of a class derived from ``Tensor``."""
+    """The tensor, without its history's view of it, as one of a class derived from ``Tensor``.
+
+    >>> import gradlab as gl
+    >>> gl.ones(2).as_subclass(gl.Tensor)
+    tensor([1., 1.])
+    """
     if not (isinstance(cls, type) and issubclass(cls, Tensor)):
         raise TypeError(f"as_subclass(): argument 'cls' must be a subclass of Tensor, not {cls!r}")
     return input if cls is Tensor else cls._from(input)

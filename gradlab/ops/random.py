@@ -281,7 +281,13 @@ def bernoulli_fill(
 
 @composite("bernoulli_", public=False)
 def _bernoulli_(input: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Any:
-    """Put 1 with probability ``p``, a number or a tensor of one per element, and 0 elsewhere."""
+    """Put 1 with probability ``p``, a number or a tensor of one per element, and 0 elsewhere.
+
+    >>> import gradlab as gl
+    >>> x = gl.empty(3).bernoulli_(0.5)
+    >>> bool(((x == 0) | (x == 1)).all())
+    True
+    """
     chances = arrays.move(p._array, "cpu") if isinstance(p, Tensor) else p
     return assign(input, bernoulli_fill(input, chances, generator=generator), direct=True)
 
@@ -356,6 +362,11 @@ def _random_(input: Tensor, *bounds: int | None, generator: Generator | None = N
     """Put whole numbers: ``random_()``, ``random_(to)`` or ``random_(from, to)``, ``to`` excluded.
 
     Without bounds, from 0 to the largest that the dtype holds exactly.
+
+    >>> import gradlab as gl
+    >>> x = gl.empty(3).random_(0, 2)
+    >>> bool(((x == 0) | (x == 1)).all())
+    True
     """
     low, high = {0: (None, None), 1: (0, *bounds)}.get(len(bounds), bounds)
     return assign(input, random(input, low, high, generator=generator), direct=True)

@@ -265,7 +265,12 @@ def digamma(xp: Namespace, input: Array) -> Array:
     ),
 )
 def polygamma(xp: Namespace, n: int, input: Array) -> Array:
-    """Derivatives of ``digamma``."""
+    """Derivatives of ``digamma``.
+
+    >>> import gradlab as gl
+    >>> gl.tensor([1.0, 2.0]).polygamma(1)
+    tensor([1.6449, 0.6449])
+    """
     if n < 0:
         raise RuntimeError(f"polygamma(n, x) does not support negative n. (n is {n})")
     if n == 0:
@@ -290,7 +295,12 @@ def _polygamma(n: int, input: Tensor) -> Tensor:
 
 @composite("polygamma", public=False, inplace=True)
 def _polygamma_method(input: Tensor, n: int) -> Tensor:
-    """The ``n``-th derivative of ``digamma`` at each element."""
+    """The ``n``-th derivative of ``digamma`` at each element.
+
+    >>> import gradlab as gl
+    >>> gl.tensor([1.0, 0.5]).polygamma(1)
+    tensor([1.6449, 4.9348])
+    """
     return polygamma(n, input)  # type: ignore[no-any-return]
 
 

@@ -66,6 +66,14 @@ class LRScheduler:
     ``optimizer``: whose groups' ``"lr"`` is changed. ``last_epoch``: the epoch to go on from, for
     groups that know their ``"initial_lr"``; -1 begins anew. Raises TypeError for anything but an
     optimizer, KeyError for a group that doesn't know where it began.
+
+    >>> import gradlab as gl
+    >>> class Halving(LRScheduler):
+    ...     def get_lr(self):
+    ...         return [group["lr"] / 2 for group in self.optimizer.param_groups]
+    >>> optimizer = gl.optim.SGD([gl.ones(1, requires_grad=True)], lr=1.0)
+    >>> isinstance(Halving(optimizer), LRScheduler)
+    True
     """
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:

@@ -29,6 +29,16 @@ class Optimizer:
     ``params``: the tensors to optimize, or dictionaries that are parameter groups. ``defaults``:
     the options of groups that don't say otherwise. Raises TypeError for anything but tensors,
     ValueError for none at all, for one that is no leaf, or one that is in two groups.
+
+    >>> import gradlab as gl
+    >>> class Halving(Optimizer):
+    ...     def _update(self, param, gradient, group):
+    ...         param._array /= 2
+    >>> w = gl.ones(2, requires_grad=True)
+    >>> w.sum().backward()
+    >>> Halving([w], {}).step()
+    >>> w
+    tensor([0.5000, 0.5000], requires_grad=True)
     """
 
     defaults: Group

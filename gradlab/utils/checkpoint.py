@@ -40,7 +40,12 @@ class CheckpointError(RuntimeError):
 
 
 def noop_context_fn() -> tuple[Any, Any]:
-    """Two contexts that do nothing: the default for ``context_fn``."""
+    """Two contexts that do nothing: the default for ``context_fn``.
+
+    >>> first, second = noop_context_fn()
+    >>> with first, second:
+    ...     pass
+    """
     return contextlib.nullcontext(), contextlib.nullcontext()
 
 
@@ -49,7 +54,11 @@ _early_stop: list[bool] = []  # what the blocks of set_checkpoint_early_stop say
 
 @contextlib.contextmanager
 def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
-    """Within a ``with`` block, say whether running again stops once nothing more is needed."""
+    """Within a ``with`` block, say whether running again stops once nothing more is needed.
+
+    >>> with set_checkpoint_early_stop(False):
+    ...     pass
+    """
     _early_stop.append(enable)
     try:
         yield

@@ -9,7 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class WorkerInfo:
-    """What a worker knows of itself: its number, how many there are, its seed, and the data set."""
+    """What a worker knows of itself: its number, how many there are, its seed, and the data set.
+
+    >>> WorkerInfo(id=0, num_workers=2, seed=7, dataset=[1, 2]).num_workers
+    2
+    """
 
     id: int
     num_workers: int
