@@ -10,7 +10,7 @@ torch.Size([5, 1])
 
 from __future__ import annotations
 
-from gradlab.nn import functional, init
+from gradlab.nn import functional, init, utils
 from gradlab.nn.activation import (
     CELU,
     ELU,
@@ -207,4 +207,5 @@ __all__ = [
     "TripletMarginWithDistanceLoss",
     "functional",
     "init",
+    "utils",
 ]
