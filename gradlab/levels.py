@@ -47,6 +47,10 @@ class Level:
         """``tensor`` with ``make`` of what is differentiated inside; of every element its own."""
         raise NotImplementedError
 
+    def by_numbers(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """What a function without derivative gives, some of whose arguments are wrapped."""
+        raise NotImplementedError
+
     def plain(self, tensor: Any, function: str) -> Any:
         """The tensor inside, where ``function`` may look at its numbers."""
         raise NotImplementedError
@@ -155,6 +159,19 @@ def _drawn(function: Callable[..., Any], args: Any, kwargs: Any, around: Sequenc
         return function(*args, **kwargs)
     *outer, inner = around
     return inner.draw(lambda *a, **k: _drawn(function, a, k, outer), args, kwargs)
+
+
+def by_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a function of tensors that computes with their arrays and has no derivative."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        level = innermost(*args, *kwargs.values()) if active else None
+        if level is None:
+            return function(*args, **kwargs)
+        return level.by_numbers(called, args, kwargs)
+
+    return called
 
 
 def numbers_of(tensor: Any, function: str) -> Any:

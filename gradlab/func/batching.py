@@ -224,14 +224,22 @@ class Vmapped(Level):
                 "Vmap does not currently support same randomness with a batched tensor input. "
                 "Draw uniform numbers outside of vmap and compare with them."
             )
-        drawn = [
-            make(
+        return self.by_numbers(make, args, kwargs)
+
+    def by_numbers(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """What a function gives for each element."""
+        results = [
+            function(
                 *[self.element(one, i) for one in args],
                 **{name: self.element(one, i) for name, one in kwargs.items()},
             )
             for i in range(self.size)
         ]
-        return self.wrap_one(FUNCTIONS["stack"](drawn))
+        if not isinstance(results[0], tuple):
+            return self.wrap_one(FUNCTIONS["stack"](results))
+        return self.wrap(
+            tuple([FUNCTIONS["stack"](list(one)) for one in zip(*results, strict=True)])
+        )
 
 
 def _named(op: Op, **arguments: Any) -> Any:

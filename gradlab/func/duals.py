@@ -177,6 +177,13 @@ class Forward(Level):
         if known is not None:
             _write_tangent(target, known, tangent)
 
+    def by_numbers(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """The numbers are all that counts."""
+        return function(
+            *[self.parts(one)[0] for one in args],
+            **{name: self.parts(one)[0] for name, one in kwargs.items()},
+        )
+
     def plain(self, tensor: Any, function: str) -> Any:
         """The number."""
         return self.parts(tensor)[0]
@@ -387,12 +394,13 @@ def _zeros_for(tangent: Tensor | None, primal: Tensor) -> Tensor:
 def is_linear(name: str) -> bool:
     """Whether the tensors that have gradients, taken together, are mapped linearly.
 
-    No formula needs a tensor, so the derivative is the same everywhere (almost: that of steps is,
-    too); sums go to sums on all samples; and no number among the options is unknown to the
+    No formula needs one of them, so the derivative is the same everywhere (almost: that of steps
+    is, too); sums go to sums on all samples; and no number among the options is unknown to the
     formulas, where another value than the samples' might be added.
     """
     op = OPS[name]
-    if not op.gradients or op.saved_tensors or not op.samples:
+    needed = set(op.saved_tensors).intersection({*op.gradients, "out", *op.results})
+    if not op.gradients or needed or not op.samples:
         return False
     used = {parameter for rule in op.gradients.values() for parameter in rule.parameters}
     for option in op.options:

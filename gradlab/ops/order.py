@@ -8,6 +8,7 @@ from typing import Any
 
 from gradlab import arrays, return_types
 from gradlab.arrays import Array, Namespace
+from gradlab.levels import by_numbers
 from gradlab.op import composite, op
 from gradlab.ops.shape import array_of, at, numbers_in
 from gradlab.samples import call, draw, indices
@@ -128,18 +129,20 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     _check_sortable(array, "topk")
     if array.dtype.kind == "b":
         raise RuntimeError("topk does not support bool dtypes on CPU: convert it with .int()")
-    order = Tensor._wrap(_top(array, k, dim, largest))
+    order = _top(input, k, dim, largest)
     return return_types.topk(topk_picked(input, order, dim), order)
 
 
-def _top(array: Array, k: int, dim: int, largest: bool) -> Array:
+@by_numbers
+def _top(input: Tensor, k: int, dim: int, largest: bool) -> Tensor:
     """Where the ``k`` largest or smallest are, in order: chosen first, which is cheap, then sorted.
 
     Of 1,000 rows of 1,000, the 5 largest take 7 ms; sorting all would take 60 ms.
     """
+    array = input._array
     xp = arrays.array_module(array)
     if not array.ndim:
-        return xp.zeros((), arrays.INT64)
+        return Tensor._wrap(xp.zeros((), arrays.INT64))
     size = array.shape[dim]
     part = at(dim, builtins.slice(size - k, None) if largest else builtins.slice(k))
     if 0 < k < size:
@@ -151,13 +154,14 @@ def _top(array: Array, k: int, dim: int, largest: bool) -> Array:
         chosen = xp.flip(chosen, dim)
     ranks = xp.argsort(xp.take_along_axis(array, chosen, dim), dim, kind="stable")
     chosen = xp.take_along_axis(chosen, ranks, dim)
-    return xp.ascontiguousarray(xp.flip(chosen, dim) if largest else chosen)
+    return Tensor._wrap(xp.ascontiguousarray(xp.flip(chosen, dim) if largest else chosen))
 
 
 # ------------------------------------------------------------------ places in a sorted sequence
 
 
 @composite(method=False)
+@by_numbers
 def searchsorted(
     sorted_sequence: Tensor,
     input: Any,
@@ -423,6 +427,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
 
 
 @composite(method=False)
+@by_numbers
 def isin(
     elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False
 ) -> Tensor:

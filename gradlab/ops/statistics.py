@@ -9,6 +9,7 @@ from typing import Any
 
 from gradlab import arrays, return_types
 from gradlab.arrays import Array, Namespace
+from gradlab.levels import by_numbers
 from gradlab.op import OPS, composite, op
 from gradlab.ops import pointwise
 from gradlab.ops.pointwise import require_float
@@ -359,7 +360,7 @@ def _quantile(
         dim = normal_dim(dim, array.ndim)
         rows = input.unsqueeze(-1).transpose(dim, -1).squeeze(dim) if array.ndim else input.view(1)
         kept = put_one(array.shape, dim) if array.ndim else ()
-    found = _at_shares(xp, rows.sort(-1)[0], shares, interpolation, ignore_nan)
+    found = _at_shares(rows.sort(-1)[0], shares, interpolation, ignore_nan)
     found = found.movedim(-1, 0) if many else found.squeeze(-1)
     shape = kept if keepdim else tuple(rows.shape[:-1])
     return found.reshape((shares.size, *shape) if many else shape)
@@ -392,11 +393,22 @@ def _shares(xp: Namespace, array: Array, q: Any) -> tuple[Array, bool]:
     return q._array.reshape(-1), q.ndim == 1
 
 
-def _at_shares(
-    xp: Namespace, rows: Any, shares: Array, interpolation: str, ignore_nan: bool
-) -> Any:
+def _at_shares(rows: Any, shares: Array, interpolation: str, ignore_nan: bool) -> Any:
     """Elements of sorted rows, in which nan comes last, at shares of their size."""
+    below, above, weight = _between(rows.detach(), shares, interpolation, ignore_nan)
+    found = rows.gather(-1, below)
+    if interpolation not in ("linear", "midpoint"):
+        return found
+    return pointwise.lerp(found, rows.gather(-1, above), weight)
+
+
+@by_numbers
+def _between(
+    rows: Tensor, shares: Array, interpolation: str, ignore_nan: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The places around each share, and how far it is from the first to the second."""
     array = rows._array
+    xp = arrays.array_module(array)
     numbers = xp.add.reduce(array == array, -1, array.dtype, None, True)
     if ignore_nan:
         ranks = xp.maximum(shares * (numbers - 1), 0)
@@ -406,12 +418,9 @@ def _at_shares(
     if interpolation in ("lower", "higher", "nearest"):
         ranks = {"lower": xp.floor, "higher": xp.ceil, "nearest": xp.rint}[interpolation](ranks)
     below = xp.floor(ranks)
-    found = rows.gather(-1, Tensor._wrap(below.astype(arrays.INT64)))
-    if interpolation not in ("linear", "midpoint"):
-        return found
     weight = xp.full_like(ranks, 0.5) if interpolation == "midpoint" else ranks - below
-    above = rows.gather(-1, Tensor._wrap(xp.ceil(ranks).astype(arrays.INT64)))
-    return pointwise.lerp(found, above, Tensor._wrap(weight))
+    places = (below.astype(arrays.INT64), xp.ceil(ranks).astype(arrays.INT64))
+    return Tensor._wrap(places[0]), Tensor._wrap(places[1]), Tensor._wrap(weight)
 
 
 # ------------------------------------------------------------------ both extremes
@@ -678,10 +687,8 @@ def nanmean(
             f"{input.dtype.type_name}. Convert it, with .float() for example."
         )
     dims = named_dims("nanmean", input, dim, keepdim)
-    xp = arrays.array_module(array)
-    over = dims if array.ndim else None
-    count = xp.add.reduce(array == array, over, arrays.INT64, None, keepdim)
-    return _nansum(input, dim, keepdim, dtype=dtype) / Tensor._wrap(arrays.as_array(count))  # type: ignore[no-any-return]
+    number: Any = input.eq(input)
+    return _nansum(input, dim, keepdim, dtype=dtype) / number.sum(dims, keepdim)  # type: ignore[no-any-return]
 
 
 @op(latex=r"\mathrm{histogram}(input)", samples=(call(draw(9), 4), call(draw(9), 3, 0, 1)))
