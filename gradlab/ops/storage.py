@@ -20,7 +20,7 @@ from gradlab.levels import Layout
 from gradlab.op import composite, op
 from gradlab.ops.shape import array_of, read_sizes
 from gradlab.samples import call, draw
-from gradlab.tensor import Tensor
+from gradlab.tensor import Tensor, in_order
 
 # ------------------------------------------------------------------ memory
 
@@ -49,6 +49,8 @@ def strided(array: Array, shape: Sequence[int], strides: Sequence[int], offset: 
     dense = owner.transpose(sorted(range(owner.ndim), key=lambda d: -owner.strides[d]))
     start = _address(array) - _address(owner) + offset
     try:
+        if not owner.nbytes and 0 not in shape:
+            raise ValueError  # NumPy doesn't look at how much memory there is where there is none
         return numpy.ndarray(tuple(shape), array.dtype, dense, start, tuple(strides))
     except (TypeError, ValueError):
         raise RuntimeError(
@@ -168,7 +170,7 @@ def _read_geometry(
     function: str, input: Any, size: Any, stride: Any, storage_offset: int | None
 ) -> tuple[tuple[int, ...], tuple[int, ...], int]:
     """Checked sizes and strides, and the offset from the tensor's first element."""
-    array = array_of(input, function)
+    array_of(input, function)
     shape, steps = read_sizes((tuple(size),)), read_sizes((tuple(stride),))
     if len(shape) != len(steps):
         raise RuntimeError(
@@ -184,7 +186,7 @@ def _read_geometry(
             f"Storage size calculation overflowed with sizes={list(shape)} and "
             f"strides={list(steps)}"
         )
-    own = storage_offset_of(array)
+    own = storage_offset_of(in_order(input))
     if storage_offset is not None and storage_offset < 0:
         raise RuntimeError(
             f"Tensor: invalid storage offset {storage_offset}: it counts from the beginning of "
@@ -329,7 +331,7 @@ def untyped_storage(input: Tensor) -> UntypedStorage:
     >>> x[1:].untyped_storage().nbytes(), x[1:].untyped_storage().data_ptr() == x.data_ptr()
     (16, True)
     """
-    return UntypedStorage(input._array)
+    return UntypedStorage(in_order(input))
 
 
 @composite(public=False)
@@ -340,13 +342,19 @@ def storage_offset(input: Tensor) -> int:
     >>> gl.arange(6).view(2, 3)[1].storage_offset()
     3
     """
-    return storage_offset_of(input._array)
+    return storage_offset_of(in_order(input))
 
 
 @composite(public=False)
 def data_ptr(input: Tensor) -> int:
-    """The address of the first element in memory; 0 for a tensor without elements."""
-    return _address(input._array) if input._array.size else 0
+    """The address of the first element in memory; 0 for a tensor without elements.
+
+    >>> import gradlab as gl
+    >>> x = gl.arange(4)
+    >>> x.data_ptr() == x.view(2, 2).data_ptr()
+    True
+    """
+    return _address(in_order(input)) if input._array.size else 0
 
 
 @composite(public=False)
@@ -358,7 +366,7 @@ def is_set_to(input: Tensor, tensor: Tensor) -> bool:
     >>> x.is_set_to(x.detach()), x.is_set_to(x.clone())
     (True, False)
     """
-    one, two = input._array, tensor._array
+    one, two = in_order(input), in_order(tensor)
     return (
         _address(one) == _address(two)
         and one.shape == two.shape
@@ -375,25 +383,40 @@ def dim_order(input: Tensor) -> tuple[int, ...]:
     >>> gl.zeros(2, 3).t().dim_order()
     (1, 0)
     """
-    strides = input._array.strides
+    strides = in_order(input).strides
     return tuple(sorted(range(len(strides)), key=lambda d: -strides[d]))
 
 
 @composite(public=False)
 def is_shared(input: Tensor) -> bool:
-    """Whether other processes see this memory: only a GPU's may be, as in PyTorch."""
+    """Whether other processes see this memory: only a GPU's may be, as in PyTorch.
+
+    >>> import gradlab as gl
+    >>> gl.ones(2).is_shared()
+    False
+    """
     return bool(input.is_cuda)
 
 
 @composite(public=False)
 def is_pinned(input: Tensor) -> bool:
-    """Whether the memory is page-locked: no, gradlab never does that."""
+    """Whether the memory is page-locked: no, gradlab never does that.
+
+    >>> import gradlab as gl
+    >>> gl.ones(2).is_pinned()
+    False
+    """
     return False
 
 
 @composite(public=False)
 def pin_memory(input: Tensor) -> Tensor:
-    """RuntimeError without a GPU, for which alone memory is page-locked; with one, the tensor."""
+    """RuntimeError without a GPU, for which alone memory is page-locked; with one, the tensor.
+
+    >>> import gradlab as gl
+    >>> if gl.cuda.is_available():
+    ...     x = gl.ones(2).pin_memory()
+    """
     if not arrays.cuda_is_available():
         raise RuntimeError(
             "Cannot access accelerator device when none is available. There is nothing to pin "
@@ -431,7 +454,7 @@ def set_(input: Tensor, source: Tensor | None = None) -> Tensor:
     """
     check_writable(input)
     library = arrays.array_module(input._array)
-    array = library.empty(0, input._array.dtype) if source is None else source._array
+    array = library.empty(0, input._array.dtype) if source is None else in_order(source)
     if array.dtype != input._array.dtype:
         raise RuntimeError(
             f"Could not set tensor of type {_C_TYPES[array.dtype.name]} to a tensor of type "
@@ -462,7 +485,7 @@ def resize_(input: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
         raise RuntimeError(
             f"Trying to create tensor with negative dimension {builtins.min(shape)}: {list(shape)}"
         )
-    array = input._array
+    array = in_order(input)
     if array.shape == shape:
         return input
     library = arrays.array_module(array)
@@ -485,5 +508,11 @@ def _in_order(shape: Sequence[int], itemsize: int) -> list[int]:
 
 @composite()
 def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
-    """Give the tensor the sizes of another, in place; see ``resize_``."""
+    """Give the tensor the sizes of another, in place; see ``resize_``.
+
+    >>> import gradlab as gl
+    >>> gl.arange(6).resize_as_(gl.ones(2, 2))
+    tensor([[0, 1],
+            [2, 3]])
+    """
     return resize_(input, the_template.shape)  # type: ignore[no-any-return]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy
 import pytest
 
 import gradlab as gl
 from gradlab.nn.functional import one_hot
-from tests.ops.expressions import assert_same, assert_same_error, torch
+from tests.ops.expressions import REAL, Result, assert_same, assert_same_error, torch
 
 LINES = [
     "x[0]", "x[-1]", "x[:]", "x[1:]", "x[:-1]", "x[::2]", "x[-100:2]", "x[2:1]", "x[10:]",
@@ -15,47 +17,23 @@ LINES = [
     "x[0, ..., 0]", "x[None, ..., None]", "x[:, None, 1:3]", "x[...,  None, 1]", "x[True]",
     "x[False]", "x[:, True]", "x[i0]", "x[i0, i0]", "x[i0:]", "x[slice(None, i0)]",
     "x[torch.tensor(True)]", "x[i]", "x[[0, 2]]", "x[(0, 2)]", "x[[[0, 1], [1, 2]]]",
-    "x[[True, False, True]]", "x[[]]", "x[range(2)]", "x[numpy.array([0, 1])]",
-    "x[numpy.int64(1)]", "x[i, i]", "x[i, :, i]", "x[i, 0]", "x[i, None]", "x[:, i]",
-    "x[0, :, i]", "x[..., i]", "x[i[:, None], i]", "x[i - 3]", "x[mask]", "x[mask, 0]",
-    "x[mask, 1:3]", "x[:, mask[0]]", "x[mask.numpy()]", "x[0, mask[0]]", "x[x > 0]", "x[x > 99]",
-    "x[mask[:, 0], i[:1]]", "x[i.to(torch.int32)]", "x[[0, slice(None)]]",
-    "x[torch.tensor([0, 1, 1])]", "s[None]", "s[...]", "s[()]", "s[True]", "n[n > 0]",
-    "x[0][1][2]", "m.t()[i]", "x[torch.tensor([], dtype=torch.long)]", "empty[i[:0]]",
-    "x[i][i][0]",
-    # along one dimension
-    "x.gather(0, torch.zeros(1, 4, 5, dtype=torch.long))",
-    "m.gather(1, torch.tensor([[0, 0], [1, 4], [2, 2]]))", "m.gather(-1, n[:, :3].abs() % 5)",
-    "v.gather(0, i)", "s.gather(0, i0 * 0)", "m.gather(0, torch.zeros(0, 5, dtype=torch.long))",
-    "torch.gather(m, dim=0, index=i[:, None])", "x.index_select(0, i)", "x.index_select(-1, i)",
-    "x.index_select(1, i0)", "s.index_select(0, i[:1])", "x.masked_select(x > 0)",
-    "m.masked_select(mask[:1, :4].t())", "v.masked_select(mask[:, :1])",
-    "torch.take_along_dim(m, m.argsort(1), 1)", "torch.take_along_dim(m, i)",
-    "torch.take_along_dim(x, i[:, None, None], 0)",
-    "m.scatter_add(0, torch.zeros(2, 5, dtype=torch.long), w.t()[:2])",
-    "v.scatter_add(0, i, u[:3])", "m.scatter(0, torch.zeros(1, 5, dtype=torch.long), w.t()[:1])",
-    "m.scatter(1, i[:, None], 2.0)", "v.scatter(0, i[:2], value=3.0)", "m.index_put((i,), v)",
-    "m.index_put((i, i), s)", "v.index_put((i,), u[:3], accumulate=True)", "torch.nonzero(n > 0)",
-    "torch.nonzero(n > 0, as_tuple=True)", "s.nonzero()", "x.sort()",
-    "x.sort(0, descending=True)", "torch.sort(m, dim=1)", "x.argsort()", "x.argsort(0, True)",
-    "n.sort(dim=1, stable=True)", "s.sort()", "x.topk(2)", "x.topk(1, 0)",
-    "x.topk(3, largest=False)", "x.topk(0)", "torch.topk(v, k=2).values", "nan.sort()",
-    "nan.sort(descending=True)",
+    "x[[True, False, True]]", "x[[]]", "x[range(2)]", "x[numpy.array([0, 1])]", "x[numpy.int64(1)]",
+    "x[i, i]", "x[i, :, i]", "x[i, 0]", "x[i, None]", "x[:, i]", "x[0, :, i]", "x[..., i]",
+    "x[i[:, None], i]", "x[i - 3]", "x[mask]", "x[mask, 0]", "x[mask, 1:3]", "x[:, mask[0]]",
+    "x[mask.numpy()]", "x[0, mask[0]]", "x[x > 0]", "x[x > 99]", "x[mask[:, 0], i[:1]]",
+    "x[i.to(torch.int32)]", "x[[0, slice(None)]]", "x[torch.tensor([0, 1, 1])]", "s[None]",
+    "s[...]", "s[()]", "s[True]", "n[n > 0]", "x[0][1][2]", "m.t()[i]",
+    "x[torch.tensor([], dtype=torch.long)]", "empty[i[:0]]", "x[i][i][0]", "m.index_put((i,), v)",
+    "m.index_put((i, i), s)", "v.index_put((i,), u[:3], accumulate=True)",
 ]  # fmt: skip
 
 ERRORS = [
-    "s[1:]",
-    "x[3]", "x[-4]", "x[0, 4]", "x[0, 0, 0, 0]", "x[1.5]", "x[1.0:]", "x[::-1]", "x[:, ::-1]",
-    "x[::0]", "x[i + 3]", "x[i * 1.0]", "x[torch.empty(0)]", "x[i, i[:2]]", "x[mask.t()]",
-    "x[mask[0]]", "s[0]", "x[0][0][0][0]", "s[i]", "x[None, 0, 0, 0, 0]", "x.gather(0, i)",
-    "m.gather(0, torch.zeros(1, 6, dtype=torch.long))", "m.gather(0, m)", "v.gather(0, i + 9)",
-    "v.gather(0, i - 9)", "v.gather(1, i)", "x.index_select(0, i + 5)",
-    "x.index_select(0, i[None])", "x.index_select(0, v)", "x.masked_select(mask)",
-    "x.masked_select(i)", "v.scatter_add(0, i, u[:2])", "v.scatter_add(0, i, u.float())",
-    "v.scatter(0, i + 9, 1.0)", "m.scatter(0, torch.zeros(1, 6, dtype=torch.long), m)",
-    "m.scatter(1, i, 1.0)", "m.scatter(0, torch.zeros(1, 6, dtype=torch.long), 1.0)",
-    "m.scatter(0, m, 1.0)", "m.index_put((i,), v.float())", "m.index_put((i,), u)", "x.topk(6)",
-    "x.sort(3)",
+    "s[1:]", "x['a']", "x[1.5, 0]", "x[{}]", "x[numpy.bool_(True)]",
+    "x[torch.tensor([True] * 4), 1]", "m[[0, 9], [7, 0]]", "x[:, [9]]", "x[0, 0, 0, 'a']", "x[3]",
+    "x[-4]", "x[0, 4]", "x[0, 0, 0, 0]", "x[1.5]", "x[1.0:]", "x[::-1]", "x[:, ::-1]", "x[::0]",
+    "x[i + 3]", "x[i * 1.0]", "x[torch.empty(0)]", "x[i, i[:2]]", "x[mask.t()]", "x[mask[0]]",
+    "s[0]", "x[0][0][0][0]", "s[i]", "x[None, 0, 0, 0, 0]", "m.index_put((i,), v.float())",
+    "m.index_put((i,), u)",
 ]  # fmt: skip
 
 WRITES = [
@@ -152,3 +130,37 @@ def test_the_gradient_of_an_index_is_fast_on_many_rows() -> None:
     x[rows].sum().backward()
     counts = numpy.bincount(rows.numpy(), minlength=1000)
     assert (x.grad.numpy() == counts[:, None]).all()
+
+
+# ------------------------------------------------------------------ at random
+
+
+def random_part(draw: random.Random) -> str:
+    """One part of an index."""
+    places = [draw.choice([0, 1, 2, -1]) for _ in range(draw.randint(1, 2))]
+    mask = [draw.random() < 0.5 for _ in range(draw.choice([3, 4, 5]))]
+    return draw.choice(
+        [
+            *(str(draw.choice([0, 1, 2, -1, -2, 4])) for _ in range(2)),
+            *(draw.choice([":", "1:", ":-1", "::2", "2:1", "-9:9:3"]) for _ in range(3)),
+            draw.choice(["None", "...", "True", "False", "torch.tensor(True)"]),
+            draw.choice(["[0, 2]", "[[0, 1], [1, 0]]", "range(2)", "torch.tensor(1)", "[]"]),
+            f"torch.tensor({places})",
+            f"numpy.array({places})",
+            f"torch.tensor({mask})",
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_random_index_reads_and_writes_as_in_pytorch(seed: int) -> None:
+    draw = random.Random(seed)
+    index = ", ".join(random_part(draw) for _ in range(draw.randint(1, 4)))
+    tensor = draw.choice(["x", "m", "v", "x.transpose(0, 2)"])
+    value = draw.choice(
+        ["1.5", "s", f"({tensor})[{index}] * 3", f"({tensor})[{index}].flip(0)[None]"]
+    )
+    write = f"(y := {tensor} * 1, y.__setitem__(numpy.s_[{index}], {value}), y)"
+    for line in (f"({tensor})[{index}]", write):
+        same = assert_same if Result(torch, line, REAL).error is None else assert_same_error
+        same(line)

@@ -36,26 +36,24 @@ LINES = [
     "torch.meshgrid((v, u, i.double()), indexing='xy')", "torch.cartesian_prod(v, u)",
     "torch.cartesian_prod(v)", "torch.cartesian_prod(i, i, i)", "torch.combinations(v)",
     "torch.combinations(v, 3)", "torch.combinations(v, 2, with_replacement=True)",
-    "torch.combinations(v, 1)",
-    "torch.combinations(v, 0)", "torch.combinations(v, 6)",
+    "torch.combinations(v, 1)", "torch.combinations(v, 0)", "torch.combinations(v, 6)",
     "torch.combinations(i, with_replacement=True)",
 ]  # fmt: skip
 
 ERRORS = [
     "torch.cat([])", "torch.stack([])", "torch.cat([m, v])", "torch.cat([m, w])",
     "torch.cat([s, s])", "torch.cat(m)", "torch.stack(m)", "torch.cat([m, 1])",
-    "torch.stack([m, v])", "torch.cat([m, m], 2)", "torch.stack([m, m], 3)",
-    "m.split(0)", "m.split(-1)", "m.split([1, 1])", "s.split(1)", "m.chunk(0)", "s.unbind()",
+    "torch.stack([m, v])", "torch.cat([m, m], 2)", "torch.stack([m, m], 3)", "m.split(0)",
+    "m.split(-1)", "m.split([1, 1])", "s.split(1)", "m.chunk(0)", "s.unbind()",
     "m.split_with_sizes((1, 2))", "m.split_with_sizes((-1, 5))", "m.tensor_split(0)",
     "s.tensor_split(2)", "m.tensor_split(-1)", "m.tensor_split(torch.tensor([1.0, 3]))",
     "m.tensor_split(torch.tensor([[1]]))", "m.hsplit(2)", "s.hsplit(2)", "v.hsplit(2)",
     "v.vsplit(2)", "m.vsplit(3)", "m.dsplit(2)", "x.dsplit(2)", "m.hsplit(0)",
-    "torch.broadcast_tensors(m, u)", "torch.broadcast_tensors([m, v])",
-    "torch.meshgrid()", "torch.meshgrid(v, u, indexing='zz')", "torch.meshgrid(v, i)",
-    "torch.cartesian_prod(m)", "torch.cartesian_prod()", "torch.cartesian_prod(v, i)",
-    "torch.combinations(m)", "torch.combinations(v, -1)",
-    "torch.broadcast_shapes((2, 1), (3,), 5)", "torch.broadcast_shapes((2, 1), (3, 4), (5,))",
-    "torch.broadcast_shapes((-1,))",
+    "torch.broadcast_tensors(m, u)", "torch.broadcast_tensors([m, v])", "torch.meshgrid()",
+    "torch.meshgrid(v, u, indexing='zz')", "torch.meshgrid(v, i)", "torch.cartesian_prod(m)",
+    "torch.cartesian_prod()", "torch.cartesian_prod(v, i)", "torch.combinations(m)",
+    "torch.combinations(v, -1)", "torch.broadcast_shapes((2, 1), (3,), 5)",
+    "torch.broadcast_shapes((2, 1), (3, 4), (5,))", "torch.broadcast_shapes((-1,))",
 ]  # fmt: skip
 
 
