@@ -322,7 +322,7 @@ def mvlgamma(xp: Namespace, input: Array, p: int) -> Array:
 
     >>> import gradlab as gl
     >>> gl.mvlgamma(gl.tensor([2.0, 3.0]), 2)
-    tensor([0.4516, 1.8379])
+    tensor([0.4516, 1.5502])
     """
     if p < 1:
         raise RuntimeError(f"p has to be greater than or equal to 1 (p is {p})")
