@@ -422,10 +422,7 @@ def complex(xp: Namespace, real: Array, imag: Array) -> Array:
     tensor([1.+3.j, 2.-4.j])
     """
     _check_parts(real, imag)
-    made = xp.empty(numpy.broadcast_shapes(real.shape, imag.shape), _complex_of(real))
-    made.real = real
-    made.imag = imag
-    return made
+    return _joined(xp, real, imag)
 
 
 @op(
@@ -454,11 +451,14 @@ def polar(xp: Namespace, abs: Array, angle: Array) -> Array:
     tensor([1.0000+0.0000j, 1.7552+0.9589j])
     """
     _check_parts(abs, angle)
-    shape = numpy.broadcast_shapes(abs.shape, angle.shape)
-    made = xp.empty(shape, _complex_of(abs))
-    made.real = abs * xp.cos(angle)
-    made.imag = abs * xp.sin(angle)
-    return made
+    return _joined(xp, abs * xp.cos(angle), abs * xp.sin(angle))
+
+
+def _joined(xp: Namespace, real: Array, imag: Array) -> Array:
+    pairs = xp.empty((*numpy.broadcast_shapes(real.shape, imag.shape), 2), real.dtype)
+    pairs[..., 0] = real
+    pairs[..., 1] = imag
+    return pairs.view(_complex_of(real))[..., 0]
 
 
 def _check_parts(one: Array, two: Array) -> None:
