@@ -208,7 +208,7 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     return placed(input, activation.mish(input), inplace)
 
 
-def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     """Each element times the share of a normal distribution below it.
 
     ``approximate="tanh"`` computes the share by a formula with tanh. Raises RuntimeError for

@@ -173,11 +173,11 @@ _GELU_KAPPA = 0.044715
     grad=dict(
         input=(
             lambda g, xp, input, alpha, scale, input_scale: xp.where(
-                input > 0,
-                g * scale,
+                input <= 0,
                 g
                 * (alpha * scale * input_scale)
                 * xp.exp(xp.clamp_max_scalar(input, 0.0) * input_scale),
+                g * scale,
             ),
             r"\begin{cases} g \cdot scale & input > 0 \\ g \cdot scale \cdot alpha \cdot "
             r"input_scale \cdot e^{input_scale \cdot input} & input \le 0 \end{cases}",
@@ -212,7 +212,9 @@ def elu(
     grad=dict(
         input=(
             lambda g, xp, out, alpha, scale, input_scale: xp.where(
-                out > 0, g * scale, g * input_scale * (out + alpha * scale)
+                out <= 0,
+                g * input_scale * (out + _way_back("elu", alpha) * scale),
+                g * scale,
             ),
             r"\begin{cases} g \cdot scale & out > 0 \\ "
             r"g \cdot input_scale \, (out + alpha \cdot scale) & out \le 0 \end{cases}",
@@ -229,17 +231,18 @@ def elu_over(
     xp: Namespace, input: Array, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0
 ) -> Array:
     """What overwrites the input of ``elu``: its gradient can do with the result."""
-    if alpha < 0:
-        raise _no_way_back("Elu", alpha)
     return OPS["elu"].forward(xp, input, alpha, scale, input_scale)
 
 
-def _no_way_back(activation: str, slope: float) -> RuntimeError:
-    return RuntimeError(
-        f"In-place {activation} backward calculation is triggered with a negative slope which is "
-        f"not supported. This is caused by calling in-place forward function with a negative slope "
-        f"({slope}), please call out-of-place version instead."
-    )
+def _way_back(activation: str, slope: float) -> float:
+    """The slope, if by it the sign of an input can be told from that of the result."""
+    if slope < 0:
+        raise RuntimeError(
+            f"In-place {activation} backward calculation is triggered with a negative slope which "
+            "is not supported. This is caused by calling in-place forward function with a negative "
+            f"slope, please call out-of-place version instead. (The slope is {slope}.)"
+        )
+    return slope
 
 
 @composite(method=False)
@@ -264,7 +267,7 @@ _SELU = (1.6732632423543772, 1.0507009873554805)  # alpha and scale
     grad=dict(
         input=(
             lambda g, xp, input, alpha: xp.where(
-                input > 0, g, g * xp.exp(xp.clamp_max_scalar(input, 0.0) / alpha)
+                input <= 0, g * xp.exp(xp.clamp_max_scalar(input, 0.0) / alpha), g
             ),
             r"\begin{cases} g & input > 0 \\ g \cdot e^{input / alpha} & input \le 0 \end{cases}",
         )
@@ -296,7 +299,9 @@ def celu(xp: Namespace, input: Array, alpha: float = 1.0) -> Array:
     ),
     grad=dict(
         input=(
-            lambda g, xp, out, alpha: xp.where(out > 0, g, g * (out / alpha + 1)),
+            lambda g, xp, out, alpha: xp.where(
+                out <= 0, g * (out / _way_back("elu", alpha) + 1), g
+            ),
             r"\begin{cases} g & out > 0 \\ g \, (out / alpha + 1) & out \le 0 \end{cases}",
         )
     ),
@@ -309,8 +314,6 @@ def celu(xp: Namespace, input: Array, alpha: float = 1.0) -> Array:
 )
 def celu_over(xp: Namespace, input: Array, alpha: float = 1.0) -> Array:
     """What overwrites the input of ``celu``: its gradient can do with the result."""
-    if alpha < 0:
-        raise _no_way_back("Celu", alpha)
     return OPS["celu"].forward(xp, input, alpha)
 
 
@@ -350,7 +353,9 @@ def leaky_relu(xp: Namespace, input: Array, negative_slope: float = 0.01) -> Arr
     ),
     grad=dict(
         input=(
-            lambda g, xp, out, negative_slope: xp.where(out > 0, g, g * negative_slope),
+            lambda g, xp, out, negative_slope: xp.where(
+                out > 0, g, g * _way_back("leakyReLu", negative_slope)
+            ),
             r"\begin{cases} g & out > 0 \\ g \cdot negative_slope & out \le 0 \end{cases}",
         )
     ),
@@ -363,8 +368,6 @@ def leaky_relu(xp: Namespace, input: Array, negative_slope: float = 0.01) -> Arr
 )
 def leaky_relu_over(xp: Namespace, input: Array, negative_slope: float = 0.01) -> Array:
     """What overwrites the input of ``leaky_relu``: its gradient can do with the result."""
-    if negative_slope < 0:
-        raise _no_way_back("leakyReLu", negative_slope)
     return OPS["leaky_relu"].forward(xp, input, negative_slope)
 
 
@@ -700,7 +703,8 @@ def glu(xp: Namespace, input: Array, dim: int) -> Array:
         raise RuntimeError(
             "glu does not support scalars because halving size must be even: it needs a dimension"
         )
-    size = input.shape[normal_dim(dim, input.ndim)]
+    dim = normal_dim(dim, input.ndim)
+    size = input.shape[dim]
     if size % 2:
         raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {size}")
     require_float("glu_cpu", input)
