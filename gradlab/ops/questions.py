@@ -1,7 +1,8 @@
-"""Questions about a tensor, of no consequence for its elements; all answered truthfully."""
+"""Questions about a tensor, answered truthfully; and Python functions called element by element."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from gradlab.op import composite
@@ -70,6 +71,26 @@ def typename(obj: Any) -> str:
     return module + kind.__qualname__
 
 
+class layout:
+    """How a tensor's elements are kept: ``strided``, in one piece of memory, is the only way here.
+
+    >>> import gradlab as gl
+    >>> gl.zeros(2).layout
+    torch.strided
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "torch.strided"
+
+    def __reduce__(self) -> str:
+        return "strided"
+
+
+strided = layout()
+
+
 @composite(public=False)
 def as_subclass(input: Tensor, cls: type[Tensor]) -> Tensor:
     """The tensor, without its history's view of it, as one of a class derived from ``Tensor``.
@@ -111,3 +132,51 @@ def _is_cpu(self: Tensor) -> bool:
 
 
 Tensor.is_cpu = property(_is_cpu)  # type: ignore[attr-defined]
+
+
+def _layout(self: Tensor) -> layout:
+    """How the elements are kept: ``gradlab.strided``."""
+    return strided
+
+
+Tensor.layout = property(_layout)  # type: ignore[attr-defined]
+
+
+# ------------------------------------------------------------------ element by element
+
+
+def _called(name: str, function: Callable[..., Any], input: Tensor, *others: Tensor) -> Tensor:
+    """Put what ``function`` returns for each element (and those beside it) in its place."""
+    if input.requires_grad:
+        raise RuntimeError(
+            f"Can't call {name}() on Variable that requires grad. "
+            f"Use var.detach().{name}() instead."
+        )
+    if input.is_cuda:
+        raise TypeError(f"{name} is only implemented on CPU tensors: call .cpu() first")
+    columns = [input.reshape(-1).tolist()]
+    columns += [other.expand(input.shape).reshape(-1).tolist() for other in others]
+    values = [function(*row) for row in zip(*columns, strict=True)]
+    return input.copy_(input.new_tensor(values).reshape(input.shape))  # type: ignore[no-any-return]
+
+
+@composite(public=False)
+def apply_(input: Tensor, callable: Callable[[Any], Any]) -> Tensor:
+    """Put ``callable(element)`` in the place of each element. Slow: a call of Python for each.
+
+    >>> import gradlab as gl
+    >>> gl.tensor([1, 2]).apply_(lambda n: n * 10)
+    tensor([10, 20])
+    """
+    return _called("apply_", callable, input)
+
+
+@composite(public=False)
+def map_(input: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor:
+    """Put ``callable(element, other)`` in the place of each element; see ``apply_``.
+
+    >>> import gradlab as gl
+    >>> gl.tensor([1, 2]).map_(gl.tensor([3, 4]), lambda a, b: a * b)
+    tensor([3, 8])
+    """
+    return _called("map_", callable, input, tensor)

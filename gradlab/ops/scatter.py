@@ -237,7 +237,6 @@ def take_backward(xp: Namespace, input: Array, shape: tuple[int, ...], index: Ar
         ),
     ),
     inplace=True,
-    public=False,
     samples=(
         call(draw(2, 3), Tensor._wrap(numpy.array([0, 4])), draw(2)),
         call(draw(2, 3), indices(4, below=6), draw(2, 2), True),

@@ -53,6 +53,7 @@ def test_refused_as_by_pytorch(line: str) -> None:
 
 
 ANSWERS = [
+    "x.layout", "torch.strided", "x.apply_(lambda n: n + 1)", "x.map_(x.clone(), max)",
     "x.storage_offset()", "x[1:].storage_offset()", "x.t()[1].storage_offset()",
     "x[1:].untyped_storage().nbytes()", "len(x.untyped_storage())", "x.untyped_storage().size()",
     "x[1:].untyped_storage().data_ptr() == x.data_ptr()", "x[1:].data_ptr() - x.data_ptr()",
