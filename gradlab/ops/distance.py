@@ -113,7 +113,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = _MODES[0])
     >>> gl.cdist(gl.tensor([[0.0, 0.0]]), gl.tensor([[3.0, 4.0], [0.0, 0.0]]))
     tensor([[5., 0.]])
     """
-    one, two = array_of(x1, "cdist", "x1"), array_of(x2, "cdist", "x2")
+    one, two = array_of(x1, "cdist", "x1"), array_of(x2, "cdist", "x2", 2)
     _check_cdist(one, two, p)
     if compute_mode not in _MODES:
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode: {_MODES}")

@@ -90,7 +90,7 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     >>> vecdot(gl.tensor([[1.0, 2.0], [3.0, 4.0]]), gl.tensor([10.0, 1.0]))
     tensor([12., 34.])
     """
-    one, two = array_of(x, "linalg_vecdot", "x"), array_of(y, "linalg_vecdot", "y")
+    one, two = array_of(x, "linalg_vecdot", "x"), array_of(y, "linalg_vecdot", "y", 2)
     check_floating("linalg.vecdot", one, half=True)
     check_same_dtype("linalg.vecdot", one, two, ("x", "y"))
     if one.ndim == two.ndim == 1:
@@ -132,7 +132,7 @@ def cross_of_linalg(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     >>> gl.linalg.cross(gl.tensor([1.0, 0.0, 0.0]), gl.tensor([0.0, 1.0, 0.0]))
     tensor([0., 0., 1.])
     """
-    one, two = array_of(input, "linalg_cross"), array_of(other, "linalg_cross", "other")
+    one, two = array_of(input, "linalg_cross"), array_of(other, "linalg_cross", "other", 2)
     if one.ndim != two.ndim:
         raise RuntimeError(
             "linalg.cross: inputs must have the same number of dimensions. "
@@ -394,7 +394,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     >>> gl.tensordot(gl.ones(2, 3, 4), gl.ones(3, 4, 5), dims=([1, 2], [0, 1])).shape
     torch.Size([2, 5])
     """
-    one, two = array_of(a, "tensordot", "a").shape, array_of(b, "tensordot", "b").shape
+    one, two = array_of(a, "tensordot", "a").shape, array_of(b, "tensordot", "b", 2).shape
     lefts, rights = [], []
     for left, right in _pairs(dims, len(one), len(two)):
         at, other = _at(left, len(one)), _at(right, len(two))
@@ -473,7 +473,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     >>> gl.inner(gl.tensor([1.0, 2.0]), gl.tensor([3.0, 4.0]))
     tensor(11.)
     """
-    one, two = array_of(input, "inner"), array_of(other, "inner", "other")
+    one, two = array_of(input, "inner"), array_of(other, "inner", "other", 2)
     if not one.ndim or not two.ndim:
         product: Any = input
         return product * other  # type: ignore[no-any-return]
@@ -496,7 +496,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     tensor([[1., 2., 0., 0.],
             [0., 0., 1., 2.]])
     """
-    one, two = array_of(input, "kron").shape, array_of(other, "kron", "other").shape
+    one, two = array_of(input, "kron").shape, array_of(other, "kron", "other", 2).shape
     ndim = max(len(one), len(two))
     one, two = (1,) * (ndim - len(one)) + one, (1,) * (ndim - len(two)) + two
     left = unsafe_view(input, tuple(size for n in one for size in (n, 1)))
@@ -581,7 +581,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     >>> gl.bilinear(gl.ones(1, 2), gl.ones(1, 3), gl.ones(1, 2, 3))
     tensor([[6.]])
     """
-    one, two = array_of(input1, "bilinear", "input1"), array_of(input2, "bilinear", "input2")
+    one, two = array_of(input1, "bilinear", "input1"), array_of(input2, "bilinear", "input2", 2)
     weights = array_of(weight, "bilinear", "weight")
     _check_bilinear(one.shape, two.shape, weights.shape, bias)
     rows = math.prod(one.shape[:-1])
@@ -719,7 +719,7 @@ def chain_matmul(*matrices: Any) -> Tensor:
     for factor in factors:
         if factor._array.ndim != 2:
             raise RuntimeError(f"Tensor dimension is {factor._array.ndim}, expected 2 instead.")
-    return factors[0] if len(factors) == 1 else multi_dot(factors)
+    return factors[0].clone() if len(factors) == 1 else multi_dot(factors)
 
 
 @composite()

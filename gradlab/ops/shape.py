@@ -51,13 +51,13 @@ def normal_dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     return dims if dims and ndim else tuple(range(ndim))
 
 
-def array_of(tensor: Any, function: str, argument: str = "input") -> Array:
+def array_of(tensor: Any, function: str, argument: str = "input", position: int = 1) -> Array:
     """The array of what must be a tensor; TypeError where it is none."""
     try:
         return tensor._array
     except AttributeError:
         raise TypeError(
-            f"{function}(): argument '{argument}' (position 1) must be Tensor, "
+            f"{function}(): argument '{argument}' (position {position}) must be Tensor, "
             f"not {type(tensor).__name__}. Make one with gradlab.tensor(...)."
         ) from None
 

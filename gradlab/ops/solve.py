@@ -419,7 +419,7 @@ def no_solution(array: Array) -> LinAlgError:
 
 def _check_equation(name: str, A: Tensor, B: Tensor, left: bool) -> None:
     """Raise PyTorch's errors for what is no equation."""
-    matrix, other = array_of(A, "linalg_solve", "A"), array_of(B, "linalg_solve", "B")
+    matrix, other = array_of(A, "linalg_solve", "A"), array_of(B, "linalg_solve", "B", 2)
     check_square(name, matrix)
     check_same_dtype(name, matrix, other, ("A", "B"))
     if _is_vectors(matrix.shape, other.shape):
@@ -532,7 +532,7 @@ def solve_triangular(
     """
     name = "linalg.solve_triangular"
     matrix = array_of(input, "linalg_solve_triangular")
-    other = array_of(B, "linalg_solve_triangular", "B")
+    other = array_of(B, "linalg_solve_triangular", "B", 2)
     check_same_dtype(name, matrix, other, ("A", "B"))
     check_square(name, matrix)
     check_matrix(name, other, "B")
@@ -846,7 +846,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     tensor([[2.0000]])
     """
     name = "torch.linalg.lstsq"
-    matrix, other = array_of(A, "linalg_lstsq"), array_of(B, "linalg_lstsq", "b")
+    matrix, other = array_of(A, "linalg_lstsq"), array_of(B, "linalg_lstsq", "b", 2)
     driver = _check_lstsq(name, matrix, other, driver)
     size = -1 if other.ndim == 1 or matrix.ndim - 1 == other.ndim else -2
     if matrix.shape[-2] != other.shape[size]:
@@ -926,7 +926,7 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tens
     >>> tensorsolve(gl.eye(4).reshape(2, 2, 4) * 2, gl.ones(2, 2))
     tensor([0.5000, 0.5000, 0.5000, 0.5000])
     """
-    matrix, other = array_of(A, "linalg_tensorsolve"), array_of(B, "linalg_tensorsolve", "other")
+    matrix, other = array_of(A, "linalg_tensorsolve"), array_of(B, "linalg_tensorsolve", "other", 2)
     if dims is not None:
         A = A.movedim(tuple(dims), tuple(range(-len(dims), 0)))
     rest = A._array.shape[other.ndim :]
