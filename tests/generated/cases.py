@@ -264,9 +264,7 @@ PYTORCH: dict[str, Counterpart] = {
     "put": lambda torch: (
         lambda x, index, source, accumulate=False: torch.Tensor.put(x, index, source, accumulate)
     ),
-    "masked_scatter_backward": lambda torch: (
-        lambda g, mask, shape: torch.ops.aten.masked_scatter_backward(g, mask, shape)
-    ),
+    "masked_scatter_backward": aten("masked_scatter_backward"),
     "_unique2": called("unique"),
     "unique_dim": called("unique"),
     "_unique_consecutive": called("unique_consecutive"),
@@ -297,6 +295,20 @@ PYTORCH: dict[str, Counterpart] = {
     ),
     "sort_picked": lambda torch: lambda x, indices, dim: x.gather(dim, indices),
     "topk_picked": lambda torch: lambda x, indices, dim: x.gather(dim, indices),
+    "im2col": aten("im2col"),
+    "col2im": aten("col2im"),
+    "upsample_nearest1d": aten("upsample_nearest1d"),
+    "upsample_nearest2d": aten("upsample_nearest2d"),
+    "upsample_nearest3d": aten("upsample_nearest3d"),
+    "upsample_linear1d": aten("upsample_linear1d"),
+    "upsample_bilinear2d": aten("upsample_bilinear2d"),
+    "upsample_trilinear3d": aten("upsample_trilinear3d"),
+    "upsample_bicubic2d": aten("upsample_bicubic2d"),
+    "upsample_nearest_exact1d": aten("_upsample_nearest_exact1d"),
+    "upsample_nearest_exact2d": aten("_upsample_nearest_exact2d"),
+    "upsample_nearest_exact3d": aten("_upsample_nearest_exact3d"),
+    "upsample_bilinear2d_aa": aten("_upsample_bilinear2d_aa"),
+    "upsample_bicubic2d_aa": aten("_upsample_bicubic2d_aa"),
     "max_pool2d_with_indices": aten("max_pool2d_with_indices"),
     "max_pool3d_with_indices": aten("max_pool3d_with_indices"),
     "adaptive_max_pool2d": aten("adaptive_max_pool2d"),
@@ -333,6 +345,10 @@ PYTORCH: dict[str, Counterpart] = {
 """The primitives whose name is not that of a function `torch.<name>` with the same arguments."""
 
 OWN_PARTS = {
+    "embedding_dense_backward": "keeps the scale by frequency in its own derivative",
+    "embedding_taken": "a part of an embedding's second derivative",
+    "resample": "what all upsampling is; PyTorch has one operation for each mode",
+    "resample_backward": "a part of the derivatives of upsampling",
     **linear_algebra.OWN_PARTS,
     "adaptive_avg_backward": "takes the shape where PyTorch's takes the input",
     "avg_pool_backward": "takes the shape where PyTorch's takes the input",

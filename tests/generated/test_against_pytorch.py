@@ -107,7 +107,12 @@ OTHER_NODES = {
 """Their counterparts do the same by another way, so the node is another."""
 
 UNSEEN = {
+    "as_strided": {"_saved_self_sym_sizes", "_saved_self_sym_strides"},
+    "as_strided_copy": {"_saved_self_sym_sizes", "_saved_self_sym_strides"},
+    "block_diag": {"_saved_tensors_sym_sizes"},
     "cat": {"_saved_tensors_sym_sizes"},
+    "embedding": {"_saved_weight_sym_sizes"},
+    "im2col": {"_saved_self_sym_sizes"},
     "linalg_inv": {"_saved_result"},
     "linalg_solve": {"_saved_B_sym_sizes"},
     "to_copy": {"_saved_source", "_saved_device"},
