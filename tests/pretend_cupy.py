@@ -7,7 +7,6 @@ So what runs on it mixes no libraries up. Of speed and of CUDA it says nothing.
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy
+import scipy.special
 
 _LIST = Path(__file__).parent / "data/cupy_names.txt"
 NAMES = frozenset(_LIST.read_text("utf-8").splitlines())
@@ -241,7 +241,5 @@ def modules() -> dict[str, ModuleType]:
     cupy.cuda = SimpleNamespace(  # type: ignore[attr-defined]
         Device=_Device, runtime=SimpleNamespace(getDeviceCount=lambda: 1)
     )
-    special = ModuleType("cupyx.scipy.special")
-    erf = numpy.vectorize(math.erf, otypes=[float])
-    special.erf = _function(lambda x: erf(x).astype(x.dtype))  # type: ignore[attr-defined]
+    special = _Module("cupy.special", scipy.special)  # so are its functions listed
     return {"cupy": cupy, "cupyx.scipy.special": special}

@@ -15,7 +15,13 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-MODULES = ("", "fft", "linalg", "random")
+FOLDERS = {
+    "": "cupy",
+    "fft.": "cupy/fft",
+    "linalg.": "cupy/linalg",
+    "random.": "cupy/random",
+    "special.": "cupyx/scipy/special",
+}
 
 # Methods of ufuncs are in compiled code. All others raise NotImplementedError in CuPy 13 and 14
 # (cupy/_core/_kernel.pyx).
@@ -41,13 +47,11 @@ def public_names(source: str) -> Iterator[str]:
 
 
 def names_in(wheel: Path) -> set[str]:
-    """`sin`, `linalg.norm`, `add.reduce` and so on."""
+    """`sin`, `linalg.norm`, `add.reduce`, SciPy's `special.erf` and so on."""
     found = {f"{name}.{method}" for method, names in UFUNC_METHODS.items() for name in names}
     with zipfile.ZipFile(wheel) as archive:
-        for module in MODULES:
-            folder = f"cupy/{module}/" if module else "cupy/"
-            source = archive.read(folder + "__init__.py").decode()
-            prefix = f"{module}." if module else ""
+        for prefix, folder in FOLDERS.items():
+            source = archive.read(folder + "/__init__.py").decode()
             found |= {prefix + name for name in public_names(source)}
     return found
 

@@ -66,6 +66,15 @@ def array_functions(tree: ast.AST) -> Iterator[tuple[str, int]]:
                 yield name.partition(".")[2], node.lineno
 
 
+def special_functions(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """SciPy's names in calls of `special(xp, "erf", …)`, with their lines."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and dotted(node.func) == "special":
+            name = node.args[1]
+            assert isinstance(name, ast.Constant), "name the function where it is called"
+            yield f"special.{name.value}", node.lineno
+
+
 def dotted(node: ast.expr) -> str:
     """`xp.add.reduce`, or nothing for an attribute of something else than a name."""
     if isinstance(node, ast.Attribute):
@@ -114,6 +123,9 @@ def test_array_functions_exist_in_cupy(file: Path) -> None:
         for name, line in array_functions(tree)
         if not cupy_has(name) and (name not in OPS or (name, line) in in_forwards)
     ]
+    missing += [
+        f"line {line}: {name}" for name, line in special_functions(tree) if not cupy_has(name)
+    ]
     assert missing == []
 
 
@@ -134,7 +146,14 @@ def test_names_are_read_off_the_source(source: str, names: list[str]) -> None:
     assert sorted(name for name, _ in array_functions(tree)) == names
 
 
+def test_names_of_special_functions_are_read_too() -> None:
+    tree = ast.parse('special(xp, "erf", "kernel", x) + other(xp, "sin")')
+    assert list(special_functions(tree)) == [("special.erf", 1)]
+
+
 def test_a_name_that_cupy_lacks_is_noticed() -> None:
+    assert cupy_has("special.erfinv")
+    assert not cupy_has("special.no_such_function")
     assert cupy_has("sin")
     assert cupy_has("add.reduce")
     assert not cupy_has("maximum.reduce")

@@ -217,7 +217,7 @@ def test_refused_as_by_pytorch(case: Any) -> None:
 
 def test_a_falling_leaky_relu_that_overwrote_its_input_has_no_gradient() -> None:
     y = gl.nn.functional.leaky_relu_(gl.ones(2, requires_grad=True) + 0, -1)
-    with pytest.raises(RuntimeError, match="^In-place leakyReLu backward calculation is triggered"):
+    with pytest.raises(RuntimeError, match="In-place leakyReLu backward calculation is triggered"):
         y.sum().backward()
 
 
