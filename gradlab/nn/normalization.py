@@ -283,8 +283,8 @@ class RMSNorm(Module):
     """Divides the last dimensions by the root of the mean of their squares; then a learned scale.
 
     >>> import gradlab as gl
-    >>> RMSNorm(2, elementwise_affine=False)(gl.tensor([3.0, 3.0]))
-    tensor([1.0000, 1.0000])
+    >>> RMSNorm(2, elementwise_affine=False)(gl.tensor([3.0, 4.0]))
+    tensor([0.8485, 1.1314])
     """
 
     weight: Parameter | None

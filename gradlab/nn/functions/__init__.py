@@ -1,7 +1,15 @@
-"""Rooms of ``nn.functional``: convolution, pooling, normalisation, resizing, embeddings."""
+"""Rooms of ``nn.functional``: convolution, pooling, normalisation, resizing, dropout, …"""
 
 from __future__ import annotations
 
+from gradlab.nn.functions.dropout import (
+    alpha_dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+)
+from gradlab.nn.functions.embedding import embedding
 from gradlab.nn.functions.normalization import (
     batch_norm,
     group_norm,
@@ -30,6 +38,12 @@ from gradlab.nn.functions.pooling import (
     max_unpool2d,
     max_unpool3d,
 )
+from gradlab.nn.functions.resizing import (
+    fold,
+    interpolate,
+    unfold,
+    upsample,
+)
 from gradlab.ops.conv import (
     conv1d,
     conv2d,
@@ -38,6 +52,7 @@ from gradlab.ops.conv import (
     conv_transpose2d,
     conv_transpose3d,
 )
+from gradlab.ops.products import bilinear
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -46,18 +61,27 @@ __all__ = [
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
+    "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
     "batch_norm",
+    "bilinear",
     "conv1d",
     "conv2d",
     "conv3d",
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "embedding",
+    "feature_alpha_dropout",
+    "fold",
     "group_norm",
     "instance_norm",
+    "interpolate",
     "layer_norm",
     "local_response_norm",
     "lp_pool1d",
@@ -70,4 +94,6 @@ __all__ = [
     "max_unpool2d",
     "max_unpool3d",
     "rms_norm",
+    "unfold",
+    "upsample",
 ]

@@ -182,8 +182,8 @@ def rms_norm(
     ``eps`` is added to that mean; None for the dtype's own.
 
     >>> import gradlab as gl
-    >>> rms_norm(gl.tensor([3.0, 3.0]), (2,))
-    tensor([1.0000, 1.0000])
+    >>> rms_norm(gl.tensor([3.0, 4.0]), (2,))
+    tensor([0.8485, 1.1314])
     """
     shape = _normalized_shape("rms_norm", normalized_shape)
     x: Any = input

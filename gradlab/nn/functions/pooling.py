@@ -395,8 +395,8 @@ def lp_pool3d(
     """The root of the sum of the powers ``norm_type`` of each window of volumes.
 
     >>> import gradlab as gl
-    >>> lp_pool3d(gl.ones(1, 2, 2, 2), 3, 2)
-    tensor([[[[2.0000]]]])
+    >>> lp_pool3d(gl.ones(1, 2, 2, 2), 1, 2)
+    tensor([[[[8.]]]])
     """
     kd, kw, kh = _lengths("lp_pool3d", "kernel_size", kernel_size, 3)
     means = avg_pool3d(_powers(input, norm_type), kernel_size, stride, 0, ceil_mode)
