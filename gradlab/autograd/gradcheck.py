@@ -16,7 +16,10 @@ import numpy
 from gradlab import arrays
 from gradlab.arrays import Array
 from gradlab.engine import edge_of, grad
+from gradlab.func import vmap
+from gradlab.func.duals import Forward
 from gradlab.graph import Node, next_order
+from gradlab.levels import inside
 from gradlab.tensor import Tensor
 
 
@@ -35,6 +38,10 @@ def gradcheck(
     nondet_tol: float = 0.0,
     check_undefined_grad: bool = True,
     check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_batched_forward_grad: bool = False,
+    check_forward_ad: bool = False,
+    check_backward_ad: bool = True,
     fast_mode: bool = False,
 ) -> bool:
     """Whether the gradients of ``func`` agree with central differences, to ``atol`` and ``rtol``.
@@ -47,14 +54,24 @@ def gradcheck(
     projection of each Jacobian. ``check_grad_dtypes`` asks for what is so in any case: the engine
     lets no gradient of another dtype than its input's pass.
 
+    ``check_backward_ad`` and ``check_forward_ad`` say which modes are checked;
+    ``check_batched_grad`` and ``check_batched_forward_grad`` whether in batches (inside of
+    ``vmap``) each gives what it gives for one vector after the other.
+
     Raises GradcheckError at the first difference, or returns False with
-    ``raise_exception=False``. Raises ValueError where no input requires grad.
+    ``raise_exception=False``. Raises ValueError where no input requires grad, AssertionError for
+    checks that exclude each other.
 
     >>> import gradlab as gl
     >>> x = gl.tensor([0.5, 2.0], dtype=gl.float64, requires_grad=True)
     >>> gl.autograd.gradcheck(gl.sin, (x,))
     True
     """
+    _check_options(check_backward_ad, check_forward_ad, check_batched_grad)
+    if check_batched_forward_grad and not check_forward_ad:
+        raise AssertionError(
+            "Setting check_batched_forward_grad=True requires check_forward_ad to be True"
+        )
     given = _as_tuple(inputs)
     _check_inputs(given)
     try:
@@ -64,10 +81,19 @@ def gradcheck(
             return True
         compare = _compare_projections if fast_mode else _compare_jacobians
         for part, of_part in _real_parts(func, outputs):
-            compare(of_part, given, _differentiable(of_part(*given)), eps, atol, rtol, part)
+            if check_forward_ad:
+                _compare_forward(of_part, given, eps, atol, rtol, part, fast_mode)
+            if check_backward_ad:
+                compare(of_part, given, _differentiable(of_part(*given)), eps, atol, rtol, part)
+        if check_batched_forward_grad:
+            _check_batched_forward(func, given)
+        if not check_backward_ad:
+            return True
         for output in outputs:
             _check_repeatable(output, given, nondet_tol)
             _check_zero_gives_zero(output, given)
+        for o, output in enumerate(outputs if check_batched_grad else ()):
+            _check_batched(o, output, given)
         if check_undefined_grad:
             _check_undefined(func, given)
     except GradcheckError:
@@ -90,13 +116,17 @@ def gradgradcheck(
     nondet_tol: float = 0.0,
     check_undefined_grad: bool = True,
     check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True,
     fast_mode: bool = False,
 ) -> bool:
     """Whether second derivatives agree: ``gradcheck`` of the backward pass of ``func``.
 
     The backward pass is a function of ``inputs`` and of ``grad_outputs``, one for each output
     that requires grad; where none are given they are drawn at random, with gaps in memory if
-    ``gen_non_contig_grad_outputs``. The other arguments are those of ``gradcheck``.
+    ``gen_non_contig_grad_outputs``. ``check_rev_over_rev`` and ``check_fwd_over_rev`` say in which
+    modes that pass is differentiated. The other arguments are those of ``gradcheck``.
 
     >>> import gradlab as gl
     >>> x = gl.tensor([0.5, 2.0], dtype=gl.float64, requires_grad=True)
@@ -128,6 +158,9 @@ def gradgradcheck(
         raise_exception=raise_exception,
         nondet_tol=nondet_tol,
         check_undefined_grad=check_undefined_grad,
+        check_batched_grad=check_batched_grad,
+        check_forward_ad=check_fwd_over_rev,
+        check_backward_ad=check_rev_over_rev,
         fast_mode=fast_mode,
     )
 
@@ -146,6 +179,17 @@ def _wanting(values: Sequence[Any]) -> list[Tensor]:
 
 def _differentiable(result: Any) -> tuple[Tensor, ...]:
     return tuple(_wanting(_as_tuple(result)))
+
+
+def _check_options(backward: bool, forward: bool, batched: bool) -> None:
+    if not backward and not forward:
+        raise AssertionError(
+            "Expected at least one of check_forward_ad or check_backward_ad to be True"
+        )
+    if batched and not backward:
+        raise AssertionError(
+            "Setting check_batched_grad=True requires check_backward_ad to be True"
+        )
 
 
 def _check_inputs(inputs: Sequence[Any]) -> None:
@@ -234,7 +278,10 @@ def _differences(
 
 def _numbers(result: Any) -> list[Any]:
     """Copies of the outputs, as flat vectors on the CPU: those that require grad, else all."""
-    outputs = _differentiable(result) or [t for t in _as_tuple(result) if isinstance(t, Tensor)]
+    return _flat(_differentiable(result) or [t for t in _as_tuple(result) if isinstance(t, Tensor)])
+
+
+def _flat(outputs: Sequence[Tensor]) -> list[Any]:
     flat = [arrays.move(output._array, "cpu").reshape(-1) for output in outputs]
     return [a.astype("complex128" if a.dtype.kind == "c" else "float64") for a in flat]
 
@@ -333,10 +380,99 @@ def _compare_projections(
                 )
 
 
-def _mismatch(o: int, i: int, numerical: Any, analytical: Any, part: str) -> GradcheckError:
+def _compare_forward(
+    func: Callable[..., Any],
+    inputs: Sequence[Any],
+    eps: float,
+    atol: float,
+    rtol: float,
+    part: str,
+    fast_mode: bool,
+) -> None:
+    """Compare tangents with differences: along one random direction, or along every one."""
+    generator = numpy.random.default_rng(0)
+    for i, x in enumerate(_wanting(inputs)):
+        units = list(_basis(x.shape))
+        if x.is_complex():
+            units += [1j * unit for unit in units]
+        if fast_mode:
+            units = [_random(generator, x.shape, x.dtype.numpy)]
+        for direction in units:
+            numerical = _differences(func, inputs, x, direction, eps)
+            analytical = _pushed(func, inputs, x, _beside(x._array, direction))
+            for o, (expected, found) in enumerate(zip(numerical, analytical, strict=True)):
+                if not numpy.allclose(found, expected, rtol, atol):
+                    wrapped = (Tensor._wrap(expected), Tensor._wrap(found))
+                    raise _mismatch(o, i, *wrapped, part, "computed with forward mode ")
+
+
+def _pushed(
+    func: Callable[..., Any], inputs: Sequence[Any], moved: Tensor, direction: Array
+) -> list[Any]:
+    """The outputs' tangents, as ``_differences`` has them, by forward mode."""
+
+    return _flat(_tangents(func, inputs, moved, Tensor._wrap(direction)))
+
+
+def _tangents(
+    func: Callable[..., Any], inputs: Sequence[Any], moved: Tensor, direction: Tensor
+) -> tuple[Tensor, ...]:
+    with inside(Forward(None)) as level:
+        assert isinstance(level, Forward)
+        dual = level.dual(moved, direction)
+        outputs = _differentiable(func(*[dual if one is moved else one for one in inputs]))
+        parts = [level.parts(output) for output in outputs]
+        return tuple(p.new_zeros(p.shape) if t is None else t for p, t in parts)
+
+
+_BATCHED = (
+    "gradcheck or gradgradcheck failed while testing batched gradient computation. Some operation "
+    "gives other gradients for a batch of vectors, inside of vmap, than for each of them."
+)
+
+
+def _check_batched(o: int, output: Tensor, inputs: Sequence[Any]) -> None:
+    """Compare the gradients of two random vectors at once with those of each."""
+    generator = numpy.random.default_rng(0)
+    vectors = [_random(generator, output.shape, output.dtype.numpy) for _ in range(2)]
+    expected = [_vector_jacobian(output, inputs, vector) for vector in vectors]
+    batch = output._wrap(_beside(output._array, numpy.stack(vectors)))
+    chosen = _wanting(inputs)
+    found = grad(output, chosen, batch, retain_graph=True, allow_unused=True, is_grads_batched=True)
+    for i, (got, *rows) in enumerate(zip(found, *expected, strict=True)):
+        _check_same_batch(f"output {o} and input {i}", got, numpy.stack(rows))
+
+
+def _check_batched_forward(func: Callable[..., Any], inputs: Sequence[Any]) -> None:
+    """Compare the tangents along two random directions at once with those along each."""
+    generator = numpy.random.default_rng(0)
+    for i, x in enumerate(_wanting(inputs)):
+        directions = [_random(generator, x.shape, x.dtype.numpy) for _ in range(2)]
+        expected = [_pushed(func, inputs, x, _beside(x._array, one)) for one in directions]
+
+        def push(direction: Tensor, moved: Tensor = x) -> tuple[Tensor, ...]:
+            return _tangents(func, inputs, moved, direction)
+
+        batch = x._wrap(_beside(x._array, numpy.stack(directions)))
+        for o, (got, *rows) in enumerate(zip(vmap(push)(batch), *expected, strict=True)):
+            _check_same_batch(f"output {o} and input {i}", got.flatten(1), numpy.stack(rows))
+
+
+def _check_same_batch(which: str, found: Tensor | None, expected: Any) -> None:
+    got = numpy.zeros(expected.shape) if found is None else arrays.move(found._array, "cpu")
+    if not numpy.allclose(got, expected):
+        raise GradcheckError(
+            f"For {which}:\n\n{_BATCHED}\n\nGot:\n{Tensor._wrap(got)}\n\nExpected:\n"
+            f"{Tensor._wrap(expected)}"
+        )
+
+
+def _mismatch(
+    o: int, i: int, numerical: Any, analytical: Any, part: str, mode: str = ""
+) -> GradcheckError:
     where = f"While considering the {part} part of complex outputs only, " if part else ""
     return GradcheckError(
-        f"{where}Jacobian mismatch for output {o} with respect to input {i},\n"
+        f"{where}Jacobian {mode}mismatch for output {o} with respect to input {i},\n"
         f"numerical:{numerical}\nanalytical:{analytical}\n"
     )
 
