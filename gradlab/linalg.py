@@ -9,7 +9,15 @@ tensor(-2.)
 
 from __future__ import annotations
 
-from gradlab.ops.decompose import cholesky_ex, eig, eigh, eigvals, eigvalsh, svdvals
+from gradlab.ops.decompose import (
+    cholesky_ex,
+    eig,
+    eigh,
+    eigvals,
+    eigvalsh,
+    householder_product,
+    svdvals,
+)
 from gradlab.ops.decompose import cholesky_of_linalg as cholesky
 from gradlab.ops.decompose import qr_of_linalg as qr
 from gradlab.ops.decompose import svd_of_linalg as svd
@@ -67,6 +75,7 @@ __all__ = [
     "eigh",
     "eigvals",
     "eigvalsh",
+    "householder_product",
     "inv",
     "inv_ex",
     "lstsq",

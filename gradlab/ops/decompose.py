@@ -25,6 +25,7 @@ from gradlab.ops.matrices import (
     check_square,
     column,
     conjugate,
+    identity_like,
     is_complex,
     loudly,
     off_diagonal,
@@ -268,6 +269,38 @@ def qr(input: Tensor, some: bool = True) -> Any:
     tensor([[5.]])
     """
     return return_types.qr(*qr_of_linalg(input, "reduced" if some else "complete"))
+
+
+def householder_product(A: Tensor, tau: Tensor) -> Tensor:
+    """The first columns of a product of reflections: (*, m, n) and (*, k) give (*, m, n).
+
+    Reflection i has the vector of column i of ``A`` below the diagonal, a one on it, and the factor
+    ``tau[i]``; so QR factorizations keep their Q. Raises RuntimeError where m < n or n < k.
+
+    >>> import gradlab as gl
+    >>> householder_product(gl.tensor([[5.0], [0.0]]), gl.tensor([2.0]))
+    tensor([[-1.],
+            [ 0.]])
+    """
+    name = "torch.linalg.householder_product"
+    array, factors = array_of(A, "linalg_householder_product"), array_of(tau, name, "tau", 2)
+    if array.ndim < 2:
+        raise RuntimeError(f"{name}: input must have at least 2 dimensions.")
+    if array.shape[-2] < array.shape[-1]:
+        raise RuntimeError(
+            f"{name}: input.shape[-2] must be greater than or equal to input.shape[-1]"
+        )
+    if array.shape[-1] < factors.shape[-1]:
+        raise RuntimeError(
+            f"{name}: input.shape[-1] must be greater than or equal to tau.shape[-1]"
+        )
+    eye: Any = identity_like(A)
+    vectors: Any = A.tril(-1) + eye
+    product = eye.expand(array.shape)
+    for i in reversed(range(factors.shape[-1])):
+        vector = vectors[..., i : i + 1]
+        product = product - tau[..., i, None, None] * (vector @ (vector.mH @ product))
+    return product  # type: ignore[no-any-return]
 
 
 # ------------------------------------------------------------------ eigenvalues

@@ -12,7 +12,7 @@ import pytest
 
 import gradlab as gl
 from gradlab.ops.decompose import symmetric_values
-from tests.ops.expressions import assert_same, torch
+from tests.ops.expressions import Result, assert_same, torch
 
 SQUARE = [(3, 3), (2, 2, 2), (1, 1), (0, 0), (0, 2, 2), (2, 1, 3, 3)]
 ANY = [(3, 3), (4, 2), (2, 4), (2, 3, 2), (2, 2, 4), (1, 3)]
@@ -104,6 +104,24 @@ def test_least_squares(shape: tuple[int, ...], driver: str | None) -> None:
     shapes = {"a": shape, "y": (*shape[:-1], 2)}
     same(f"torch.linalg.lstsq(a, y, driver={driver!r})", shapes)
     same(f"torch.linalg.lstsq(a, y[..., 0].clone(), driver={driver!r})", shapes)
+
+
+@pytest.mark.parametrize(("shape", "k"), [((3, 2), 2), ((2, 4, 3), 2), ((3, 3), 2), ((3, 2), 3)])
+def test_reflections(shape: tuple[int, ...], k: int) -> None:
+    """The numbers and gradients are PyTorch's; the graph shows one node per product."""
+    shapes = {"a": shape, "y": (*shape[:-2], k)}
+    ours, theirs = (
+        Result(library, "torch.linalg.householder_product(a, y)", shapes) for library in (gl, torch)
+    )
+    assert type(ours.error) is type(theirs.error)
+    if ours.error is not None:
+        assert str(ours.error).startswith(str(theirs.error))
+        return
+    for one, two in zip(
+        ours.numbers + ours.gradients, theirs.numbers + theirs.gradients, strict=True
+    ):
+        if one is not None and two is not None:
+            numpy.testing.assert_allclose(one, two, rtol=1e-9, atol=1e-9)
 
 
 # ------------------------------------------------------------------ against finite differences
@@ -310,4 +328,4 @@ def test_a_saved_factor_must_not_change() -> None:
 def test_everything_named_is_there() -> None:
     theirs = {name for name in dir(torch.linalg) if not name.startswith("_")}
     missing = theirs - set(gl.linalg.__all__) - {"Tensor", "common_notes", "sys", "torch"}
-    assert missing == {"householder_product", "ldl_factor", "ldl_factor_ex", "ldl_solve"}
+    assert missing == {"ldl_factor", "ldl_factor_ex", "ldl_solve"}
