@@ -149,7 +149,7 @@ def detach_copy(input: Tensor) -> Tensor:
 
 
 @op(
-    latex=r"input_{start:start+length}",
+    latex=r"{input}_{start:start+length}",
     grad=dict(
         input=(
             lambda g, xp, input_shape, dim, start, length: _widened(
