@@ -10,7 +10,7 @@ from typing import Any
 from gradlab import arrays, return_types
 from gradlab.arrays import PYTHON_SCALARS, Array, Namespace
 from gradlab.inplace import assign
-from gradlab.op import composite, op
+from gradlab.op import FUNCTIONS, composite, op
 from gradlab.ops import pointwise
 from gradlab.ops.pointwise import no_gradient, require_float
 from gradlab.samples import call, draw, indices, pairs, real
@@ -402,8 +402,8 @@ def logaddexp(xp: Namespace, input: Array, other: Array) -> Array:
     Raises NotImplementedError for whole numbers.
 
     >>> import gradlab as gl
-    >>> gl.logaddexp(gl.tensor([0.0, 1000.0]), gl.tensor([0.0, 1000.0]))
-    tensor([   0.6931, 1000.6931])
+    >>> gl.logaddexp(gl.tensor(1000.0), gl.tensor(1000.0))
+    tensor(1000.6932)
     """
     if input.dtype.kind == "c":
         return log_of_sum(xp, input, other)
@@ -442,8 +442,12 @@ def logaddexp2(xp: Namespace, input: Array, other: Array) -> Array:
     Raises NotImplementedError for complex numbers and integers.
 
     >>> import gradlab as gl
-    >>> gl.logaddexp2(gl.tensor([0.0, 1000.0]), gl.tensor([0.0, 1000.0]))
-    tensor([   1., 1001.])
+    >>> gl.logaddexp2(gl.tensor(1000.0), gl.tensor(1000.0))
+    tensor(1001.)
     """
     require_float("logaddexp2_cpu", input)
     return xp.logaddexp2(input, other)
+
+
+for _name in ("gcd_", "lcm_", "ldexp_"):
+    FUNCTIONS[_name] = getattr(Tensor, _name)

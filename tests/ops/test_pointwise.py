@@ -103,6 +103,7 @@ PRINTED = [
     "torch.tensor([-7.0, 7]).div(0, rounding_mode='floor')", "torch.tensor([-1.0]) // float('inf')",
     "torch.tensor([-1.0, 2]) % float('inf')", "torch.tensor([-1.0]).fmod(float('inf'))",
     "torch.tensor([1.0, 2]) % torch.tensor([0.0, float('inf')])",
+    "torch.tensor([0.0, -0.0]) % -3", "torch.tensor([6.0]) % -3",
     "torch.tensor([1.0, 2]).clamp(float('nan'))", "torch.tensor([1.0, 2]).clamp(3, 2)",
     "torch.tensor([float('nan'), float('inf'), -float('inf')]).nan_to_num()",
     "torch.tensor([0.5, 1.5, 2.5, -0.5]).round()", "torch.tensor([155.0]).round(decimals=-1)",
@@ -239,6 +240,21 @@ def test_whole_powers_of_negative_and_of_strange_numbers(dtype: str, exponent: f
     expected = torch.tensor(numbers).pow(exponent).numpy()
     numpy.testing.assert_allclose(found, expected, rtol=2 * numpy.finfo(dtype).eps)
     assert (numpy.signbit(found) == numpy.signbit(expected)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_whole_quotients_and_remainders_are_exact(dtype: str) -> None:
+    """Where a quotient rounds to a whole number, it may have been just below it."""
+    generator = numpy.random.default_rng(0)
+    divisors = numpy.array([0.1, -0.1, 0.3, -7, 1e-3, 1 / 3, 2.5, 0, numpy.inf, -numpy.inf])
+    steps = numpy.where(numpy.isfinite(divisors), divisors, 1)
+    wholes = generator.integers(-99, 99, (200, 1)) * steps
+    numerators = numpy.concatenate([wholes, numpy.nextafter(wholes, 0), wholes * 1e15, wholes * 0])
+    a, b = (numbers.astype(dtype) for numbers in numpy.broadcast_arrays(numerators, divisors))
+    for function in (lambda x, y: x // y, lambda x, y: x % y, lambda x, y: x % 2.5):
+        ours, theirs = (function(lib.tensor(a), lib.tensor(b)).numpy() for lib in (gl, torch))
+        numpy.testing.assert_array_equal(ours, theirs)
+        numpy.testing.assert_array_equal(numpy.signbit(ours), numpy.signbit(theirs))
 
 
 @pytest.mark.parametrize("exponent", [-3, 3, 4])

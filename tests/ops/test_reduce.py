@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy
 import pytest
 
 import gradlab as gl
-from tests.ops.expressions import assert_same, assert_same_error
+from tests.ops.expressions import assert_same, assert_same_error, torch
 
 LINES = [
     # sum, mean, product
@@ -98,3 +99,18 @@ def test_logsumexp_and_softmax_do_not_overflow() -> None:
     assert x.softmax(0).tolist() == [0.5, 0.5, 0.0]
     assert x.logsumexp(0).item() == pytest.approx(1e4 + 0.6931, abs=1e-3)
     assert gl.full((2,), -float("inf")).logsumexp(0).item() == -float("inf")
+
+
+@pytest.mark.parametrize("size", [4095, 4096, 10_000, 65_537])
+def test_long_products_are_pytorchs(size: int) -> None:
+    numbers = numpy.random.default_rng(size).uniform(0.99, 1.0101, size)
+    x = gl.tensor(numbers)
+    assert x.prod().item() == pytest.approx(torch.tensor(numbers).prod().item(), rel=1e-12)
+    assert gl.tensor(numbers.reshape(-1, 1)[::-1].copy()).prod().item() == pytest.approx(x.prod().item())
+
+
+def test_counting_what_is_not_zero_has_no_slope_even_at_infinity() -> None:
+    x = gl.tensor([float("inf"), 0.0, float("nan"), 2.0], requires_grad=True)
+    x.norm(0).backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [0, 0, 0, 0]
