@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradlab.grad_mode import no_grad
 from gradlab.nn.parameter import Parameter
+from gradlab.nn.uninitialized import is_lazy
 from gradlab.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -55,8 +56,12 @@ def _load_into(
     own = module._persistent()
     for name, tensor in own.items():
         key = prefix + name
+        if is_lazy(tensor) and isinstance(state.get(key), Tensor) and not is_lazy(state[key]):
+            tensor.materialize(state[key].shape)  # a lazy layer takes its shape from what it loads
         if key not in state:
             keys.missing_keys.append(key)
+        elif is_lazy(state[key]) and is_lazy(tensor):
+            continue
         elif problem := _mismatch(key, tensor, state[key]):
             errors.append(problem)
         elif assign:
