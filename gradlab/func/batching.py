@@ -26,7 +26,7 @@ from gradlab import arrays
 from gradlab.engine import grad
 from gradlab.func.pointwise import is_pointwise, sample_arguments
 from gradlab.grad_mode import enable_grad
-from gradlab.levels import Layout, Level
+from gradlab.levels import Layout, Level, NeedsRules
 from gradlab.op import FUNCTIONS, OPS, Op
 from gradlab.op.wrapped import Wrapped, call
 from gradlab.ops.loss import MEAN, NONE
@@ -267,6 +267,8 @@ class Unsuited(Exception):
 
 def pointwise(level: Vmapped, op: Op, arguments: Arguments) -> Any:
     """On the batches themselves, with dimensions of size 1 behind the first to align ranks."""
+    if any(_names_dims(name) or _names_a_shape(name) for name in op.options):
+        raise Unsuited
     tensors = [name for name in op.tensors if isinstance(arguments[name], Tensor)]
     rank = max(arguments[name].ndim for name in tensors)
     changed = dict(arguments)
@@ -462,12 +464,14 @@ def dynamic_shape(name: str) -> RuntimeError:
 def _by_its_way(level: Vmapped, op: Op, arguments: Arguments) -> Any:
     try:
         return _way(op.name, _pattern(level, op, arguments))(level, op, arguments)
-    except Unsuited:
+    except NeedsRules:
+        raise
+    except Exception:  # unsuited after all; or there is an error, which the loop tells as it is
         return looped(level, op, arguments)
 
 
-Pattern = tuple[tuple[bool, bool], ...]
-"""For each tensor of a call: whether it is batched, and whether an element has dimensions."""
+Pattern = tuple[tuple[bool, int], ...]
+"""For each tensor of a call: whether it is batched, and how many dimensions an element has."""
 
 
 def _pattern(level: Vmapped, op: Op, arguments: Arguments) -> Pattern | None:
@@ -476,11 +480,10 @@ def _pattern(level: Vmapped, op: Op, arguments: Arguments) -> Pattern | None:
         if any(level.is_batched(one) for one in _within(arguments[name])):
             return None
     if op.sequence:
-        given = arguments[op.tensors[0]]
-        return ((True, bool(given[0].ndim)),)
+        return ((True, max(one.ndim for one in arguments[op.tensors[0]])),)
     return tuple(
         [
-            (level.is_batched(value), isinstance(value, Tensor) and bool(value.ndim))
+            (level.is_batched(value), value.ndim if isinstance(value, Tensor) else -1)
             for value in (arguments[name] for name in op.tensors)
         ]
     )
@@ -502,7 +505,12 @@ def _way(name: str, pattern: Pattern | None) -> Rule:
         return looped
     if is_pointwise(name):
         return pointwise
-    cases = list(_cases(op, pattern))
+    cases = [case for case in _cases(op, pattern) if _pattern(case[0], op, case[1]) == pattern]
+    if not cases and len({ndim for _, ndim in pattern if ndim >= 0}) == 1:
+        # No sample has so many dimensions: what suits several other numbers of them suits this.
+        cases = list(_cases(op, pattern))
+        if len({_pattern(level, op, arguments) for level, arguments in cases}) < 2:
+            return looped
     for way in (pointwise, over_all, shifted, stretched, unreduced, folded):
         if cases and all(_agrees(way, op, level, arguments) for level, arguments in cases):
             return way
@@ -510,8 +518,13 @@ def _way(name: str, pattern: Pattern | None) -> Rule:
 
 
 def _cases(op: Op, pattern: Pattern) -> Iterator[tuple[Vmapped, Arguments]]:
-    """The samples of an operation that are calls of this kind, with batches for their tensors."""
+    """The samples of an operation with batches for those tensors that are batched in ``pattern``.
+
+    Of several tensors with dimensions, only samples in which all have the same number of them, if
+    it is so in the pattern.
+    """
     generator = numpy.random.default_rng(0)
+    alike = len({ndim for _, ndim in pattern if ndim >= 0}) == 1
     for sample in op.samples:
         level = Vmapped(3)
         arguments = sample_arguments(op, sample, generator, functools.partial(_drawn, level))
@@ -520,7 +533,10 @@ def _cases(op: Op, pattern: Pattern) -> Iterator[tuple[Vmapped, Arguments]]:
         for (batched, _), name in zip(pattern, op.tensors, strict=True):
             if not batched and level.is_batched(arguments[name]):
                 arguments[name] = level.element(arguments[name], 0)
-        if _pattern(level, op, arguments) == pattern:
+        found = _pattern(level, op, arguments)
+        if found is None or [kind[0] for kind in found] != [kind[0] for kind in pattern]:
+            continue
+        if not alike or len({ndim for _, ndim in found if ndim >= 0}) == 1:
             yield level, arguments
 
 

@@ -24,10 +24,10 @@ import numpy
 
 from gradlab import arrays, levels, printing
 from gradlab.func.pointwise import is_pointwise, sample_arguments
-from gradlab.func.pullback import Differentiation, fresh, pulled, zeros_like
+from gradlab.func.pullback import Differentiation, fresh, levels_of, pulled, zeros_like
 from gradlab.grad_mode import enable_grad, is_grad_enabled, no_grad
 from gradlab.levels import Layout, Level
-from gradlab.op import ON_TENSORS, OPS, Op
+from gradlab.op import FUNCTIONS, ON_TENSORS, OPS, Op
 from gradlab.op.wrapped import Wrapped, call
 from gradlab.tensor import Tensor
 
@@ -196,7 +196,7 @@ class Forward(Level):
         plain: Any = _moved_out(target)
         view = None if isinstance(plain, Wrapped) else plain._view
         if view is None:
-            tangent = levels.owned_like(like, zeros_like(plain))
+            tangent = _zeros_at(levels_of([plain, like]), plain)
         else:
             base = view.base
             if self.parts(base)[1] is None:
@@ -256,8 +256,16 @@ def _may_be_written(known: Tensor, tangent: Tensor | None) -> bool:
     pairs = zip(layout.shape, layout.strides, strict=True)
     if any(n > 1 and step == 0 for n, step in pairs) or (known.requires_grad and known.is_leaf):
         return False
-    inner, arriving = levels.level_of(known), levels.level_of(tangent)
-    return arriving is None or (inner is not None and inner.depth >= arriving.depth)
+    own = levels_of([known])
+    return all(level in own for level in levels_of([tangent]))
+
+
+def _zeros_at(around: list[Level], like: Tensor) -> Tensor:
+    """Zeros of a tensor's shape that can be written to at these levels."""
+    made: Tensor = FUNCTIONS["zeros"](tuple(like.shape), dtype=like.dtype, device=like.device)
+    for level in sorted(around, key=lambda one: one.depth):
+        made = level.owned(made)
+    return made
 
 
 # ------------------------------------------------------------------ tangents of operations

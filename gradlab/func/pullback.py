@@ -174,8 +174,8 @@ def _differentiate(
     recorded: bool,
 ) -> list[Any]:
     """What ``autograd.grad`` finds between wrapped tensors."""
-    around = _levels_of(inputs)
-    for one in _levels_of(roots):
+    around = levels_of(inputs)
+    for one in levels_of(roots):
         if one not in around:
             if not hasattr(one, "dual"):
                 raise RuntimeError(
@@ -191,7 +191,8 @@ def _differentiate(
     return _pulled(find, roots, plain, starts, around, keep, recorded)
 
 
-def _levels_of(tensors: Sequence[Any]) -> list[Level]:
+def levels_of(tensors: Sequence[Any]) -> list[Level]:
+    """The levels at which some of the tensors are wrapped."""
     found: list[Level] = []
     for tensor in tensors:
         while isinstance(tensor, Wrapped):
