@@ -113,11 +113,10 @@ def nanmedian_dim(
 
 
 def _median_of_all(xp: Namespace, name: str, array: Array) -> Array:
-    if array.dtype.kind in "bc":
-        _checked_dim(name, "median_cpu", array.ravel(), 0, "bc")
     if not array.size:
-        empty = math.nan if array.dtype.kind == "f" else _lowest(array.dtype)
+        empty = math.nan if array.dtype.kind in "fc" else _lowest(array.dtype)
         return xp.full((), empty, array.dtype)
+    _checked_dim(name, "median_cpu", array.ravel(), 0, "bc")
     numbers = int(xp.add.reduce(array == array, None, arrays.INT64))
     if name == "median" and numbers < array.size:
         return xp.full((), math.nan, array.dtype)
@@ -126,7 +125,9 @@ def _median_of_all(xp: Namespace, name: str, array: Array) -> Array:
 
 
 def _lowest(dtype: Any) -> int:
-    """PyTorch's median of no integers."""
+    """PyTorch's median of no integers, or of no bools."""
+    if dtype.kind == "b":
+        return True
     return 0 if dtype.kind == "u" else -(2 ** (8 * dtype.itemsize - 1))
 
 
@@ -508,13 +509,24 @@ def _mean_gradient(xp: Any, g: Any, shape: Any, dim: tuple[int, ...], keepdim: b
     return stretch_back(xp, g / (count_along(shape, dim) or 1), shape, dim, keepdim)
 
 
+def _both_gradients(
+    xp: Any, of_var: Any, of_mean: Any, input: Any, dim: Any, correction: float, keepdim: bool
+) -> Any:
+    """The gradient through whichever of the two was used: the other's may be infinite."""
+    parts = []
+    if of_var is not None:
+        parts.append(variance_gradient(xp, of_var, input, dim, correction, keepdim))
+    if of_mean is not None:
+        parts.append(_mean_gradient(xp, of_mean, input.shape, dim, keepdim))
+    return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+
+
 @op(
     latex=r"\left( \mathrm{var}_{dim}(input),\ \overline{input} \right)",
     grad=dict(
         input=(
-            lambda gs, xp, input, dim, correction, keepdim: (
-                variance_gradient(xp, gs[0], input, dim, correction, keepdim)
-                + _mean_gradient(xp, gs[1], input.shape, dim, keepdim)
+            lambda arrived, xp, input, dim, correction, keepdim: _both_gradients(
+                xp, *arrived, input, dim, correction, keepdim
             ),
             r"\frac{2 \, {g}_{1} \, (input - \overline{input})}{n - correction} "
             r"+ \frac{{g}_{2}}{n}",
@@ -541,11 +553,14 @@ def var_mean(
     latex=r"\left( \sqrt{\mathrm{var}_{dim}(input)},\ \overline{input} \right)",
     grad=dict(
         input=(
-            lambda gs, xp, input, result0, dim, correction, keepdim: (
-                variance_gradient(
-                    xp, xp.ratio(gs[0], result0) * 0.5, input, dim, correction, keepdim
-                )
-                + _mean_gradient(xp, gs[1], input.shape, dim, keepdim)
+            lambda arrived, xp, input, result0, dim, correction, keepdim: _both_gradients(
+                xp,
+                None if arrived[0] is None else xp.ratio(arrived[0], result0) * 0.5,
+                arrived[1],
+                input,
+                dim,
+                correction,
+                keepdim,
             ),
             r"\frac{{g}_{1} \, (input - \overline{input})}{(n - correction) \, result0} "
             r"+ \frac{{g}_{2}}{n}",
@@ -737,7 +752,7 @@ def _histogram_range(array: Array, low: float, high: float) -> tuple[float, floa
             r"-g \, \mathrm{sign}(d) \left(\frac{|d|}{out}\right)^{p - 1}, \quad d = input - other",
         ),
     ),
-    promote="same",
+    promote="no bool",
     inplace=False,
     samples=(
         call(draw(2, 3), draw(2, 3)),
@@ -754,12 +769,12 @@ def dist(xp: Namespace, input: Array, other: Array, p: float = 2) -> Array:
     >>> gl.dist(gl.tensor([1.0, 2.0]), gl.tensor([4.0, 6.0]))
     tensor(5.)
     """
+    difference = OPS["sub"].forward(xp, input, other)
     if input.dtype not in arrays.DIFFERENTIABLE:
         raise RuntimeError(
             "norm(): input dtype should be either floating point or complex. Got "
             f"{arrays.dtype_of(input).type_name} instead."
         )
-    difference = input - other
     return OPS["vector_norm"].forward(xp, difference, float(p), tuple(range(difference.ndim)))
 
 
