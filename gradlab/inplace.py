@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from gradlab import arrays, levels
+from gradlab import arrays, levels, observers
 from gradlab.arrays import Array
 from gradlab.engine import edge_of
 from gradlab.grad_mode import enable_grad, is_grad_enabled, is_inference_mode_enabled
@@ -483,7 +483,9 @@ def change(function: Callable[..., Any], target: Any, *args: Any, **kwargs: Any)
     Whatever is wrong with ``target`` is said before what is wrong with the arguments.
     """
     if levels.active and levels.innermost(target, args) is not None:
-        return levels.assign(target, function(target, *args, **kwargs))
+        tracked = target.requires_grad or any(getattr(one, "requires_grad", False) for one in args)
+        before = target.clone() if tracked and is_grad_enabled() else target  # it may be saved
+        return levels.assign(target, function(before, *args, **kwargs))
     own = target._array
     for other in args:
         if (
@@ -498,14 +500,28 @@ def change(function: Callable[..., Any], target: Any, *args: Any, **kwargs: Any)
                 "tensor refer to a single memory location. Please clone() the tensor before "
                 "performing the operation."
             )
+    of = _original(target) if observers.active and _packs(target) else target
     try:
-        result = function(target, *args, **kwargs)
+        result = function(of, *args, **kwargs)
     except Exception:
         gains = any(hasattr(one, "_array") and one.requires_grad for one in args)
         _check_history(target, gains_history=gains)
         _check_memory(target)
         raise
     return assign(target, result, direct=True)
+
+
+def _packs(target: Any) -> bool:
+    """Whether saved_tensors_hooks will see what an operation saves of ``target``."""
+    recorded = is_grad_enabled() and target.requires_grad
+    return recorded and any(getattr(one, "packs", False) for one in observers.active)
+
+
+def _original(target: Any) -> Any:
+    """A copy of ``target`` with its history, to be saved in its place."""
+    original = target._wrap(target._array.copy())
+    original._edge, original._requires_grad = target._edge, target._requires_grad
+    return original
 
 
 def _overlaps_partly(one: Array, two: Array) -> bool:

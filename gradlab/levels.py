@@ -47,6 +47,10 @@ class Level:
         """``tensor`` with ``make`` of what is differentiated inside; of every element its own."""
         raise NotImplementedError
 
+    def over_batches(self, tensor: Any, make: Callable[[Any], Any]) -> Any:
+        """``tensor``, batched if this is a level of batches, with ``make`` of what is inside."""
+        raise NotImplementedError
+
     def by_numbers(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """What a function without derivative gives, some of whose arguments are wrapped."""
         raise NotImplementedError

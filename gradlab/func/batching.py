@@ -58,11 +58,6 @@ class Batched(Wrapped):
         """The same numbers without history."""
         return self._level.wrap_one(self._value.detach())
 
-    @property
-    def data(self) -> Tensor:
-        """The same memory without history."""
-        return self._level.wrap_one(self._value.data)
-
     def item(self) -> Any:
         """Refused: there is a number for each element of the batch."""
         raise RuntimeError(
@@ -195,6 +190,10 @@ class Vmapped(Level):
                 f"{own.dtype.type_name}"
             )
         own.copy_(self.full(result))
+
+    def over_batches(self, tensor: Any, make: Callable[[Any], Any]) -> Any:
+        """A batch, of which ``make`` does the same."""
+        return self.wrap_one(make(self.full(tensor)))
 
     def fresh(self, tensor: Any, make: Callable[[Any], Any]) -> Any:
         """Every element gets its own: what is not batched yet is."""
@@ -381,9 +380,10 @@ def over_all(level: Vmapped, op: Op, arguments: Arguments) -> Any:
     by_dim = op if own else OPS.get(op.name + "_dim")
     if by_dim is None or arguments.get("keepdim") or any(arguments[n] is not None for n in own):
         raise Unsuited
-    (dim,) = [name for name in by_dim.options if _names_dims(name)] or [None]
-    if dim is None:
+    named = [name for name in by_dim.options if _names_dims(name)]
+    if len(named) != 1:
         raise Unsuited
+    (dim,) = named
     several = "tuple" in str(by_dim.signature.parameters[dim].annotation)
     changed: Arguments = {}
     for name, parameter in by_dim.signature.parameters.items():

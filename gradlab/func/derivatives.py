@@ -17,16 +17,17 @@ from gradlab.func.duals import Forward
 from gradlab.func.pullback import (
     Differentiation,
     fresh,
+    in_every_batch,
     over_plain,
     pulled,
     tracked_outside,
-    zeros_like,
 )
 from gradlab.func.pytree import Tree
 from gradlab.func.vectorize import vmap
 from gradlab.grad_mode import enable_grad, is_grad_enabled
 from gradlab.levels import inside
 from gradlab.op import FUNCTIONS
+from gradlab.ops.creation import zeros_like
 from gradlab.tensor import Tensor
 
 # ------------------------------------------------------------------ gradients
@@ -247,12 +248,14 @@ def jvp(
     for one in (*numbers, *speeds):
         if not isinstance(one, Tensor):
             raise ValueError(f"Thing passed to transform API must be Tensor, got {type(one)}")
+    for number, speed in zip(numbers, speeds, strict=True):
+        check_tangent(number, speed)
+    # Tangents differ along every batch, sooner or later: from the start, so that a tangent can
+    # be written to where its number is changed in place.
+    speeds = [in_every_batch(speed, levels.entered()) for speed in speeds]
     with inside(Forward()) as level:
         assert isinstance(level, Forward)
-        duals = []
-        for number, speed in zip(numbers, speeds, strict=True):
-            check_tangent(number, speed)
-            duals.append(level.dual(number, speed))
+        duals = [level.dual(*pair) for pair in zip(numbers, speeds, strict=True)]
         returned = func(*tree.filled(duals))
         output, aux = _without_aux(returned, has_aux, "jvp(f, primals, tangents): ")
         outputs, out_tree = _outputs(output, "jvp(f, primals, tangents)", "f(*primals)")

@@ -24,11 +24,12 @@ import numpy
 
 from gradlab import arrays, levels, printing
 from gradlab.func.pointwise import is_pointwise, sample_arguments
-from gradlab.func.pullback import Differentiation, fresh, levels_of, pulled, zeros_like
+from gradlab.func.pullback import Differentiation, fresh, levels_of, pulled
 from gradlab.grad_mode import enable_grad, is_grad_enabled, no_grad
 from gradlab.levels import Layout, Level
 from gradlab.op import FUNCTIONS, ON_TENSORS, OPS, Op
 from gradlab.op.wrapped import Wrapped, call
+from gradlab.ops.creation import zeros_like
 from gradlab.tensor import Tensor
 
 # ------------------------------------------------------------------ dual tensors
@@ -54,11 +55,6 @@ class Dual(Wrapped):
     def detach(self) -> Tensor:
         """The number alone, without history and without its tangent."""
         return self._primal.detach()
-
-    @property
-    def data(self) -> Tensor:
-        """The number's memory, likewise."""
-        return self._primal.data
 
     def item(self) -> Any:
         """The only element as a Python number."""
@@ -206,6 +202,11 @@ class Forward(Level):
         target.__class__ = Dual
         target.__dict__.clear()
         target.__dict__.update(_level=self, _primal=plain, _tangent=tangent)
+
+    def over_batches(self, tensor: Any, make: Callable[[Any], Any]) -> Any:
+        """``make`` of the number and of its tangent."""
+        primal, tangent = self.parts(tensor)
+        return self.dual(make(primal), None if tangent is None else make(tangent))
 
     def fresh(self, tensor: Any, make: Callable[[Any], Any]) -> Any:
         """The number is differentiated anew; the tangent is a constant of that."""

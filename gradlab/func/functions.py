@@ -15,10 +15,10 @@ from gradlab.func import pytree
 from gradlab.func.batching import Vmapped
 from gradlab.func.derivatives import check_tangent
 from gradlab.func.duals import Forward
-from gradlab.func.pullback import zeros_like
 from gradlab.grad_mode import no_grad
 from gradlab.levels import inside
 from gradlab.op import FUNCTIONS
+from gradlab.ops.creation import zeros_like
 from gradlab.tensor import Tensor
 
 
@@ -86,7 +86,7 @@ def _called(
     """The result, and a ctx on which ``jvp`` finds what was saved for it."""
     if levels.innermost(primals) is None:
         result, node = cls._applied(primals, kwargs)
-        ctx = node.ctx
+        ctx: Any = node.ctx
         saved = node.saved_tensors or ctx.to_save
     else:  # what is recorded is another Function, of batches: ctx is of a second call
         result = cls.apply(*primals, **kwargs)

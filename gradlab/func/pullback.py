@@ -55,6 +55,14 @@ def fresh(tensor: Any, around: Sequence[Level], of: Differentiation | None = Non
     return leaf
 
 
+def in_every_batch(tensor: Any, around: Sequence[Level]) -> Any:
+    """A tensor batched at all levels of batches there are."""
+    if not around:
+        return tensor
+    *outer, inner = around
+    return inner.over_batches(tensor, lambda one: in_every_batch(one, outer))
+
+
 def bottom(tensor: Any) -> Tensor:
     """The plain tensor inside of all wrapping."""
     while isinstance(tensor, Wrapped):

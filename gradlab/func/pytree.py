@@ -33,13 +33,12 @@ class Tree:
     def _filled(self, leaves: Iterator[Any]) -> Any:
         if self.kind is None:
             return next(leaves)
+        make: Callable[..., Any] = self.kind
         parts = [child._filled(leaves) for child in self.children]
         if issubclass(self.kind, dict):
             pairs = zip(self.keys, parts, strict=True)
-            return dict(pairs) if self.kind is defaultdict else self.kind(pairs)
-        if hasattr(self.kind, "_fields"):
-            return self.kind(*parts)
-        return self.kind(parts)
+            return dict(pairs) if self.kind is defaultdict else make(pairs)
+        return make(*parts) if hasattr(make, "_fields") else make(parts)
 
     def __repr__(self) -> str:
         return f"TreeSpec({self._words()})" if self.kind is not None else "*"

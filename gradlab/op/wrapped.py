@@ -116,6 +116,18 @@ class Wrapped(Tensor):
     def _is_view(self) -> bool:
         return self._inner._is_view()
 
+    @property
+    def data(self) -> Tensor:
+        """The same numbers without history (and as a number, without its tangent)."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        raise RuntimeError(
+            "the memory of a tensor can't be exchanged inside of vmap or forward mode: write to "
+            "it with copy_()"
+        )
+
     # ------------------------------------------------------------------ where it is
 
     @property
