@@ -174,7 +174,7 @@ def ldexp(xp: Namespace, input: Array, other: Array) -> Array:
     >>> gl.ldexp(gl.tensor([1.0, 3.0]), gl.tensor([2, -1]))
     tensor([4.0000, 1.5000])
     """
-    half = xp.floor(other / 2)  # in two steps, of which neither overflows before the product does
+    half = xp.floor(other.real / 2)  # in two steps: neither overflows before the product does
     return input * xp.exp2(half) * xp.exp2(other - half)
 
 

@@ -526,7 +526,7 @@ def _both_gradients(
     grad=dict(
         input=(
             lambda arrived, xp, input, dim, correction, keepdim: _both_gradients(
-                xp, *arrived, input, dim, correction, keepdim
+                xp, arrived[0], arrived[1], input, dim, correction, keepdim
             ),
             r"\frac{2 \, {g}_{1} \, (input - \overline{input})}{n - correction} "
             r"+ \frac{{g}_{2}}{n}",
