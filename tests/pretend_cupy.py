@@ -7,6 +7,7 @@ So what runs on it mixes no libraries up. Of speed and of CUDA it says nothing.
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,7 +41,8 @@ def _wrapped(value: Any) -> Any:
     if isinstance(value, (numpy.ndarray, numpy.generic)):
         return Array(numpy.asarray(value))
     if isinstance(value, (tuple, list)):
-        return type(value)([_wrapped(one) for one in value])
+        parts = [_wrapped(one) for one in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     return value
 
 
@@ -242,4 +244,6 @@ def modules() -> dict[str, ModuleType]:
         Device=_Device, runtime=SimpleNamespace(getDeviceCount=lambda: 1)
     )
     special = _Module("cupy.special", scipy.special)  # so are its functions listed
-    return {"cupy": cupy, "cupyx.scipy.special": special}
+    cupyx = ModuleType("cupyx")
+    cupyx.errstate = lambda linalg: contextlib.nullcontext()  # type: ignore[attr-defined]
+    return {"cupy": cupy, "cupyx": cupyx, "cupyx.scipy.special": special}
