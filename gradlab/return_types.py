@@ -14,7 +14,8 @@ def _text(several: Any) -> str:
 
 def _named(name: str, *fields: str) -> Any:
     """A kind of tuple; of values and their indices unless other ``fields`` are named."""
-    base: Any = namedtuple(name, fields or ("values", "indices"))
+    make: Any = namedtuple  # which mypy knows only with literals
+    base = make(name, fields or ("values", "indices"))
     return type(name, (base,), {"__repr__": _text, "__slots__": (), "__module__": __name__})
 
 
