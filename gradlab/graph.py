@@ -136,6 +136,17 @@ class Node:
 
     # ------------------------------------------------------------------ what a learner sees
 
+    def __call__(self, *gradients: Any) -> Any:
+        """Gradients of the inputs from those of the outputs, all of them tensors or None.
+
+        >>> import gradlab as gl
+        >>> y = gl.ones(2, requires_grad=True) * 3
+        >>> y.grad_fn(gl.ones(2))
+        (tensor([3., 3.]), None)
+        """
+        found = self.apply_tensors(*gradients)
+        return found[0] if len(found) == 1 else tuple(found)
+
     def name(self) -> str:
         """The node's name, PyTorch's for the same operation.
 

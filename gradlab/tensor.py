@@ -440,10 +440,15 @@ class Tensor:
             if grad_outputs[0] is None:
                 return
             returned = hook(self)
-            if returned is not None:
+            if returned is not None and not isinstance(returned, Tensor):
                 raise TypeError(
                     f"expected Variable, but hook returned {type(returned).__name__!r}. A post "
                     "accumulate grad hook returns nothing."
+                )
+            if returned is not None and returned is not self:
+                raise RuntimeError(
+                    "Tensor post accumulate grad hooks should return None. To change the gradient, "
+                    "write to the tensor's .grad."
                 )
 
         self.__dict__["_kept_accumulator"] = node
@@ -563,7 +568,7 @@ class Tensor:
         array([0, 1, 2])
         """
         if force:
-            return arrays.plain(arrays.move(self._array, "cpu"))
+            return arrays.plain(arrays.move(in_order(self), "cpu"))
         if self.requires_grad:
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. "

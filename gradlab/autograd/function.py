@@ -57,8 +57,9 @@ class FunctionCtx:
     non_differentiable: tuple[Any, ...] = ()
     materialize_grads: bool = True
 
-    def __init__(self, node: FunctionNode) -> None:
-        self._node = weakref.ref(node)  # the node holds its ctx: no cycle, both are freed at once
+    def __init__(self, node: FunctionNode | None = None) -> None:
+        # The node holds its ctx: no cycle, both are freed at once.
+        self._node = weakref.ref(node) if node is not None else _no_node
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors (or None) for ``backward``, which finds them in ``saved_tensors``.
@@ -69,12 +70,26 @@ class FunctionCtx:
         self.to_save = tensors
 
     def save_for_forward(self, *tensors: Tensor | None) -> None:
-        """Keep tensors (or None) for ``jvp``."""
+        """Keep tensors (or None) for ``jvp``. AssertionError for anything else."""
+        if not all(tensor is None or isinstance(tensor, Tensor) for tensor in tensors):
+            raise AssertionError(
+                "save_for_forward expects all arguments to be tensors; you should save "
+                "non-tensors as attributes on ctx."
+            )
         self.saved_for_forward = tensors
 
     def mark_dirty(self, *args: Tensor) -> None:
         """Say which inputs ``forward`` changed in place; it must return each of them."""
         self.dirty_tensors = args
+
+    def mark_shared_storage(self, *pairs: Any) -> None:
+        """Nothing: tensors on the same memory are known to be."""
+        warnings.warn(
+            "`mark_shared_storage` is deprecated. Tensors with shared storages are automatically "
+            "tracked: leave it out.",
+            FutureWarning,
+            stacklevel=2,
+        )
 
     def mark_non_differentiable(self, *args: Tensor) -> None:
         """Say which outputs have no gradient; ``backward`` gets zeros for them."""
@@ -106,6 +121,10 @@ class FunctionCtx:
 
     def __repr__(self) -> str:
         return repr(self._node())
+
+
+def _no_node() -> None:
+    """The node of a ctx that was made by hand."""
 
 
 def _class_name(ctx: FunctionCtx) -> str:
@@ -154,7 +173,7 @@ class FunctionNode(Node):
         return tuple(None if saved is None else self._unpacked(saved) for saved in self._saved)
 
     def _unpacked(self, saved: Any) -> Any:
-        tensor, array, counter, version = saved
+        tensor, array, counter, version = saved if type(saved) is tuple else saved.unpacked()
         own = type(tensor) is int  # one of our outputs: holding it would be a cycle
         if counter[0] != version and int(counter[0]) != int(version):
             maker = (self, tensor) if own else tensor._edge

@@ -142,6 +142,11 @@ def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
     >>> x._version
     1
     """
+    if not isinstance(tensor, Iterable):
+        raise RuntimeError(
+            "increment_version expect a Iterable[Tensor] as input. It was given "
+            f"{type(tensor).__name__}."
+        )
     for one in (tensor,) if isinstance(tensor, Tensor) else tensor:
         count_change(one)
 
@@ -200,6 +205,8 @@ class saved_tensors_hooks:
 class _Packer:
     """An observer that packs what nodes save while it is its thread's innermost."""
 
+    packs = True  # what is changed in place is copied before it is saved, and not packed twice
+
     def __init__(self, pack: Callable[[Tensor], Any], unpack: Callable[[Any], Tensor]) -> None:
         self.pack = pack
         self.unpack = unpack
@@ -211,7 +218,7 @@ class _Packer:
         if isinstance(node, FunctionNode):
             node.pack_saved(self._packed)
         elif isinstance(node, OpNode):
-            for name in node.op.saved_tensors:
+            for name in sorted(node.op.saved_tensors, key=node.op.packing_order):
                 saved = getattr(node, name, None)
                 if isinstance(saved, list):
                     setattr(node, name, [self._packed(one[0], one) for one in saved])
@@ -259,16 +266,20 @@ class _Packed:
             self._pack(target.detach().clone())
 
     def __iter__(self) -> Iterator[Any]:
-        """Tensor, array, version counter and version, as nodes save them."""
+        """As ``unpacked``, without recording: a pass on raw arrays takes it apart."""
         with no_grad():
-            tensor = self._packer.unpack(self._data)
+            return iter(self.unpacked())
+
+    def unpacked(self) -> tuple[Any, arrays.Array, list[int], int]:
+        """Tensor, array, version counter and version, as nodes save them."""
+        tensor = self._packer.unpack(self._data)
         if not isinstance(tensor, Tensor):
             raise TypeError(
                 "Output of saved tensor unpack_hook expected to be a Tensor but got result of type "
                 f"{type(tensor).__name__}"
             )
         array = tensor._array.astype(self._dtype, copy=False)
-        return iter((self._edge if self._own else self._restored(array), array, UNCHANGING, 0))
+        return (self._edge if self._own else self._restored(array), array, UNCHANGING, 0)
 
     def _restored(self, array: arrays.Array) -> Tensor:
         tensor = Tensor._wrap(array)

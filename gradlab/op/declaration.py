@@ -84,6 +84,10 @@ class Op:
         """Tensors that some formula needs, ``out`` among them."""
         return [name for name in (*self.tensors, "out", *self.results) if self.saved_by(name)]
 
+    def packing_order(self, name: str) -> tuple[bool, str]:
+        """Sorts saved tensors as PyTorch packs them: inputs by its names, then results."""
+        return name not in self.tensors, "self" if name == "input" else name
+
     def holds_tensors(self, name: str) -> bool:
         """Whether an option is a tuple of index tensors, freed after backward like all tensors."""
         option = self.signature.parameters.get(name)

@@ -117,12 +117,12 @@ class OpNode(Node):
             return saved
         if saved is None:
             raise second_backward()
-        if self.op.sequence:
+        if isinstance(saved, list):
             return [self._checked(name, one) for one in saved]
         return self._checked(name, saved)
 
     def _checked(self, name: str, saved: Any) -> Any:
-        tensor, array, counter, version = saved
+        tensor, array, counter, version = saved if type(saved) is tuple else saved.unpacked()
         if counter[0] != version and int(counter[0]) != int(version):
             raise changed_in_place(self, name)
         output = self.op.output_named(name)
@@ -214,7 +214,9 @@ def changed_in_place(node: OpNode, name: str) -> RuntimeError:
     """The error for a saved tensor that was written to since."""
     saved = getattr(node, name)
     tensor, array, counter, version = (
-        next(one for one in saved if int(one[2][0]) != int(one[3])) if node.op.sequence else saved
+        next(one for one in saved if int(one[2][0]) != int(one[3]))
+        if isinstance(saved, list)
+        else saved
     )
     output = node.op.output_named(name)
     maker = None if output is None else (node, output) if tensor is None else tensor()

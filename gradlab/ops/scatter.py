@@ -115,7 +115,7 @@ def gather_backward(
 ) -> Array:
     """Zeros of ``shape`` to which ``input`` is added where ``gather`` took from."""
     if not shape:
-        return input.reshape(())
+        return input.reshape(()) if input.size else xp.zeros((), input.dtype)
     return added_at(xp, input, shape, places_along(xp, shape, dim, index))
 
 

@@ -374,7 +374,7 @@ def squeeze_dim(xp: Namespace, input: Array, dim: int) -> Array:
 )
 def squeeze_dims(xp: Namespace, input: Array, dim: tuple[int, ...]) -> Array:
     """Without those of the dimensions ``dim`` whose size is 1."""
-    return _without(input, [normal_dim(d, input.ndim) for d in dim])
+    return _without(input, normal_dims(dim, input.ndim) if dim else ())
 
 
 @op(

@@ -100,6 +100,11 @@ def checkpoint(
         use_reentrant = True
     random_state = default_generator.get_state() if preserve_rng_state else None
     if not use_reentrant:
+        if determinism_check not in ("default", "none"):
+            raise ValueError(
+                "determinism_check should be one of ['default', 'none'], but got "
+                f"{determinism_check}"
+            )
         contexts = context_fn()
         if not is_grad_enabled():
             with contexts[0]:
