@@ -188,10 +188,22 @@ class LazyConvTranspose3d(_LazyConv, conv.ConvTranspose3d):
 
 
 class _LazyNorm(LazyModuleMixin):
-    """What lazy normalisations have in common."""
+    """What lazy normalisations have in common; all learn and track unless told otherwise."""
 
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(0, *args, **kwargs)  # type: ignore[call-arg]
+    def __init__(
+        self: Any,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: Dtype | None = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(  # type: ignore[call-arg]
+            0, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
+        )
 
     def _make_parameters(self: Any, weight: bool, bias: bool, device: Any, dtype: Any) -> None:
         like = dict(device=device, dtype=dtype)
