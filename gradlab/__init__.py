@@ -22,6 +22,7 @@ from gradlab import (
     cuda,
     func,
     linalg,
+    models,
     nn,
     op,
     ops,
@@ -66,8 +67,8 @@ from gradlab.grad_mode import (
 from gradlab.ops.convert import contiguous_format, memory_format, preserve_format
 from gradlab.ops.questions import layout, strided
 from gradlab.printing import set_printoptions
-from gradlab.serialization import load, save
 from gradlab.random import get_rng_state, set_rng_state
+from gradlab.serialization import load, save
 from gradlab.settings import (
     are_deterministic_algorithms_enabled,
     autocast,

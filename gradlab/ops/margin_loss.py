@@ -253,7 +253,7 @@ def _lacking(xp: Namespace, input: Array, target: Array) -> tuple[Array, Array, 
     rows, named = input.reshape(-1, input.shape[-1]), target.reshape(-1, input.shape[-1])
     if named.size and not -1 <= named.min() <= named.max() < rows.shape[1]:
         raise RuntimeError(f"target out of range: of {rows.shape[1]} classes, got {named.tolist()}")
-    counted = xp.logical_and.accumulate(named >= 0, 1)
+    counted = xp.multiply.accumulate((named >= 0).astype(named.dtype), 1) > 0
     right = xp.where(counted, named, 0)
     place = xp.arange(len(rows))[:, None]
     is_right = xp.zeros(rows.shape, bool)
