@@ -20,8 +20,8 @@ ROOMS = [
     "ops",
     "autograd func linalg special",
     "nn optim utils",
-    # The front door (`__init__`) names every room, so only this floor may come in by it.
     "amp serialization",
+    # The front door (`__init__`) names every room, so only this floor may come in by it.
     "models profiler cli __main__ __init__",
 ]
 FLOORS = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms.split()}
