@@ -40,6 +40,7 @@ from gradlab.ops.windows import (
     picture_of,
     pixels_of,
     rows_by_channel,
+    rows_by_plane,
     rows_of_windows,
     under,
     windows_along,
@@ -54,15 +55,17 @@ def _correlate(
     xp: Namespace, pixels: Array, weight: Array, out: Sizes, stride: Sizes, dilation: Sizes
 ) -> Array:
     """Pixels (N, …, C), padded as needed, and a weight (O, C, …kernel…) to pixels (N, …out…, O)."""
-    n, (o, _, *kernel) = pixels.shape[0], weight.shape
+    n, (o, c, *kernel) = pixels.shape[0], weight.shape
     count = n * math.prod(out)
     places = (tuple(kernel), out, stride, dilation)
-    if count >= o:
-        result = rows_of_windows(xp, pixels, *places) @ _matrix(weight)
-    else:
+    if count < o:
         rows = rows_by_channel(xp, pixels, *places)
         # This way round OpenBLAS needs two thirds of the time for few rows.
         result = xp.ascontiguousarray((weight.reshape(o, -1) @ rows.T).T)
+    elif c == 1:
+        result = rows_by_plane(xp, pixels, *places) @ weight.reshape(o, -1).T
+    else:
+        result = rows_of_windows(xp, pixels, *places) @ _matrix(weight)
     return result.reshape(n, *out, o)
 
 
@@ -88,6 +91,8 @@ def _to_input(
     n, *out, o = g.shape
     c, kernel = weight.shape[1], weight.shape[2:]
     count = n * math.prod(out)
+    if c <= _FEW and math.prod(kernel) > 1:
+        return _to_few_channels(xp, g, weight, spatial, stride, padding, dilation)
     around = tuple(d * (k - 1) - p for d, k, p in zip(dilation, kernel, padding, strict=True))
     if set(stride) == {1} and count >= o and min(around) >= 0:
         turned = weight[(slice(None),) * 2 + (slice(None, None, -1),) * len(kernel)]
@@ -95,6 +100,7 @@ def _to_input(
             xp, padded(xp, g, around), turned.swapaxes(0, 1), spatial, stride, dilation
         )
     rows = g.reshape(count, o)
+    sizes = [size + 2 * p for size, p in zip(spatial, padding, strict=True)]
     if count >= 2 * o:
         turned = weight.transpose(0, *range(2, weight.ndim), 1).reshape(o, -1)
         parts = (rows @ turned).reshape(n, *out, *kernel, c)
@@ -103,12 +109,38 @@ def _to_input(
         parts = parts.transpose(
             *range(len(out) + 1), *range(len(out) + 2, parts.ndim), len(out) + 1
         )
-    sizes = [size + 2 * p for size, p in zip(spatial, padding, strict=True)]
     result = xp.zeros((n, *sizes, c), g.dtype)
     everywhere = (slice(None),) * (len(out) + 1)
     for offset in offsets(kernel):
         result[under(offset, tuple(out), stride, dilation)] += parts[(*everywhere, *offset)]
     return result[inner(spatial, padding)]
+
+
+_FEW = 4
+"""So few channels are not worth putting side by side: the planes of a picture are."""
+
+
+def _to_few_channels(
+    xp: Namespace,
+    g: Array,
+    weight: Array,
+    spatial: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    dilation: Sizes,
+) -> Array:
+    """As ``_to_input``, plane by plane: a quarter of the time for 3 channels, an eighth for 1."""
+    n, *out, o = g.shape
+    c, kernel = weight.shape[1], weight.shape[2:]
+    rows = g.reshape(n * math.prod(out), o)
+    parts = (weight.reshape(o, -1).T @ rows.T).reshape(c, *kernel, n, *out)
+    sizes = [size + 2 * p for size, p in zip(spatial, padding, strict=True)]
+    planes = xp.zeros((c, n, *sizes), g.dtype)
+    for offset in offsets(kernel):
+        everywhere = under(offset, tuple(out), stride, dilation)
+        planes[(slice(None), *everywhere)] += parts[(slice(None), *offset)]
+    found = planes[(slice(None), *inner(spatial, padding))]
+    return pixels_of(xp.ascontiguousarray(found.swapaxes(0, 1)))
 
 
 def _to_weight(
@@ -122,6 +154,8 @@ def _to_weight(
     places = (kernel, tuple(out), stride, dilation)
     if count < o:
         return (g.T @ rows_by_channel(xp, pixels, *places)).reshape(o, c, *kernel)
+    if c == 1:
+        return (g.T @ rows_by_plane(xp, pixels, *places)).reshape(o, c, *kernel)
     product = (g.T @ rows_of_windows(xp, pixels, *places)).reshape(o, *kernel, c)
     # In the weight's own order, for the optimizer's sake.
     return xp.ascontiguousarray(picture_of(product))
@@ -140,7 +174,7 @@ def _correlate_apart(
     product = xp.empty_like(result)
     for offset in offsets(weight.shape[2:]):
         part = pixels[under(offset, out, stride, dilation)]
-        xp.multiply(part, weight[(..., *offset)], out=product)
+        xp.multiply(part, _along_line(xp, weight, offset, out), out=product)
         result += product
     return result.reshape(*result.shape[:-2], -1)
 
@@ -161,7 +195,7 @@ def _to_input_apart(
     weight = _weight_apart(result, weight)
     g = g.reshape(n, *out, *weight.shape[:2])
     for offset in offsets(weight.shape[2:]):
-        product = g * weight[(..., *offset)]
+        product = g * _along_line(xp, weight, offset, tuple(out))
         part = product[..., 0] if weight.shape[1] == 1 else xp.add.reduce(product, axis=-1)
         result[under(offset, tuple(out), stride, dilation)] += part
     return result[inner(spatial, padding)]
@@ -175,11 +209,18 @@ def _to_weight_apart(
     g = g.reshape(n, *out, c, o // c)
     pixels = pixels[..., None]
     result = xp.empty((c, o // c, *kernel), g.dtype)
-    over = tuple(range(len(out) + 1))
+    ones, product = xp.ones(g.size // o, g.dtype), xp.empty_like(g)
     for offset in offsets(kernel):
         part = pixels[under(offset, tuple(out), stride, dilation)]
-        result[(..., *offset)] = xp.add.reduce(part * g, axis=over)
+        xp.multiply(part, g, out=product)
+        result[(..., *offset)] = (ones @ product.reshape(-1, o)).reshape(c, o // c)
     return result.reshape(o, 1, *kernel)
+
+
+def _along_line(xp: Namespace, weight: Array, offset: Sizes, out: Sizes) -> Array:
+    """One place of a kernel for a whole line of pixels: half the time of one for each pixel."""
+    place = weight[(..., *offset)]
+    return xp.broadcast_to(place, (out[-1], *place.shape)).copy()
 
 
 def _weight_apart(pixels: Array, weight: Array) -> Array:
@@ -221,7 +262,7 @@ def _input_gradient(
     dilation: Sizes,
     groups: int,
 ) -> Array:
-    g = pixels_of(g)
+    g = xp.ascontiguousarray(pixels_of(g))
     if _apart(weight, groups):
         return _to_input_apart(xp, g, weight, spatial, stride, padding, dilation, groups)
     parts = [
@@ -242,7 +283,8 @@ def _weight_gradient(
     groups: int,
 ) -> Array:
     kernel = shape[2:]
-    pixels, g = padded(xp, pixels_of(input), padding), pixels_of(g)
+    pixels = padded(xp, pixels_of(input), padding)
+    g = xp.ascontiguousarray(pixels_of(g))
     if groups > 1 and shape[1] == 1:
         return _to_weight_apart(xp, pixels, g, kernel, stride, dilation)
     c, o = shape[1], shape[0] // groups

@@ -116,6 +116,19 @@ def rows_by_channel(
     return result.reshape(n * math.prod(out), c * math.prod(kernel))
 
 
+def rows_by_plane(
+    xp: Namespace, pixels: Array, kernel: Sizes, out: Sizes, stride: Sizes, dilation: Sizes
+) -> Array:
+    """As ``rows_by_channel``, transposed in memory: half the time where there is one channel."""
+    n, c = pixels.shape[0], pixels.shape[-1]
+    result = xp.empty((c, *kernel, n, *out), pixels.dtype)
+    planes = pixels.transpose(pixels.ndim - 1, *range(pixels.ndim - 1))
+    for offset in offsets(kernel):
+        everywhere = under(offset, out, stride, dilation)
+        result[(slice(None), *offset)] = planes[(slice(None), *everywhere)]
+    return result.reshape(c * math.prod(kernel), n * math.prod(out)).T
+
+
 def along_dims(xp: Namespace, array: Array, matrices: list[Array | None]) -> Array:
     """Each of the last dimensions multiplied by its matrix (new size, old size), if it has one."""
     first = array.ndim - len(matrices)
