@@ -190,18 +190,27 @@ class Forward(Level):
         If it is a view, a part of its base's.
         """
         plain: Any = _moved_out(target)
-        view = None if isinstance(plain, Wrapped) else plain._view
-        if view is None:
+        if isinstance(plain, Wrapped) and plain._viewed is not None:
+            op, args, output = plain._viewed
+            primal, whole = self._made_dual(args[0], like)
+            plain._viewed = (op, (primal, *args[1:]), output)
+            tangent = call(op, (whole, *args[1:]))
+            tangent = tangent[output] if isinstance(tangent, tuple) else tangent
+        elif isinstance(plain, Wrapped) or plain._view is None:
             tangent = _zeros_at(levels_of([plain, like]), plain)
         else:
-            base = view.base
-            if self.parts(base)[1] is None:
-                self._make_dual(base, like)
-                view.base = self.parts(base)[0]
-            tangent = _replayed(self.parts(base)[1], view.steps)
+            view = plain._view
+            view.base, whole = self._made_dual(view.base, like)
+            tangent = _replayed(whole, view.steps)
         target.__class__ = Dual
         target.__dict__.clear()
         target.__dict__.update(_level=self, _primal=plain, _tangent=tangent)
+
+    def _made_dual(self, base: Any, like: Tensor) -> tuple[Any, Any]:
+        """Number and tangent of what a view shows a part of, which gets one if it has none."""
+        if self.parts(base)[1] is None:
+            self._make_dual(base, like)
+        return self.parts(base)
 
     def over_batches(self, tensor: Any, make: Callable[[Any], Any]) -> Any:
         """``make`` of the number and of its tangent."""
@@ -258,7 +267,8 @@ def _may_be_written(known: Tensor, tangent: Tensor | None) -> bool:
     if any(n > 1 and step == 0 for n, step in pairs) or (known.requires_grad and known.is_leaf):
         return False
     own = levels_of([known])
-    return all(level in own for level in levels_of([tangent]))
+    arriving = levels_of([tangent])
+    return all(level in own for level in arriving if not isinstance(level, Forward))
 
 
 def _zeros_at(around: list[Level], like: Tensor) -> Tensor:

@@ -23,7 +23,12 @@ def interpret(op: Op, args: tuple[Any, ...]) -> Any:
     level = innermost(*args)
     if level is None:
         return call(op, args)
-    return level.call(op, args)
+    result = level.call(op, args)
+    if op.view:
+        several = result if isinstance(result, tuple) else (result,)
+        for output, one in enumerate(several):
+            one.__dict__["_viewed"] = (op, args, output)
+    return result
 
 
 def call(op: Op, args: tuple[Any, ...]) -> Any:
@@ -53,6 +58,7 @@ class Wrapped(Tensor):
     __slots__ = ()  # so that a plain tensor can become a wrapped one
 
     _level: Level
+    _viewed: tuple[Op, tuple[Any, ...], int] | None = None  # the view operation that made this
 
     @property
     def _inner(self) -> Tensor:
