@@ -592,6 +592,17 @@ class Function:
         return node.finish(raw, inputs, recorded), node
 
 
+class InplaceFunction(Function):
+    """A Function that may change its input in place; only older scripts tell it apart."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+
+BackwardCFunction = FunctionNode
+
+
 def _in_order(
     forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Any, ...]:

@@ -22,7 +22,7 @@ from gradlab.engine import edge_of, running_pass
 from gradlab.grad_mode import no_grad
 from gradlab.graph import AccumulateGrad, Edge, Node, RemovableHandle, walk
 from gradlab.inplace import count_change
-from gradlab.op import UNCHANGING, OpNode
+from gradlab.op import UNCHANGING, OpNode, SavedTensor
 from gradlab.tensor import Size, Tensor
 
 __all__ = [
@@ -289,6 +289,14 @@ class _Packed:
         else:
             tensor._edge = self._edge
         return tensor
+
+
+def _pack_later(tensor: Tensor, saved: Any, pack: Any, unpack: Any) -> _Packed:
+    """What is to stand for a tensor that a node has saved already."""
+    return _Packed(_Packer(pack, unpack), tensor, saved)
+
+
+SavedTensor.pack = staticmethod(_pack_later)
 
 
 @contextlib.contextmanager

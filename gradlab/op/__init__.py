@@ -45,7 +45,7 @@ from typing import Any
 from gradlab.inplace import change as changed_by
 from gradlab.op.compiled import UNCHANGING, compile_function, make_node
 from gradlab.op.declaration import FUNCTIONS, NODES, OPS, Gradient, Op, camel, read
-from gradlab.op.nodes import ON_TENSORS, OpNode, modified_since
+from gradlab.op.nodes import ON_TENSORS, OpNode, SavedTensor, modified_since
 from gradlab.op.out import TAKE_OUT
 from gradlab.tensor import Tensor
 
@@ -58,6 +58,7 @@ __all__ = [
     "Gradient",
     "Op",
     "OpNode",
+    "SavedTensor",
     "alias",
     "composite",
     "modified_since",

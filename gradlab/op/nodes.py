@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy
@@ -135,24 +136,30 @@ class OpNode(Node):
         result._requires_grad = array.dtype in arrays.DIFFERENTIABLE
         return result
 
-    def _saved_names(self) -> dict[str, str]:
+    def _names_of_saved(self) -> dict[str, str]:
         """PyTorch's names of what is saved, and ours."""
         names = (*self.op.saved_tensors, *self.op.saved_plain)
         first = "input" if self.op.name in _SAY_INPUT else "self"
         return {"_saved_" + _pytorch_name(name, first): name for name in names}
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_raw_saved_"):
+            ours = self._names_of_saved().get(name.removeprefix("_raw"))
+            if ours in self.op.saved_tensors and not self.op.sequence:
+                return SavedTensor(self, ours)
         if name == "_metadata" or not name.startswith("_saved_"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        ours = self._saved_names().get(name)
+        ours = self._names_of_saved().get(name)
         if ours is None:
             raise AttributeError(
-                f"{type(self).__name__} saves {', '.join(self._saved_names()) or 'nothing'}, "
+                f"{type(self).__name__} saves {', '.join(self._names_of_saved()) or 'nothing'}, "
                 f"not {name!r}"
             )
         if not _is_set(self, ours):
             return None  # no gradient that was asked for needs it
         value = self._unpack(ours)
+        if ours.endswith("_strides"):  # counted in bytes; one pair of them for a pair of inputs
+            return tuple(stride // self.dtype.itemsize for stride in value)
         return (
             Tensor._wrap(numpy.asarray(value))
             if type(value) in arrays.PYTHON_SCALARS and (ours in self.op.tensors)
@@ -160,7 +167,9 @@ class OpNode(Node):
         )
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self._saved_names()]
+        saved = self._names_of_saved()
+        raw = [name for name, ours in saved.items() if ours in self.op.saved_tensors]
+        return [*super().__dir__(), *saved, *(f"_raw{name}" for name in raw)]
 
 
 _SAY_INPUT = {"convolution", "native_batch_norm", "native_group_norm", "native_layer_norm"}
@@ -173,6 +182,42 @@ def _pytorch_name(name: str, first: str) -> str:
     name = {"input": first, "out": "result"}.get(name, name)
     name = re.sub("^input_(?=shape$|strides$)", first + "_", name)
     return re.sub("_shape$", "_sym_sizes", re.sub("_strides$", "_sym_strides", name))
+
+
+class SavedTensor:
+    """The place in which a node keeps a tensor: hooks may be put on it after it was saved."""
+
+    pack: Callable[[Tensor, Any, Any, Any], Any]  # given by autograd.graph, where hooks are at home
+
+    def __init__(self, node: OpNode, name: str) -> None:
+        self._node = node
+        self._name = name
+
+    def register_hooks(
+        self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]
+    ) -> None:
+        """Keep what ``pack_hook`` makes of the tensor; ``unpack_hook`` makes the tensor of that.
+
+        RuntimeError where nothing was saved here, or is any more, or hooks are on it already.
+        """
+        saved = getattr(self._node, self._name) if _is_set(self._node, self._name) else ()
+        if saved == () or (type(saved) is tuple and saved[1] is None):
+            raise RuntimeError(
+                "Calling register_hooks on a saved tensor with value None is forbidden"
+            )
+        if saved is None:
+            raise RuntimeError(
+                "Calling register_hooks on a saved tensor after it has been freed. "
+                "Saved intermediate values of the graph are freed when you call .backward() or "
+                "autograd.grad(). Specify retain_graph=True to register hooks afterwards."
+            )
+        if type(saved) is not tuple:
+            raise RuntimeError(
+                "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: "
+                "only one pair of hooks is allowed at a time."
+            )
+        tensor = self._node._unpack(self._name)
+        setattr(self._node, self._name, SavedTensor.pack(tensor, saved, pack_hook, unpack_hook))
 
 
 def _is_set(node: OpNode, slot: str) -> bool:

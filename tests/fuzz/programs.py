@@ -56,7 +56,8 @@ WITHOUT_EQUAL = {
 
 RANDOM = ("bernoulli", "normal", "uniform", "exponential", "random", "dropout", "multinomial")
 LACKS = (
-    "Autograd not support dtype|Converting complex Scalar|output with shape .* doesn't match the broadcast shape|"
+    "Autograd not support dtype|Converting complex Scalar|"
+    "output with shape .* doesn't match the broadcast shape|"
     "a bool tensor is not supported|can't be cast to|Integer division with addcdiv|"
     "must have the same dtype|expected scalar type|without overflow|"
     "not implemented for|does not support automatic differentiation|not supported for|"

@@ -132,7 +132,7 @@ class TestNode:
 
     def test_saved_values_have_pytorchs_names(self, case: Case) -> None:
         (_, (ours, *_)), (_, (theirs, *_)) = call(gl, case), call(pytorch, case)
-        saved = set(ours.grad_fn._saved_names())
+        saved = set(ours.grad_fn._names_of_saved())
         known = {name for name in dir(theirs.grad_fn) if name.startswith("_saved_")}
         known |= {name + "_sym_sizes" for name in known}  # a tensor where its shape is enough
         assert saved - known <= UNSEEN.get(case.op.name, set()), f"PyTorch has {sorted(known)}"
