@@ -79,33 +79,43 @@ class Adam(Optimizer):
         lr = float(group["lr"])
         if group["decoupled_weight_decay"]:
             array *= 1 - lr * group["weight_decay"]
-        count, mean, square = self._means(param, gradient, group)
-        beta1, beta2 = group["betas"]
-        root = arrays.array_module(array).sqrt(square)
-        # The means start from 0: dividing by these makes up for it.
-        root /= math.sqrt(1 - beta2**count)
-        root += group["eps"]
-        array -= lr / (1 - beta1**count) * mean / root
-
-    def _means(self, param: Any, gradient: Any, group: Group) -> tuple[int, Any, Any]:
-        """How many steps there were, and the two running means, brought up to date."""
         largest = ("max_exp_avg_sq",) if group["amsgrad"] else ()
         state = self._remembered(param, "exp_avg", "exp_avg_sq", *largest)
-        mean, square = means_of(state, gradient, group["betas"])
-        if group["amsgrad"]:
+        beta1, beta2 = group["betas"]
+        mean, square, spare = means_of(state, gradient, beta1, beta2)
+        xp = arrays.array_module(array)
+        if largest:
             most = parts(state["max_exp_avg_sq"]._array)
-            arrays.array_module(most).maximum(most, square, out=most)
-            square = most
-        return int(state["step"]._array), mean, square
+            square = xp.maximum(most, square, out=most)
+        # The means start from 0: dividing by 1 - beta**count makes up for it. Numbers are divided
+        # here instead of whole arrays: p -= lr (mean / rise1) / (sqrt(square / rise2) + eps).
+        count = int(state["step"]._array)
+        rise1, root_rise2 = 1 - beta1**count, math.sqrt(1 - beta2**count)
+        xp.sqrt(square, out=spare)
+        spare += group["eps"] * root_rise2
+        xp.divide(mean, spare, out=spare)
+        spare *= lr * root_rise2 / rise1
+        array -= spare
 
 
-def means_of(state: dict[str, Any], gradient: Any, betas: tuple[float, float]) -> tuple[Any, Any]:
-    """The running means of the gradient and of its square, brought up to date."""
+def means_of(
+    state: dict[str, Any], gradient: Any, beta1: float, beta2: float
+) -> tuple[Any, Any, Any]:
+    """The running means of the gradient and of its square, brought up to date.
+
+    And a spare array of their size, to compute the step in: one that was just used is still in the
+    processor's cache, and new ones cost more than the arithmetic.
+    """
     mean, square = parts(state["exp_avg"]._array), parts(state["exp_avg_sq"]._array)
-    mean += (1 - betas[0]) * (gradient - mean)
-    square *= betas[1]
-    square += (1 - betas[1]) * gradient * gradient
-    return mean, square
+    xp = arrays.array_module(mean)
+    spare = xp.subtract(gradient, mean, out=xp.empty_like(mean))
+    spare *= 1 - beta1
+    mean += spare
+    xp.multiply(gradient, gradient, out=spare)
+    spare *= 1 - beta2
+    square *= beta2
+    square += spare
+    return mean, square, spare
 
 
 class AdamW(Adam):

@@ -87,13 +87,15 @@ class NAdam(Optimizer):
             state["mu_product"] = Tensor._wrap(one)
             state.update(exp_avg=zeros_like(param), exp_avg_sq=zeros_like(param))
         count = int(self._remembered(param)["step"]._array)
-        mean, square = means_of(state, gradient, group["betas"])
+        mean, square, spare = means_of(state, gradient, beta1, beta2)
         now, ahead = (
             beta1 * (1 - 0.5 * 0.96 ** (n * group["momentum_decay"])) for n in (count, count + 1)
         )
         product = state["mu_product"]._array
         product *= now
-        size = arrays.array_module(array).sqrt(square / (1 - beta2**count))
+        xp = arrays.array_module(array)
+        size = xp.divide(square, 1 - beta2**count, out=spare)
+        xp.sqrt(size, out=size)
         size += group["eps"]
         array -= lr * (1 - now) / (1 - float(product)) * (gradient / size)
         array -= lr * ahead / (1 - float(product) * ahead) * (mean / size)

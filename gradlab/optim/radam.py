@@ -75,16 +75,21 @@ class RAdam(Optimizer):
         if group["decoupled_weight_decay"]:
             array *= 1 - lr * group["weight_decay"]
         state = self._remembered(param, "exp_avg", "exp_avg_sq")
-        mean, square = means_of(state, gradient, group["betas"])
+        mean, square, spare = means_of(state, gradient, beta1, beta2)
         count = int(state["step"]._array)
-        step = mean / (1 - beta1**count)
+        xp = arrays.array_module(array)
+        scale = lr / (1 - beta1**count)
         missing = 1 - beta2**count
         # How many gradients the mean of squares amounts to, in the long run and now.
         most = 2 / (1 - beta2) - 1
         now = most - 2 * count * beta2**count / missing
         if now > 5:
-            size = arrays.array_module(array).sqrt(square)
+            size = xp.sqrt(square, out=spare)
             size += group["eps"]
             trust = (now - 4) * (now - 2) * most / ((most - 4) * (most - 2) * now)
-            step *= math.sqrt(missing) / size * math.sqrt(trust)
-        array -= lr * step
+            scale *= math.sqrt(missing * trust)
+            step = xp.divide(mean, size, out=spare)
+            step *= scale
+        else:
+            step = xp.multiply(mean, scale, out=spare)
+        array -= step
