@@ -126,7 +126,8 @@ def jacobian(
             found = _rows_at_once(outputs, point, create_graph)
         else:
             found = [
-                _rows(i, output, point, create_graph, strict) for i, output in enumerate(outputs)
+                list(_rows(i, output, point, create_graph, strict))
+                for i, output in enumerate(outputs)
             ]
     blocks = tuple(_handed_out(tuple(rows), of_tuple, create_graph) for rows in found)
     return blocks if to_tuple else blocks[0]
@@ -167,7 +168,7 @@ def hessian(
     if outer_jacobian_strategy == "forward-mode":
         _check_strategy("jacobian", "forward-mode", vectorize, create_graph, strict)
 
-        def value(*given: Tensor) -> Tensor:
+        def value(*given: Tensor) -> Any:
             return _single_value(func, given, "hessian", strict).reshape(())
 
         every = tuple(range(len(point)))
@@ -372,7 +373,10 @@ def _gradients(
     if not tracked:
         return (None,) * len(inputs)
     roots, starts = zip(*tracked, strict=True)
-    return grad(roots, inputs, starts, create_graph=create_graph, allow_unused=True)
+    found: tuple[Tensor | None, ...] = grad(
+        roots, inputs, starts, create_graph=create_graph, allow_unused=True
+    )
+    return found
 
 
 def _rows(

@@ -51,12 +51,20 @@ class Batched(Wrapped):
         return self._value
 
     @property
-    def _array(self) -> Layout:  # type: ignore[override]
+    def _array(self) -> Layout:
         return Layout(self._value._array, 1)
 
     def detach(self) -> Tensor:
         """The same numbers without history."""
         return self._level.wrap_one(self._value.detach())
+
+    def backward(self, *args: Any, **kwargs: Any) -> None:
+        """Refused: ``.grad`` is about whole tensors."""
+        raise RuntimeError(
+            "backward() called inside a functorch transform. This is not supported, please use "
+            "functorch.grad or functorch.vjp instead or call backward() outside of functorch "
+            "transforms."
+        )
 
     def item(self) -> Any:
         """Refused: there is a number for each element of the batch."""
@@ -139,7 +147,7 @@ class Vmapped(Level):
         if not isinstance(value, Tensor):
             return value
         if self.is_batched(value):
-            return value._value  # type: ignore[attr-defined]
+            return value._value
         return FUNCTIONS["unsqueeze"](value, 0).expand((self.size, *value.shape))
 
     def element(self, value: Any, place: int) -> Any:

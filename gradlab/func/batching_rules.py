@@ -133,7 +133,7 @@ def _nll_loss_backward(
 
 def _weighed_places(like: Tensor, target: Tensor, weight: Any, ignore_index: int) -> Any:
     """Where each row's class is, and how much it counts; what is ignored counts for nothing."""
-    counts: Any = target != ignore_index
+    counts = FUNCTIONS["ne"](target, ignore_index)
     places = FUNCTIONS["where"](counts, target, 0)
     if weight is None:
         return places, counts.to(like.dtype)

@@ -49,7 +49,7 @@ class Dual(Wrapped):
         return self._primal
 
     @property
-    def _array(self) -> Layout:  # type: ignore[override]
+    def _array(self) -> Layout:
         return Layout(self._primal._array)
 
     def detach(self) -> Tensor:
@@ -104,7 +104,7 @@ class Dual(Wrapped):
             device=str(number.device),
             requires_grad=number.requires_grad,
             grad_fn=None if node is None else node.name().rpartition("::")[2],
-            tangent=repr(self._tangent),
+            tangent=format(self._tangent),  # of no dimensions: a number
         )
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -308,7 +308,7 @@ def _linear(level: Forward, op: Op, primals: dict[str, Any], tangents: dict[str,
 
 
 def _filled(tangent: Tensor | None, primal: Tensor) -> Tensor:
-    return zeros_like(primal) if tangent is None else tangent  # type: ignore[no-any-return]
+    return zeros_like(primal) if tangent is None else tangent
 
 
 def _together(level: Forward, result: Any, tangents: Any) -> Any:

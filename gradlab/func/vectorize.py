@@ -224,11 +224,11 @@ class _Call:
 
 
 def _batch_first(tensor: Tensor, dim: int) -> Tensor:
-    return tensor if dim == 0 else FUNCTIONS["movedim"](tensor, dim, 0)  # type: ignore[no-any-return]
+    return tensor if dim == 0 else FUNCTIONS["movedim"](tensor, dim, 0)
 
 
 def _batch_at(tensor: Tensor, dim: int) -> Tensor:
-    return tensor if dim == 0 else FUNCTIONS["movedim"](tensor, 0, dim)  # type: ignore[no-any-return]
+    return tensor if dim == 0 else FUNCTIONS["movedim"](tensor, 0, dim)
 
 
 def _over_batch(function: Callable[..., list[Any]], batches: Sequence[Tensor]) -> list[Any]:

@@ -66,7 +66,7 @@ class Wrapped(Tensor):
         raise NotImplementedError
 
     @property
-    def _array(self) -> Layout:  # type: ignore[override]
+    def _array(self) -> Layout:
         raise NotImplementedError
 
     # ------------------------------------------------------------------ history: that of the inner
