@@ -230,6 +230,11 @@ class AccumulateGrad(Node):
         variable = self.variable
         if not variable._requires_grad:
             return  # frozen, or detached in place, since
+        if variable._edge is not None:
+            raise RuntimeError(
+                "leaf variable has been moved into the graph interior. It was detached in place "
+                "and has got a history since, which this pass knows nothing of."
+            )
         with _accumulating:
             grad = variable._grad
             if grad is None:

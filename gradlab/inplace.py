@@ -409,7 +409,7 @@ def check_writable(target: Any, *, gains_history: bool = False) -> None:
 
     ``gains_history``: what is written was computed from something that requires grad.
     """
-    _check_history(target, gains_history)
+    check_history(target, gains_history=gains_history)
     _check_memory(target)
     if target.is_inference() and not is_inference_mode_enabled():
         raise RuntimeError(
@@ -431,7 +431,7 @@ def _check_memory(target: Any) -> None:
         )
 
 
-def _check_history(target: Any, gains_history: bool) -> None:
+def check_history(target: Any, *, gains_history: bool = False) -> None:
     """Raise where the history of ``target`` could not follow a change."""
     if not is_grad_enabled():
         return
@@ -505,7 +505,7 @@ def change(function: Callable[..., Any], target: Any, *args: Any, **kwargs: Any)
         result = function(of, *args, **kwargs)
     except Exception:
         gains = any(hasattr(one, "_array") and one.requires_grad for one in args)
-        _check_history(target, gains_history=gains)
+        check_history(target, gains_history=gains)
         _check_memory(target)
         raise
     return assign(target, result, direct=True)
@@ -589,7 +589,7 @@ def show_differently(target: Any, result: Any, view: View | None) -> Any:
 
     ``view``: what it is a view of now, where it was one before. No number changes.
     """
-    check_writable(target)
+    check_history(target)
     target._array = result._array
     if hasattr(target, "_accumulator"):
         del target._accumulator  # it was made for the old shape

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradlab.arrays import Array, Namespace
-from gradlab.inplace import View, check_writable, show_differently
+from gradlab.inplace import View, check_history, show_differently
 from gradlab.op import FUNCTIONS, OPS, composite, op
 from gradlab.ops.shape import at, place_narrow, squeeze_own
 from gradlab.samples import call, draw
@@ -197,7 +197,7 @@ def _publish_inplace_form(name: str) -> None:
         try:
             step = _shown(function, input, args, kwargs)._view
         except (IndexError, RuntimeError) as error:
-            check_writable(input)  # what is wrong with the tensor comes first
+            check_history(input)  # what is wrong with the tensor comes first
             raise type(error)(str(error).replace("t() expects", "t_() expects")) from None
         if step is None:  # inference mode
             return show_differently(input, function(input, *args, **kwargs), None)
