@@ -22,7 +22,7 @@ NAMESPACES = [
     *("backends.cuda", "backends.cudnn", "backends.mkl", "backends.mkldnn", "backends.mps"),
     *("backends.openmp", "backends.opt_einsum", "cuda", "func", "linalg", "nn"),
     *("nn.functional", "nn.init", "optim", "optim.lr_scheduler", "profiler", "random", "special"),
-    *("utils.benchmark", "utils.checkpoint", "utils.data"),
+    *("utils.benchmark", "utils.checkpoint", "utils.data", "utils.tensorboard"),
 ]
 
 
