@@ -428,7 +428,7 @@ def _check_equation(name: str, A: Tensor, B: Tensor, left: bool) -> None:
                 f"{name}: Vector broadcasting of the left hand side is not supported for "
                 "left=False. In this case linalg.solve is equivalent to B / A.squeeze(-1)"
             )
-        other = other[..., None]
+        other = B.unsqueeze(-1)._array
     check_matrix(name, other, "B")
     check_fits(name, matrix, other, left)
     common_batch(other.shape[:-2], matrix.shape[:-2])

@@ -14,6 +14,7 @@ import numpy
 
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
+from gradlab.levels import by_numbers
 from gradlab.op import OPS, composite, op
 from gradlab.ops.decompose import svdvals
 from gradlab.ops.join import _cat as cat
@@ -301,6 +302,7 @@ def _spread(A: Tensor, inverted: bool) -> Tensor:
     return ratio.squeeze(-1)  # type: ignore[no-any-return]
 
 
+@by_numbers
 def matrix_rank(
     A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
 ) -> Tensor:
