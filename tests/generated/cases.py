@@ -323,6 +323,17 @@ PYTORCH: dict[str, Counterpart] = {
     "nll_loss": aten("nll_loss"),
     "nll_loss2d": aten("nll_loss2d"),
     "binary_cross_entropy": aten("binary_cross_entropy"),
+    "smooth_l1_loss": aten("smooth_l1_loss"),
+    "huber_loss": aten("huber_loss"),
+    "soft_margin_loss": aten("soft_margin_loss"),
+    "multi_margin_loss": lambda torch: (
+        lambda input, target, weight=None, p=1, margin=1.0, reduction=1: (
+            torch.nn.functional.multi_margin_loss(
+                input, target, p, margin, weight, reduction=("none", "mean", "sum")[reduction]
+            )
+        )
+    ),
+    "multilabel_margin_loss": aten("multilabel_margin_loss"),
     "scalar_pow": called("pow"),
     "var": lambda torch: (
         lambda x, dim, correction=1, keepdim=False: torch.var(
@@ -362,6 +373,7 @@ OWN_PARTS = {
     "sum_over": "a part of the derivatives of normalisation",
     "taken_at": "a part of the derivatives of pooling",
     "weighted_sum": "a part of the derivatives of normalisation",
+    "multilabel_margin_slopes": "the derivative of multilabel_margin_loss",
     "nll_loss_backward": "takes the weights where PyTorch's takes their sum",
     "sinc_slope": "the derivative of sinc",
     "strided_scatter": "PyTorch's gradient fails its own gradcheck",

@@ -63,8 +63,11 @@ def test_result(case: Case) -> None:
     _, theirs = call(pytorch, case)
     assert len(ours) == len(theirs)
     for one, two in zip(ours, theirs, strict=True):
-        assert_equal(one, two)
+        assert_equal(one, two, *LESS_EXACT.get(case.op.name, ()))
         assert one.requires_grad == two.requires_grad
+
+
+LESS_EXACT = {"polygamma": (1e-8,)}  # PyTorch's series ends after 9 digits
 
 
 def differentiable(given: list[Any], results: list[Any]) -> tuple[list[Any], list[Any]]:
@@ -191,6 +194,8 @@ def test_gradients_in_lower_precision(case: Case, dtype: str) -> None:
         pytest.skip("LAPACK has no halves")
     if case.op.name == "view_as_complex" and dtype == "float16":
         pytest.skip("there is no complex number of two float16")
+    if "zeta" in case.op.name and dtype == "float16":
+        pytest.skip("PyTorch has no zeta of halves")
     found = []
     for torch in (gl, pytorch):
         given, results = differentiable(*call(torch, case, dtype=dtype))
