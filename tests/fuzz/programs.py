@@ -33,6 +33,14 @@ WITHOUT_EQUAL = {
     "celu_over": "as of celu",
     "complex": "gradlab has no complex32",
     "view_as_complex": "gradlab has no complex32",
+    "ldexp": "PyTorch's gradient has 0 for 2 to the power of a negative integer",
+    "atan2": "PyTorch negates a uint8 in its derivative",
+    "constant_pad_nd": "PyTorch refuses to cut what is empty",
+    "index_select": "gradlab takes several indices into a number",
+    "linalg_qr": "columns of a matrix without full rank are free",
+    "linalg_solve_triangular": "PyTorch takes integers beside floats",
+    "median_dim": "PyTorch's median of a stretched tensor is what was in memory",
+    "singular_values": "the derivative where two are equal is free",
     "copysign_scalar": "PyTorch's second derivative at 0 is nan",
     "copysign_tensor": "PyTorch's second derivative at 0 is nan",
     "convolution": "PyTorch takes a bias of another dtype in some layouts",
@@ -144,7 +152,7 @@ class Program:
         if dtype == "bool":
             return number > (low + high) / 2
         if dtype in INTEGERS:
-            return int(abs(number) if dtype == "uint8" else number)
+            return int(min(abs(number), 127) if dtype == "uint8" else max(min(number, 127), -128))
         return complex(number, self._number("float64", low, high)) if "complex" in dtype else number
 
     def _step(self, number: int) -> None:
@@ -258,6 +266,8 @@ class Program:
             raise self.difference(what, theirs, ours)
         if theirs is None:
             return
+        if theirs.dtype == torch.complex32:  # which gradlab doesn't have
+            return
         kinds = (str(theirs.dtype), tuple(theirs.shape)), (str(ours.dtype), tuple(ours.shape))
         if kinds[0] != kinds[1]:
             raise self.difference(f"kind of {what}", *kinds)
@@ -303,7 +313,7 @@ class Program:
             for name, one, other in zip(inputs, expected, found, strict=True):
                 if order == 2 and name not in self.leaves:
                     continue  # formulas may use their input where PyTorch's use the result
-                zero = one is None and other is not None and not other._array.any()
+                zero = one is None and other is not None and abs(other._array).max(initial=0) < 1e-9
                 nothing = other is None and one is not None and not one.any()
                 if not (zero or nothing):
                     self._compare(f"gradient of order {order} of {name}", one, other)
