@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy
@@ -611,8 +611,3 @@ def _same(one: Any, other: Any) -> bool:
         and one.dtype == other.dtype
         and numpy.allclose(one, other, rtol=1e-9, atol=1e-12, equal_nan=True)
     )
-
-
-def batch_size(batches: Sequence[Tensor]) -> int:
-    """How many elements batches have, along their first dimension."""
-    return int(batches[0].shape[0])

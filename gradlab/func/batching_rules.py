@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gradlab.func.batching import DECOMPOSED, RULES, Arguments, Rule, Vmapped, dynamic_shape
+from gradlab.func.batching import DECOMPOSED, RULES, Arguments, Rule, Vmapped
 from gradlab.op import FUNCTIONS, OPS, Op
 from gradlab.op.wrapped import call
 from gradlab.ops.index import Indices
@@ -367,11 +367,3 @@ def _masked_select(level: Vmapped, op: Op, arguments: Arguments) -> Any:
             "feature. Choose with where() instead."
         )
     return None
-
-
-def refuse_dynamic_shape(name: str) -> None:
-    """Let an operation whose results' shapes depend on the numbers be refused inside of vmap."""
-
-    @_rule(name)
-    def refused(level: Vmapped, op: Op, arguments: Arguments) -> Any:
-        raise dynamic_shape(op.public_name)
