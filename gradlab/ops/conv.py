@@ -42,6 +42,7 @@ from gradlab.ops.windows import (
     rows_by_channel,
     rows_by_plane,
     rows_of_windows,
+    settled,
     under,
     windows_along,
 )
@@ -314,9 +315,8 @@ def _joined(xp: Namespace, parts: list[Array]) -> Array:
 
 
 def _finished(xp: Namespace, pixels: Array, dtype: Any) -> Array:
-    """Pixels as the picture that a tensor holds; lines and volumes of a single row lie in order."""
-    picture = picture_of(pixels.astype(dtype, copy=False))
-    return xp.ascontiguousarray(picture) if picture.ndim == 3 else picture
+    """Pixels as the picture that a tensor holds."""
+    return settled(xp, pixels.astype(dtype, copy=False))
 
 
 def _at_least_single(*operands: Array) -> tuple[Array, ...]:

@@ -20,7 +20,7 @@ import numpy
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace, dtype_of
 from gradlab.op import op
-from gradlab.ops.windows import Sizes
+from gradlab.ops.windows import Sizes, pixels_of
 from gradlab.samples import call, draw
 
 # ------------------------------------------------------------------ sums over dimensions
@@ -114,6 +114,13 @@ def _widened(input: Array) -> Array:
     return input.astype(numpy.float32) if input.dtype == arrays.float16.numpy else input
 
 
+def _dense(xp: Namespace, array: Array) -> Array:
+    """The numbers in order, or pixel by pixel: what is made of them lies as they do."""
+    if array.ndim > 3 and pixels_of(array).flags.c_contiguous:
+        return array
+    return xp.ascontiguousarray(array)
+
+
 def _to_input(
     xp: Any, gs: Any, centred: Any, rstd: Any, scale: Any, dims: Sizes, count: int
 ) -> Any:
@@ -205,7 +212,7 @@ def native_batch_norm(
     While ``training``, ``running_mean`` and ``running_var`` are moved towards the batch's by
     ``momentum``; PyTorch does not count that as a change in place either.
     """
-    shape, array = _channels(input.shape), _widened(input)
+    shape, array = _channels(input.shape), _dense(xp, _widened(input))
     dims = _per_channel(input.ndim)
     scale = None if weight is None else weight.reshape(shape)
     if training:
@@ -296,7 +303,7 @@ def native_layer_norm(
     eps: float,
 ) -> tuple[Array, Array, Array]:
     """The last dimensions with mean 0 and variance 1, times ``weight``, plus ``bias``."""
-    array = _widened(input)
+    array = _dense(xp, _widened(input))
     dims = _layer_dims(input.ndim, normalized_shape)
     result, left, mean, _, rstd = _normalized(xp, array, dims, eps)
     result -= left

@@ -19,6 +19,7 @@ from gradlab.ops.windows import (
     padded,
     picture_of,
     pixels_of,
+    settled,
     under,
     windows,
 )
@@ -127,7 +128,7 @@ def _maxima(
                 for count, s, p, d, step in zip(out, stride, padding, dilation, steps, strict=True)
             ]
             index = xp.where(lost, _grid(xp, first)[..., None], index)
-    return _pictures(best, input.ndim), _pictures(index, input.ndim)
+    return _pictures(xp, best, input.ndim), _pictures(xp, index, input.ndim)
 
 
 def _first_equal(xp: Namespace, parts: list[Array], best: Array) -> Array:
@@ -169,9 +170,11 @@ def _pixels(array: Array, dims: int) -> Array:
     return pixels_of(_in_batch(array, dims))
 
 
-def _pictures(pixels: Array, ndim: int) -> Array:
+def _pictures(xp: Namespace, pixels: Array, ndim: int) -> Array:
     """A batch of pixels as pictures again, or as the only picture where that has ``ndim``."""
-    return picture_of(pixels) if pixels.ndim == ndim else picture_of(pixels)[0]
+    if pixels.ndim == ndim:
+        return settled(xp, pixels)
+    return xp.ascontiguousarray(picture_of(pixels)[0])
 
 
 @op(
@@ -198,7 +201,7 @@ def put_at(xp: Namespace, gradient: Array, indices: Array, shape: Sizes, dims: i
     positions = _positions(xp, _pixels(indices, dims), size)
     # NumPy's bincount is 4 times as fast as its add.at.
     sums = xp.bincount(positions.reshape(-1), g.reshape(-1), n * size * c)
-    return _pictures(sums.astype(g.dtype, copy=False).reshape(n, *spatial, c), len(shape))
+    return _pictures(xp, sums.astype(g.dtype, copy=False).reshape(n, *spatial, c), len(shape))
 
 
 @op(
@@ -390,7 +393,7 @@ def _averages(
     else:
         sums = sum(places[under(offset, out, stride, ones)] for offset in offsets(kernel))
     by = _divisors(xp, spatial, out, kernel, stride, padding, count_include_pad, divisor_override)
-    return _pictures(_divided(xp, sums, by), input.ndim)
+    return _pictures(xp, _divided(xp, sums, by), input.ndim)
 
 
 def _divided(xp: Namespace, sums: Array, by: Any) -> Array:
@@ -425,7 +428,7 @@ def _spread(
     result = xp.zeros((n, *sizes, c), g.dtype)
     for offset in offsets(kernel):
         result[under(offset, tuple(out), stride, ones)] += share
-    return _pictures(result[inner(spatial, padding)], len(shape))
+    return _pictures(xp, result[inner(spatial, padding)], len(shape))
 
 
 _AVERAGE_GRADIENT = dict(

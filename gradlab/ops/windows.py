@@ -35,6 +35,17 @@ def picture_of(pixels: Array) -> Array:
     return pixels.transpose(0, last, *range(1, last))
 
 
+def settled(xp: Namespace, pixels: Array) -> Array:
+    """Pixels as a picture that lies in memory without gaps: in order, or pixel by pixel.
+
+    Lines lie in order: what is short isn't worth hiding.
+    """
+    picture = picture_of(pixels)
+    if picture.ndim == 3:
+        return xp.ascontiguousarray(picture)
+    return picture if picture.flags.c_contiguous else picture_of(xp.ascontiguousarray(pixels))
+
+
 def windows_along(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
     """How many windows fit along one dimension."""
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
