@@ -8,7 +8,9 @@ tensor([0.5000, 0.8808])
 from __future__ import annotations
 
 from gradlab.op import FUNCTIONS
-from gradlab.ops.pointwise import exp2, expm1, log1p, round, sigmoid
+from gradlab.ops.choosing import sigmoid
+from gradlab.ops.powers import exp2, expm1, log1p
+from gradlab.ops.rounding import round
 from gradlab.ops.special import (
     digamma,
     entr,

@@ -8,7 +8,7 @@ from typing import Any
 from gradlab import arrays
 from gradlab.inplace import assign
 from gradlab.op import FUNCTIONS
-from gradlab.ops import activation, pointwise
+from gradlab.ops import activation, choosing
 from gradlab.ops.activation import (
     celu_,
     elu_,
@@ -20,8 +20,9 @@ from gradlab.ops.activation import (
     selu_,
     threshold_,
 )
-from gradlab.ops.pointwise import sigmoid, tanh
+from gradlab.ops.choosing import sigmoid
 from gradlab.ops.similarity import cosine_similarity, normalize, pairwise_distance
+from gradlab.ops.trigonometry import tanh
 from gradlab.tensor import Tensor
 
 relu_ = FUNCTIONS["relu_"]
@@ -84,7 +85,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> relu(gl.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-    return placed(input, pointwise.relu(input), inplace)
+    return placed(input, choosing.relu(input), inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:

@@ -11,7 +11,7 @@ from gradlab import arrays, return_types
 from gradlab.arrays import PYTHON_SCALARS, Array, Namespace
 from gradlab.inplace import assign
 from gradlab.op import FUNCTIONS, composite, op
-from gradlab.ops import pointwise
+from gradlab.ops import powers
 from gradlab.ops.pointwise import no_gradient, require_float
 from gradlab.samples import call, draw, indices, pairs, real
 from gradlab.tensor import Tensor
@@ -260,7 +260,7 @@ def float_power(input: Any, exponent: Any) -> Tensor:
             f"({type(input).__name__}, {type(exponent).__name__}): one of them must be a Tensor"
         )
     dtype = _double_dtype(input, exponent)
-    return pointwise.pow(_in_dtype(input, dtype), _in_dtype(exponent, dtype))  # type: ignore[no-any-return]
+    return powers.pow(_in_dtype(input, dtype), _in_dtype(exponent, dtype))  # type: ignore[no-any-return]
 
 
 @composite(public=False)

@@ -174,7 +174,7 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
     latex=r"Q R = A",
     grad=dict(
         A=(
-            lambda arrived, xp, Q, R: _qr_gradient(xp, *arrived, Q, R),
+            lambda arrived, xp, Q, R: _qr_gradient(xp, Q, R, *arrived),
             r"(\bar Q + Q \, M) \, R^{-\mathsf T}",
         )
     ),
@@ -198,7 +198,7 @@ def linalg_qr(xp: Namespace, A: Array, kind: str = "reduced") -> tuple[Array, Ar
     return q, r
 
 
-def _qr_gradient(xp: Any, gQ: Any, gR: Any, Q: Any, R: Any) -> Any:
+def _qr_gradient(xp: Any, Q: Any, R: Any, gQ: Any, gR: Any) -> Any:
     if len(Q.shape) == 1:
         raise RuntimeError(
             "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please "
@@ -336,7 +336,7 @@ def _check_gauge(inner: Any, name: str, what: str) -> None:
     grad=dict(
         A=(
             lambda arrived, xp, eigenvalues, eigenvectors: _eigh_gradient(
-                xp, *arrived, eigenvalues, eigenvectors
+                xp, eigenvalues, eigenvectors, *arrived
             ),
             r"V \left(\mathrm{diag}(\bar L) + \frac{V^{\mathsf T} \bar V}{L_{j} - L_{i}}\right) "
             r"V^{\mathsf T}",
@@ -357,7 +357,7 @@ def linalg_eigh(xp: Namespace, A: Array, UPLO: str = "L") -> tuple[Array, Array]
     return values, vectors
 
 
-def _eigh_gradient(xp: Any, gL: Any, gV: Any, L: Any, V: Any) -> Any:
+def _eigh_gradient(xp: Any, L: Any, V: Any, gL: Any, gV: Any) -> Any:
     turned = adjoint(xp, V)
     if gV is None:
         return (V * row(xp, gL)) @ turned
@@ -373,7 +373,7 @@ def _eigh_gradient(xp: Any, gL: Any, gV: Any, L: Any, V: Any) -> Any:
     latex=r"L, \; A = V \, \mathrm{diag}(L) \, V^{\mathsf T}",
     grad=dict(
         A=(
-            lambda g, xp, A, UPLO: _eigh_gradient(xp, g, None, None, xp.linalg_eigh(A, UPLO)[1]),
+            lambda g, xp, A, UPLO: _eigh_gradient(xp, None, xp.linalg_eigh(A, UPLO)[1], g, None),
             r"V \, \mathrm{diag}(g) \, V^{\mathsf T}",
         )
     ),
@@ -438,7 +438,7 @@ def _check_eigh(A: Tensor, UPLO: str) -> None:
     grad=dict(
         A=(
             lambda arrived, xp, eigenvalues, eigenvectors: _eig_gradient(
-                xp, *arrived, eigenvalues, eigenvectors
+                xp, eigenvalues, eigenvectors, *arrived
             ),
             r"V^{-\mathsf H} \left(\mathrm{diag}(\bar L) + \frac{V^{\mathsf H} \bar V - "
             r"V^{\mathsf H} V \, \mathrm{diag}(V^{\mathsf H} \bar V)}{\overline{L_{j} - L_{i}}}"
@@ -459,7 +459,7 @@ def linalg_eig(xp: Namespace, A: Array) -> tuple[Array, Array]:
     return values.astype(kind, copy=False), vectors.astype(kind, copy=False)
 
 
-def _eig_gradient(xp: Any, gL: Any, gV: Any, L: Any, V: Any) -> Any:
+def _eig_gradient(xp: Any, L: Any, V: Any, gL: Any, gV: Any) -> Any:
     turned = adjoint(xp, V)
     if gV is None:
         return xp.linalg_solve(turned, column(xp, gL) * turned)
@@ -515,7 +515,7 @@ def _check_eig(name: str, A: Tensor) -> None:
     latex=r"A = U \, \mathrm{diag}(S) \, V^{\mathsf T}",
     grad=dict(
         A=(
-            lambda arrived, xp, U, S, Vh: _svd_gradient(xp, *arrived, U, S, Vh),
+            lambda arrived, xp, U, S, Vh: _svd_gradient(xp, U, S, Vh, *arrived),
             r"U \left(\mathrm{diag}(\bar S) + \ldots\right) V^{\mathsf T}",
         )
     ),
@@ -581,7 +581,7 @@ def _values_gradient(xp: Any, g: Any, U: Any, S: Any, Vh: Any) -> Any:
     return (U * row(xp, g)) @ Vh
 
 
-def _svd_gradient(xp: Any, gU: Any, gS: Any, gVh: Any, U: Any, S: Any, Vh: Any) -> Any:
+def _svd_gradient(xp: Any, U: Any, S: Any, Vh: Any, gU: Any, gS: Any, gVh: Any) -> Any:
     """With ``full_matrices``, gradients of the vectors beyond the singular values are ignored."""
     size = S.shape[-1]
     U, Vh = U[..., :size], Vh[..., :size, :]

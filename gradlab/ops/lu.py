@@ -69,7 +69,7 @@ def _permutation(xp: Namespace, pivots: Array, lu: Array) -> Array:
     return xp.eye(rows, dtype=lu.dtype)[order].swapaxes(-2, -1)
 
 
-def _lu_gradient(xp: Any, gL: Any, gU: Any, P: Any, L: Any, U: Any) -> Any:
+def _lu_gradient(xp: Any, P: Any, L: Any, U: Any, gL: Any, gU: Any) -> Any:
     """The gradient of A = PLU. What is beyond the square parts of L and U is moved into them."""
     rows, columns = L.shape[-2], U.shape[-1]
     size = min(rows, columns)
@@ -122,7 +122,7 @@ _LU_LATEX = (
 
 @op(
     latex=r"A = P L U",
-    grad=dict(A=(lambda arrived, xp, P, L, U: _lu_gradient(xp, *arrived[1:], P, L, U), _LU_LATEX)),
+    grad=dict(A=(lambda arrived, xp, P, L, U: _lu_gradient(xp, P, L, U, *arrived[1:]), _LU_LATEX)),
     outputs=("P", "L", "U"),
     holomorphic=False,
     public=False,
@@ -192,7 +192,7 @@ def _lu_factor_gradient(xp: Any, g: Any, LU: Any, pivots: Any) -> Any:
     size = min(LU.shape[-2:])
     lower = _lower(xp, LU, xp.identity_like(LU[..., :size]))
     P = xp.pivot_matrix(pivots, LU)
-    return _lu_gradient(xp, g[..., :size], g[..., :size, :], P, lower, _upper(xp, LU))
+    return _lu_gradient(xp, P, lower, _upper(xp, LU), g[..., :size], g[..., :size, :])
 
 
 def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:

@@ -19,7 +19,7 @@ import numpy
 from gradlab import arrays, return_types
 from gradlab.arrays import Array, Namespace
 from gradlab.op import composite, op
-from gradlab.ops import pointwise
+from gradlab.ops import choosing
 from gradlab.ops.shape import array_of, normal_dims, put_back, stretch_back
 from gradlab.samples import call, draw, indices, real
 from gradlab.tensor import Tensor, normal_dim
@@ -611,8 +611,8 @@ def norm(
         # Late: singular values are made of what is declared here.
         from gradlab.ops.spectral import matrix_norm
 
-        both = range(array.ndim) if dim is None else dim
-        return matrix_norm(input, p, tuple(both) if dim is None else both, keepdim, dtype=dtype)
+        both: Any = tuple(range(array.ndim)) if dim is None else dim
+        return matrix_norm(input, p, both, keepdim, dtype=dtype)
     if isinstance(p, str) and p != "fro":
         raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported. Pass a number or 'fro'.")
     ord = 2.0 if p is None or isinstance(p, str) else float(p)
@@ -794,7 +794,7 @@ def _extreme_of(name: str, input: Tensor, dim: Any, keepdim: bool, other: Any) -
             raise TypeError(f"{name}(): argument 'dim' (position 1) must be int, not Tensor")
         dim, other = None, dim
     if other is not None:
-        return pointwise.maximum(input, other) if name == "max" else pointwise.minimum(input, other)
+        return choosing.maximum(input, other) if name == "max" else choosing.minimum(input, other)
     if dim is None:
         if keepdim:
             raise TypeError(

@@ -14,6 +14,7 @@ import numpy
 from gradlab import arrays, return_types
 from gradlab.arrays import Array, Namespace
 from gradlab.op import composite, op
+from gradlab.ops.choosing import _where as where
 from gradlab.ops.matrices import (
     LinAlgError,
     adjoint,
@@ -33,7 +34,6 @@ from gradlab.ops.matrices import (
     stretched,
     substituted,
 )
-from gradlab.ops.pointwise import _where as where
 from gradlab.ops.shape import array_of, reshape
 from gradlab.samples import call, draw
 from gradlab.tensor import Tensor

@@ -182,7 +182,7 @@ def matrix_norm(
         return vector_norm(A, 2, (rows, columns), keepdim, dtype=dtype)
     matrices: Any = A if dtype is None else A.to(dtype)
     if ord in ("nuc", 2, -2):
-        return _of_singular_values(matrices, ord, rows, columns, keepdim)
+        return _of_singular_values(matrices, ord, rows, columns, keepdim)  # type: ignore[no-any-return]
     assert not isinstance(ord, str)
     along, across = (rows, columns) if abs(ord) == 1 else (columns, rows)
     sums: Any = vector_norm(matrices, 1, (along,), keepdim)

@@ -11,7 +11,7 @@ from gradlab import arrays, return_types
 from gradlab.arrays import Array, Namespace
 from gradlab.levels import by_numbers
 from gradlab.op import OPS, composite, op
-from gradlab.ops import pointwise
+from gradlab.ops import mixing
 from gradlab.ops.pointwise import require_float
 from gradlab.ops.reduce import (
     OVER_DIMS,
@@ -400,7 +400,7 @@ def _at_shares(rows: Any, shares: Array, interpolation: str, ignore_nan: bool) -
     found = rows.gather(-1, below)
     if interpolation not in ("linear", "midpoint"):
         return found
-    return pointwise.lerp(found, rows.gather(-1, above), weight)
+    return mixing.lerp(found, rows.gather(-1, above), weight)
 
 
 @by_numbers

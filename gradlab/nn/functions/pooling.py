@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradlab.ops import pool
-from gradlab.ops.pointwise import relu
+from gradlab.ops.choosing import relu
 from gradlab.ops.shape import squeeze_dim, unsqueeze
 from gradlab.tensor import Tensor
 
