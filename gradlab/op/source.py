@@ -119,7 +119,7 @@ def _unpack_source(declared: Op, name: str) -> list[str]:
         freed = [f"if {name} is None:", "    raise second_backward()"]
         return [f"{name} = self.{name}", *freed * declared.holds_tensors(name)]
     lines = [f"saved = self.{name}", "if saved is None:", "    raise second_backward()"]
-    if declared.sequence:
+    if declared.sequence and name in declared.tensors:
         return [*lines, f"{name} = unpack_all(self, {name!r}, saved)"]
     return [
         *lines,
