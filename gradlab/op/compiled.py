@@ -61,6 +61,10 @@ def _compile(title: str, source: str, declared: Op) -> dict[str, Any]:
         numpy_functions=RAW[numpy],
     )
     for parameter in declared.signature.parameters.values():
+        if parameter.name in scope or parameter.name in _LOCALS:
+            raise ValueError(
+                f"{declared.name}: {parameter.name!r} names something else in generated source"
+            )
         scope[f"default_{parameter.name}"] = parameter.default
     for of, rule in declared.gradients.items():
         scope[f"gradient_of_{of}"] = rule.formula
@@ -69,6 +73,9 @@ def _compile(title: str, source: str, declared: Op) -> dict[str, Any]:
         scope["function"] = scope[declared.name]
         scope["Node"] = declared.node
     return scope
+
+
+_LOCALS = frozenset(("made", "node", "recording", "result", "saved", "self", "xp"))
 
 
 # ------------------------------------------------------------------ what generated source calls
