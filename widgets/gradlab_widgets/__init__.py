@@ -6,6 +6,8 @@ Works on tensors of gradlab and of PyTorch. In a notebook:
 - `step(out)` steps through its backward pass, forwards and back, without changing any `.grad`;
 - `with record() as r: out.backward()` records the pass you run, and `step(r)` shows it;
 - `plot(f, a)` plots f and its gradient at the numbers in `a`; `figure(f, a)` does with matplotlib;
+- `live()` follows a notebook as its cells run, also as `%gradlab live`; `watch(x)` follows one
+  tensor or module;
 - `save_html(step(out), "pass.html")` writes a page that needs nothing else;
 - `to_dot(out)` and `to_svg(out)` hand the graph to Graphviz;
 - `trace(out)` is the pass as data: a `Trace`, frozen, that turns into JSON and back;
@@ -22,8 +24,10 @@ Works on tensors of gradlab and of PyTorch. In a notebook:
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from gradlab_widgets.export import save_html, to_dot, to_svg
+from gradlab_widgets.live import live, register_magic, watch
 from gradlab_widgets.origins import observe, unobserve
 from gradlab_widgets.plots import figure
 
@@ -38,6 +42,7 @@ __all__ = [
     "Trace",
     "figure",
     "graph",
+    "live",
     "observe",
     "plot",
     "record",
@@ -47,14 +52,23 @@ __all__ = [
     "to_svg",
     "trace",
     "unobserve",
+    "watch",
 ]
 
 
-def _in_kernel() -> bool:
+def load_ipython_extension(shell: Any) -> None:
+    """What `%load_ext gradlab_widgets` does: offer the magic command `%gradlab`."""
+    register_magic(shell)
+
+
+def _offer_in_ipython() -> None:
+    """Importing offers the magic command in IPython, and in a kernel starts to observe."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    return getattr(shell, "kernel", None) is not None
+    if shell is not None:
+        load_ipython_extension(shell)
+    if getattr(shell, "kernel", None) is not None:
+        observe()
 
 
-if _in_kernel():
-    observe()
+_offer_in_ipython()

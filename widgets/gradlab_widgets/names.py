@@ -15,9 +15,17 @@ from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any
 
-from gradlab_widgets.adapters import Library, library_of_type
+from gradlab_widgets.adapters import Library
 
-__all__ = ["NOT_THE_USER", "Names", "caller_namespace", "first_frame_outside"]
+__all__ = [
+    "NOT_THE_USER",
+    "Names",
+    "caller_namespace",
+    "first_frame_outside",
+    "package_of",
+    "running_namespace",
+    "tensors_named",
+]
 
 NOT_THE_USER = ("gradlab", "gradlab_widgets", "torch")
 _CONTAINER_ITEMS = 100  # longer lists are data, not a handful of named tensors
@@ -29,9 +37,14 @@ _HISTORY = re.compile(r"_+|_i+|_\d+|_i\d+|_ih|_oh|_dh|In|Out|exit|quit|get_ipyth
 
 def first_frame_outside(packages: tuple[str, ...], frame: FrameType | None) -> FrameType | None:
     """The innermost frame, from `frame` outwards, whose module is in none of `packages`."""
-    while frame is not None and _package(frame.f_globals.get("__name__")) in packages:
+    while frame is not None and package_of(frame) in packages:
         frame = frame.f_back
     return frame
+
+
+def package_of(frame: FrameType) -> str:
+    """The package whose code runs in `frame`; "" where there is none."""
+    return _package(frame.f_globals.get("__name__"))
 
 
 @functools.cache
@@ -50,6 +63,20 @@ def caller_namespace() -> dict[str, Any]:
     if frame is not None:
         names |= frame.f_globals
         names |= _locals(frame)
+    return names
+
+
+def running_namespace(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """A notebook's variables, and over them those of its functions that are running now."""
+    own: list[FrameType] = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals is namespace and frame.f_locals is not namespace:
+            own.append(frame)
+        frame = frame.f_back
+    names = dict(namespace)
+    for function in reversed(own):
+        names |= _locals(function)
     return names
 
 
@@ -80,7 +107,7 @@ class Names:
         self._modules: dict[int, str] = {}  # id of a module's parameter → the module's path
         self._paths: dict[int, str] = {}  # id of a module → its path
         self._held: list[Any] = []  # so that no id() here is ever another object's
-        for name, tensor in self._named_tensors(namespace):
+        for name, tensor in tensors_named(library, namespace):
             self._remember(name, tensor)
         for prefix, module in self._roots(namespace):
             self._remember_module(prefix, module)
@@ -121,21 +148,6 @@ class Names:
         else:
             self._outputs.setdefault((node, int(tensor.output_nr)), (name, tensor))
 
-    def _named_tensors(self, namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        """Tensors that are variables, then those one level inside lists, tuples and dicts."""
-        nested: list[tuple[str, Any]] = []
-        for name, x in _variables(namespace):
-            if self._ours(x):
-                yield name, x
-            elif type(x) in (list, tuple) and len(x) <= _CONTAINER_ITEMS:
-                nested += [(f"{name}[{i}]", item) for i, item in enumerate(x)]
-            elif type(x) is dict and len(x) <= _CONTAINER_ITEMS:
-                nested += [(f"{name}[{key!r}]", item) for key, item in x.items()]
-        yield from ((name, x) for name, x in nested if self._ours(x))
-
-    def _ours(self, x: object) -> bool:
-        return library_of_type(type(x)) is self._library
-
     def _roots(self, namespace: Mapping[str, Any]) -> list[tuple[str, Any]]:
         """(path prefix, module) of each module that is in no other module in sight.
 
@@ -163,6 +175,19 @@ class Names:
             for name, parameter in module.named_parameters(recurse=False):
                 self._modules.setdefault(id(parameter), full)
                 self._leaves.setdefault(id(parameter), ".".join(filter(None, (full, name))))
+
+
+def tensors_named(library: Library, namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Tensors of a library that are variables, then those one level inside lists and dicts."""
+    nested: list[tuple[str, Any]] = []
+    for name, x in _variables(namespace):
+        if library.is_tensor(x):
+            yield name, x
+        elif type(x) in (list, tuple) and len(x) <= _CONTAINER_ITEMS:
+            nested += [(f"{name}[{i}]", item) for i, item in enumerate(x)]
+        elif type(x) is dict and len(x) <= _CONTAINER_ITEMS:
+            nested += [(f"{name}[{key!r}]", item) for key, item in x.items()]
+    yield from ((name, x) for name, x in nested if library.is_tensor(x))
 
 
 def _has_parts(module: Any) -> bool:

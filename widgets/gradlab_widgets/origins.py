@@ -24,15 +24,18 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from gradlab_widgets import calls
+from gradlab_widgets.calls import Call
 from gradlab_widgets.names import NOT_THE_USER, first_frame_outside
 
-__all__ = ["Origin", "observe", "observed_since", "origin_of", "unobserve"]
+__all__ = ["Moment", "Origin", "moment", "observe", "observed_since", "origin_of", "unobserve"]
 
 _KEY = "gradlab_widgets"
 # Elements up to which a produced tensor's memory is kept, so that the steps inside
 # `(2 * sin(a) + 1).sum()` can be shown; a larger tensor is only watched.
 _ALIASED = 64
 _NUMBERS = (float, int)
+_PATIENCE = 3  # times that somebody asks for a whole graph before any will do
 
 
 @dataclass(slots=True)  # frozen, it would take a microsecond more to make
@@ -43,7 +46,7 @@ class Origin:
     line: int
     prompt: int | None  # of the notebook's cell: 3 for In [3]
     arguments: Sequence[Any]  # the plain numbers among them
-    running: weakref.ref[Any] | None  # the nn.Module whose forward was running
+    call: Call | None  # of the module or function that was running
     output: Any  # of a small output an alias, of a large one a weak reference
     version: int | None  # of the alias; None for a weak reference
 
@@ -62,7 +65,10 @@ class Origin:
     @property
     def module(self) -> Any:
         """The module whose forward made the node; None if there was none or it is gone."""
-        return None if self.running is None else self.running()
+        call = self.call
+        while call is not None and call.running is None:
+            call = call.parent
+        return None if call is None else call.module
 
     @property
     def tensor(self) -> Any:
@@ -120,7 +126,7 @@ def note(node: Any, output: Any, arguments: Sequence[Any] = ()) -> None:
         frame.f_lineno,
         _observing.prompts.get(filename),
         [x for x in arguments if type(x) in _NUMBERS],
-        weakref.ref(_modules.running[-1]) if _modules.running else None,
+        calls.call_of(frame),
         output.detach() if small else weakref.ref(output),
         output._version if small else None,
     )
@@ -133,21 +139,41 @@ def _prompts() -> Mapping[str, int | None]:
     return getattr(getattr(shell, "compile", None), "_filename_map", {})
 
 
-class _Modules(threading.local):
-    """The modules whose forward is running in this thread, outermost first."""
+class Moment:
+    """When somebody who wants to look at the graphs of a running cell may do so.
+
+    A timer asks; the watchers below let it look as soon as a backward pass runs, when the graph is
+    whole, or, if it had to ask `_PATIENCE` times, at the next operation. So nothing is done per
+    operation but to see that nobody asks. Only the main thread, where cells run, is looked at.
+    """
 
     def __init__(self) -> None:
-        self.running: list[Any] = []
+        self.wanted: tuple[Callable[[], None], ...] = ()
+        self.soon = False
+        self._asked = 0
 
-    def enter(self, module: Any, inputs: Any) -> None:
-        self.running.append(module)
+    def ask(self, look: Callable[[], None]) -> None:
+        """Have `look` called at the next good moment, once."""
+        if look not in self.wanted:
+            self.wanted, self._asked = (*self.wanted, look), 0
+        self._asked += 1
+        self.soon = self._asked > _PATIENCE
 
-    def leave(self, module: Any, inputs: Any, output: Any) -> None:
-        while self.running and self.running.pop() is not module:
-            pass  # left behind by a forward that was interrupted
+    def leave(self, look: Callable[[], None]) -> None:
+        """Forget that `look` was asked for."""
+        self.wanted = tuple(one for one in self.wanted if one != look)
+        self.soon = False
+
+    def come(self) -> None:
+        """Let those who wait look."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        wanted, self.wanted, self.soon = self.wanted, (), False
+        for look in wanted:
+            look()
 
 
-_modules = _Modules()
+moment = Moment()
 
 
 # ---------------------------------------------------------------------- how each library is watched
@@ -159,9 +185,15 @@ class _WatchModules:
     def __init__(self, module_file: str) -> None:
         hooks = importlib.import_module(module_file)
         self._handles = [
-            hooks.register_module_forward_pre_hook(_modules.enter),
-            hooks.register_module_forward_hook(_modules.leave, always_call=True),
+            hooks.register_module_forward_pre_hook(self._enter),
+            hooks.register_module_forward_hook(self._leave, always_call=True),
         ]
+
+    def _enter(self, module: Any, inputs: Any) -> None:
+        calls.enter(module, first_frame_outside(NOT_THE_USER, sys._getframe(1)))
+
+    def _leave(self, module: Any, inputs: Any, output: Any) -> None:
+        calls.leave(module)
 
     def stop(self) -> None:
         for handle in self._handles:
@@ -180,9 +212,12 @@ class _WatchGradlab:
 
     def on_node(self, node: Any, inputs: Sequence[Any], output: Any) -> None:
         note(node, output, inputs)
+        if moment.soon:
+            moment.come()
 
     def on_step(self, step: Any) -> None:
-        """A backward pass makes no nodes of interest."""
+        if moment.wanted:
+            moment.come()
 
     def stop(self) -> None:
         self._modules.stop()
@@ -211,6 +246,7 @@ class _WatchTorch:
 
 def _torch_mode(torch: ModuleType, overrides: ModuleType) -> Any:
     tensor_type = torch.Tensor
+    backward = tensor_type.backward
     is_tracing, is_compiling = torch.jit.is_tracing, torch.compiler.is_compiling
 
     class Watch(overrides.TorchFunctionMode):  # type: ignore[misc, name-defined]
@@ -219,6 +255,8 @@ def _torch_mode(torch: ModuleType, overrides: ModuleType) -> Any:
         def __torch_function__(
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
+            if moment.soon or (moment.wanted and func is backward):
+                moment.come()
             result = func(*args, **kwargs) if kwargs else func(*args)
             if is_tracing() or is_compiling():
                 return result  # what is done here would become part of the user's program

@@ -18,11 +18,12 @@ from typing import Any, Self
 
 from gradlab_widgets.adapters import FREED, Library, known_libraries
 from gradlab_widgets.explain import Explained
+from gradlab_widgets.groups import groups_of
 from gradlab_widgets.names import Names, caller_namespace
 from gradlab_widgets.trace import Trace, TraceBuilder, Value
 from gradlab_widgets.walk import Graph, graph_of
 
-__all__ = ["Event", "record", "trace", "trace_of_graph"]
+__all__ = ["Event", "no_collections", "record", "trace", "trace_of_graph", "write_graph"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Event:
 
 def trace_of_graph(root: Any, what: str = "graph(x)") -> Trace:
     """The graph behind `root` as a trace without steps."""
-    with _no_collections():
+    with no_collections():
         return _build(graph_of(root, what), [], [], frozenset())
 
 
@@ -60,7 +61,7 @@ def trace(root: Any, gradient: Any = None) -> Trace:
     >>> a.grad is None
     True
     """
-    with _no_collections():
+    with no_collections():
         return _rehearse(root, gradient)
 
 
@@ -84,7 +85,7 @@ def _rehearse(root: Any, gradient: Any) -> Trace:
 
 
 @contextlib.contextmanager
-def _no_collections() -> Iterator[None]:
+def no_collections() -> Iterator[None]:
     """Hold the garbage collector back.
 
     A trace is made of many small objects, none of them garbage, and looking at all of them again
@@ -272,11 +273,7 @@ def _build(graph: Graph, events: list[Event], seeds: list[Event], freed: frozens
     """Write nodes, edges and steps into a trace."""
     builder = TraceBuilder(graph.library.name)
     explained = Explained(graph, numbers=bool(events))
-    rows = [_write_node(builder, graph, explained, i) for i in range(len(graph.found))]
-    for found, row in zip(graph.found, rows, strict=True):
-        for slot, (node, output) in enumerate(found.inputs):
-            if node is not None:
-                builder.edge(rows[graph.index[node]], row, slot, output)
+    rows = write_graph(builder, graph, explained)
     for seed in seeds if events else []:
         _write_step(builder, "seed", rows, seed, *explained.seed(seed))
     for event in events:
@@ -290,7 +287,27 @@ def _build(graph: Graph, events: list[Event], seeds: list[Event], freed: frozens
     return builder.build(root=rows[graph.index[graph.roots[0][0]]])
 
 
-def _write_node(builder: TraceBuilder, graph: Graph, explained: Explained, i: int) -> int:
+def write_graph(builder: TraceBuilder, graph: Graph, explained: Explained) -> list[int]:
+    """Write a graph's groups, nodes and edges, and return the row of each node found."""
+    groups, group_of = groups_of(graph)
+    written: list[int] = []
+    for group in groups:
+        parent = None if group.parent is None else written[group.parent]
+        written.append(builder.group(group.name, group.kind, parent))
+    rows = [
+        _write_node(builder, graph, explained, i, None if at is None else written[at])
+        for i, at in enumerate(group_of)
+    ]
+    for found, row in zip(graph.found, rows, strict=True):
+        for slot, (node, output) in enumerate(found.inputs):
+            if node is not None:
+                builder.edge(rows[graph.index[node]], row, slot, output)
+    return rows
+
+
+def _write_node(
+    builder: TraceBuilder, graph: Graph, explained: Explained, i: int, group: int | None
+) -> int:
     """Write one node; before an AccumulateGrad also the leaf it belongs to."""
     found = graph.found[i]
     formula = explained.forward(i)
@@ -300,6 +317,7 @@ def _write_node(builder: TraceBuilder, graph: Graph, explained: Explained, i: in
         "shape": found.shape,
         "dtype": found.dtype,
         "value": builder.value(found.value),
+        "group": group,
     }
     if found.accumulates:
         leaf = builder.node(kind="leaf", title=found.name or "leaf", **common)

@@ -19,6 +19,7 @@ __all__ = [
     "PREVIEW",
     "SCHEMA",
     "Edges",
+    "Groups",
     "Nodes",
     "Number",
     "Sources",
@@ -37,6 +38,7 @@ TEXT_LENGTH = 240  # the same for source lines and sentences
 
 NODE_KINDS = ("leaf", "accumulate", "op", "root")
 STEP_KINDS = ("seed", "vjp", "accumulate", "free")
+GROUP_KINDS = ("module", "function")
 
 Number = int | float | str
 
@@ -260,6 +262,7 @@ class Nodes(Columns):
     saved: tuple[tuple[tuple[str, int], ...], ...]
     formula: tuple[int | None, ...]
     source: tuple[int | None, ...]
+    group: tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
@@ -295,6 +298,15 @@ class Sources(Columns):
     text: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Groups(Columns):
+    """One row per call of a module or function, or module around others; outer ones first."""
+
+    name: tuple[str, ...]
+    kind: tuple[str, ...]
+    parent: tuple[int | None, ...]
+
+
 _VALUE_COLUMNS = [f.name for f in fields(Value)]
 
 
@@ -312,6 +324,7 @@ class Trace:
     steps: Steps
     values: tuple[Value, ...]
     sources: Sources
+    groups: Groups
     math: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -329,6 +342,7 @@ class Trace:
             "steps": self.steps.to_json(),
             "values": values,
             "sources": self.sources.to_json(),
+            "groups": self.groups.to_json(),
             "math": list(self.math),
         }
 
@@ -349,6 +363,7 @@ class Trace:
             steps=Steps.from_json(payload["steps"]),
             values=tuple(Value(*row) for row in zip(*columns, strict=True)),
             sources=Sources.from_json(payload["sources"]),
+            groups=Groups.from_json(payload["groups"]),
             math=tuple(payload["math"]),
         )
 
@@ -363,13 +378,14 @@ def _tupled(x: Any) -> Any:
 
 def _check(trace: Trace) -> None:
     """Raise ValueError unless every column has its length and every index its row."""
-    for table in (trace.nodes, trace.edges, trace.steps, trace.sources):
+    for table in (trace.nodes, trace.edges, trace.steps, trace.sources, trace.groups):
         lengths = {name: len(column) for name, column in table.columns().items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"trace: {type(table).__name__.lower()} has uneven columns {lengths}")
     nodes, steps = trace.nodes, trace.steps
     rows, math_rows = len(nodes), len(trace.math)
-    _inside("root", [trace.root], rows)
+    if rows or trace.root:
+        _inside("root", [trace.root], rows)
     _inside("edges.from", trace.edges.from_, rows)
     _inside("edges.to", trace.edges.to, rows)
     _inside("steps.node", steps.node, rows)
@@ -381,6 +397,12 @@ def _check(trace: Trace) -> None:
             raise ValueError(f"trace: edge {source} → {user} does not lead from input to user")
     _inside("nodes.formula", nodes.formula, math_rows)
     _inside("nodes.source", nodes.source, len(trace.sources))
+    _inside("nodes.group", nodes.group, len(trace.groups))
+    for kind in trace.groups.kind:
+        if kind not in GROUP_KINDS:
+            raise ValueError(f"trace: {kind!r} is no kind of group")
+    for row, parent in enumerate(trace.groups.parent):
+        _inside("groups.parent", [parent], row)
     _inside("steps.formulas", (i for row in steps.formulas for i in row), math_rows)
     used = [*nodes.value, *steps.before, *steps.after]
     used += [i for row in (*steps.incoming, *steps.outgoing) for i in row]
@@ -412,6 +434,7 @@ class TraceBuilder:
         self._steps: list[tuple[Any, ...]] = []
         self._values: dict[Value, int] = {}
         self._sources: dict[tuple[str, int, str], int] = {}
+        self._groups: list[tuple[str, str, int | None]] = []
         self._math: dict[str, int] = {}
 
     def value(self, value: Value | None) -> int | None:
@@ -427,6 +450,11 @@ class TraceBuilder:
         """The row of a formula in MathML."""
         return self._math.setdefault(markup, len(self._math))
 
+    def group(self, name: str, kind: str, parent: int | None = None) -> int:
+        """Add a group, after the one around it, and return its row."""
+        self._groups.append((clean(name, TEXT_LENGTH), kind, parent))
+        return len(self._groups) - 1
+
     def node(
         self,
         *,
@@ -441,10 +469,12 @@ class TraceBuilder:
         saved: Sequence[tuple[str, int]] = (),
         formula: int | None = None,
         source: int | None = None,
+        group: int | None = None,
     ) -> int:
         """Add a node, after the nodes it takes its inputs from, and return its index."""
         names = (clean(op), clean(title), clean(name), clean(module, TEXT_LENGTH))
-        self._nodes.append((kind, *names, shape, dtype, value, tuple(saved), formula, source))
+        known = (shape, dtype, value, tuple(saved), formula, source, group)
+        self._nodes.append((kind, *names, *known))
         return len(self._nodes) - 1
 
     def edge(self, source: int, user: int, slot: int = 0, output: int = 0) -> None:
@@ -478,5 +508,6 @@ class TraceBuilder:
             steps=Steps.from_rows(self._steps),
             values=tuple(self._values),
             sources=Sources.from_rows(list(self._sources)),
+            groups=Groups.from_rows(self._groups),
             math=tuple(self._math),
         )

@@ -51,13 +51,16 @@ class Found:
 class Graph:
     """Every node reachable from some roots, inputs before their users."""
 
-    def __init__(self, library: Library, roots: Sequence[Any], names: Names) -> None:
+    def __init__(
+        self, library: Library, roots: Sequence[Any], names: Names, most: int = PREVIEW
+    ) -> None:
+        """Read the graph; values are previewed by at most `most` elements."""
         self.library = library
         self.names = names
         self.roots: list[Edge] = [library.edge(root) for root in roots]
-        order = _inputs_first([node for node, _ in self.roots])
+        order = _oldest_first([node for node, _ in self.roots])
         self.index: dict[Any, int] = {node: i for i, node in enumerate(order)}
-        self.preview = max(4, min(PREVIEW, _ELEMENTS // len(order)))
+        self.preview = min(most, max(4, _ELEMENTS // len(order)))
         self._known: dict[tuple[Any, int], Value | None] = {}
         self._seen: dict[int, tuple[Any, Value | None]] = {}  # by id() of a tensor held here
         self.found = [self._read(node) for node in order]
@@ -81,6 +84,13 @@ class Graph:
     def fleeting(self, tensor: Any) -> Value | None:
         """The preview of a tensor that will soon be gone or changed, such as a gradient."""
         return self.library.value(tensor, self.preview)
+
+    def keep(self, found: list[Found]) -> None:
+        """Leave only some of the nodes, and the edges between them."""
+        self.found = found
+        self.index = {one.node: i for i, one in enumerate(found)}
+        for one in found:
+            one.inputs = [(n if n in self.index else None, output) for n, output in one.inputs]
 
     # ------------------------------------------------------------------ reading
 
@@ -195,6 +205,26 @@ def check_history(root: Any, what: str) -> None:
             f"no graph behind it for {what} to show. Set requires_grad=True on a tensor it is "
             "computed from, and compute it outside no_grad()."
         )
+
+
+def _oldest_first(roots: Sequence[Any]) -> list[Any]:
+    """Every node reachable from the roots in the order they were made, leaves at their first use.
+
+    Nodes of several threads are counted apart, so where that order would put a node before its
+    inputs it is only inputs first.
+    """
+    reachable = _inputs_first(roots)
+    made = [node for node in reachable if node.next_functions]
+    order: dict[Any, None] = {}
+    for node in sorted(made, key=lambda n: int(n._sequence_nr())):
+        for following, _ in node.next_functions:
+            if following is None or following in order:
+                continue
+            if following.next_functions:
+                return reachable
+            order[following] = None
+        order[node] = None
+    return list(order | dict.fromkeys(reachable))
 
 
 def _inputs_first(roots: Iterable[Any]) -> list[Any]:

@@ -23,7 +23,7 @@ __all__ = ["GradWidget", "graph", "plot", "step"]
 
 BUNDLE = Path(__file__).parent / "static" / "widget.js"
 
-_VIEWS = ("graph", "step", "plot")
+_VIEWS = ("graph", "step", "plot", "live")
 _FROM_BROWSER = ("position", "selected")
 
 
