@@ -924,6 +924,8 @@ def _as_tuple(values: Any) -> tuple[Any, ...]:
 
 def _start(roots: Sequence[Any], given: Any) -> list[Any]:
     """The gradients a pass starts with, checked; None stands for ones."""
+    if given is None and len(roots) == 1 and _is_plain_number(roots[0]):
+        return [None]  # as nearly every pass starts: 1 µs sooner
     grads = _one_for_each(roots, given)
     first = [_first_gradient(i, root, grads[i]) for i, root in enumerate(roots)]
     for i, root in enumerate(roots):
@@ -932,6 +934,17 @@ def _start(roots: Sequence[Any], given: Any) -> list[Any]:
                 f"element {i} of tensors does not require grad and does not have a grad_fn"
             )
     return first
+
+
+def _is_plain_number(root: Any) -> bool:
+    """Whether a tensor is one real number that an operation made, and no view."""
+    return (
+        getattr(root, "_edge", None) is not None
+        and root._requires_grad
+        and root._view is None
+        and root._array.size == 1
+        and root._array.dtype.kind == "f"
+    )
 
 
 def _one_for_each(roots: Sequence[Any], given: Any) -> tuple[Any, ...]:

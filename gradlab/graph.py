@@ -204,6 +204,8 @@ class AccumulateGrad(Node):
     __slots__ = ("variable",)
 
     can_own = True
+    next_functions = ()
+    exact = True
 
     def name(self) -> str:
         """The node's name, PyTorch's with its namespace.
@@ -218,12 +220,10 @@ class AccumulateGrad(Node):
     def __init__(self, variable: Any) -> None:
         array = variable._array
         self.variable = variable
-        self.next_functions = ()
         self.shape = array.shape
         self.dtype = array.dtype
         self.order = _next_accumulator_order()
         self.hooks = None
-        self.exact = True
 
     def accumulate(self, gradient: Array, owned: bool) -> None:
         """Add an array to ``.grad``; one that nobody else holds (``owned``) is kept, not copied."""
