@@ -938,12 +938,14 @@ def _start(roots: Sequence[Any], given: Any) -> list[Any]:
 
 def _is_plain_number(root: Any) -> bool:
     """Whether a tensor is one real number that an operation made, and no view."""
+    array = getattr(root, "_array", None)
     return (
-        getattr(root, "_edge", None) is not None
+        type(array) is arrays.ndarray  # so neither wrapped nor an edge
+        and array.size == 1
+        and array.dtype.kind == "f"
+        and root._edge is not None
         and root._requires_grad
         and root._view is None
-        and root._array.size == 1
-        and root._array.dtype.kind == "f"
     )
 
 
