@@ -20,6 +20,8 @@ from operator import attrgetter
 from types import FrameType
 from typing import Any
 
+import numpy
+
 from gradlab import arrays, levels, observers
 from gradlab.arrays import Array
 from gradlab.grad_mode import ensure_mode, mode
@@ -940,7 +942,7 @@ def _is_plain_number(root: Any) -> bool:
     """Whether a tensor is one real number that an operation made, and no view."""
     array = getattr(root, "_array", None)
     return (
-        type(array) is arrays.ndarray  # so neither wrapped nor an edge
+        type(array) is numpy.ndarray  # so neither wrapped nor an edge
         and array.size == 1
         and array.dtype.kind == "f"
         and root._edge is not None
