@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from gradlab.models.hub import Weights, get_state_dict
+from gradlab.models.language import GPT, CharRNN, GPTConfig
 from gradlab.models.resnet import (
     BasicBlock,
     Bottleneck,
@@ -23,9 +24,12 @@ from gradlab.models.resnet import (
 from gradlab.models.small import MLP, LeNet
 
 __all__ = [
+    "GPT",
     "MLP",
     "BasicBlock",
     "Bottleneck",
+    "CharRNN",
+    "GPTConfig",
     "LeNet",
     "ResNet",
     "ResNet18_Weights",
