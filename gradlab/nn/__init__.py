@@ -41,6 +41,7 @@ from gradlab.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from gradlab.nn.attention import MultiheadAttention
 from gradlab.nn.container import ModuleDict, ModuleList, Sequential
 from gradlab.nn.conv import (
     Conv1d,
@@ -151,6 +152,16 @@ from gradlab.nn.pooling import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
+from gradlab.nn.rnn import (
+    GRU,
+    LSTM,
+    RNN,
+    GRUCell,
+    LSTMCell,
+    RNNBase,
+    RNNCell,
+    RNNCellBase,
+)
 from gradlab.nn.shape import (
     Flatten,
     Unflatten,
@@ -158,6 +169,13 @@ from gradlab.nn.shape import (
 from gradlab.nn.similarity import CosineSimilarity, PairwiseDistance
 from gradlab.nn.sparse import (
     Embedding,
+)
+from gradlab.nn.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
 )
 from gradlab.nn.uninitialized import UninitializedBuffer, UninitializedParameter
 from gradlab.nn.upsampling import (
@@ -178,6 +196,9 @@ __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
@@ -219,6 +240,7 @@ __all__ = [
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
+    "GRUCell",
     "GaussianNLLLoss",
     "GroupNorm",
     "Hardshrink",
@@ -236,6 +258,7 @@ __all__ = [
     "LPPool1d",
     "LPPool2d",
     "LPPool3d",
+    "LSTMCell",
     "LayerNorm",
     "LazyBatchNorm1d",
     "LazyBatchNorm2d",
@@ -270,6 +293,7 @@ __all__ = [
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "PairwiseDistance",
@@ -278,6 +302,9 @@ __all__ = [
     "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RNNBase",
+    "RNNCell",
+    "RNNCellBase",
     "RReLU",
     "ReLU",
     "ReLU6",
@@ -301,6 +328,11 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",

@@ -7,6 +7,7 @@ from gradlab.ops import (
     along,
     arithmetic,
     arrange,
+    attention,
     choosing,
     compare,
     complexes,

@@ -25,7 +25,6 @@ from gradlab.ops.join import cat, stack, unbind
 from gradlab.ops.linalg import linear
 from gradlab.ops.pointwise import mul
 from gradlab.ops.trigonometry import tanh
-from gradlab.samples import Draw, call, draw
 from gradlab.tensor import Tensor
 
 
@@ -61,7 +60,7 @@ def gru_step(gates: Any, state: State, weights: Weights) -> State:
     """The step of a GRU: the reset, update and new gates."""
     (h,) = state
     from_input = gates.unsafe_chunk(3, -1)
-    from_state = linear(h, weights.hh, weights.b_hh).unsafe_chunk(3, -1)  # type: ignore[attr-defined]
+    from_state = linear(h, weights.hh, weights.b_hh).unsafe_chunk(3, -1)
     reset = sigmoid(from_state[0] + from_input[0])
     update = sigmoid(from_state[1] + from_input[1])
     new = tanh(from_input[2] + from_state[2] * reset)
@@ -111,7 +110,7 @@ def _lstm_in_one(
     biases = () if weights.b_ih is None else (weights.b_ih, weights.b_hh)
     tensors = [input, weights.ih, weights.hh, *biases, *state]
     wanted = input._requires_grad
-    output, hy, cy, _, _ = OPS["mkldnn_rnn_layer"].function(tensors, reverse, wanted)
+    output, hy, cy, _, _ = OPS["lstm_layer"].function(tensors, reverse, wanted)
     return output, (hy, cy)
 
 
@@ -126,7 +125,6 @@ def _parts(tensors: Sequence[Any]) -> tuple[Any, Any, Any, Any, Any, Any, Any]:
 
 
 def _lstm_gradients(
-    xp: Any,
     arrived: Sequence[Any],
     tensors: Sequence[Any],
     output: Any,
@@ -137,7 +135,7 @@ def _lstm_gradients(
 ) -> Sequence[Any]:
     if isinstance(output, Tensor):
         return _gradients_by_steps(tensors, arrived[:3], reverse)
-    return _gradients_at_once(xp, arrived, tensors, output, gates, tanh_cells, reverse, to_input)
+    return _gradients_at_once(arrived, tensors, output, gates, tanh_cells, reverse, to_input)
 
 
 def _gradients_by_steps(
@@ -157,7 +155,6 @@ def _gradients_by_steps(
 
 
 def _gradients_at_once(
-    xp: Any,
     arrived: Sequence[Any],
     tensors: Sequence[Any],
     output: Any,
@@ -235,34 +232,23 @@ def _slopes(xp: Namespace, gates: Array, tanh_cells: Array) -> Array:
     return slopes
 
 
-def _drawn(steps: int, batch: int, features: int, hidden: int, biases: bool) -> list[Draw]:
-    """An input, weights and states for a sample."""
-    rows = 4 * hidden
-    own = [draw(rows), draw(rows)] if biases else []
-    states = [draw(batch, hidden), draw(batch, hidden)]
-    return [draw(steps, batch, features), draw(rows, features), draw(rows, hidden), *own, *states]
-
-
 @op(
     latex=r"h_t = o_t \tanh c_t, \quad c_t = f_t \, c_{t-1} + i_t \, g_t",
     grad=dict(
         tensors=(
-            lambda xp, arrived, tensors, output, gates, tanh_cells, reverse, to_input: (
-                _lstm_gradients(xp, arrived, tensors, output, gates, tanh_cells, reverse, to_input)
+            lambda arrived, tensors, output, gates, tanh_cells, reverse, to_input: _lstm_gradients(
+                arrived, tensors, output, gates, tanh_cells, reverse, to_input
             ),
             r"\text{back through the steps: } g_{c_{t-1}} = f_t \, g_{c_t}, \; "
             r"g_{h_{t-1}} = W^{\mathsf T} g_{i f g o}",
         )
     ),
+    node="MkldnnRnnLayerBackward0",
     outputs=("output", "hy", "cy", "gates", "tanh_cells"),
     public=False,
     method=False,
-    samples=(
-        call(_drawn(3, 2, 2, 3, biases=True), False, True),
-        call(_drawn(2, 1, 3, 2, biases=False), True, True),
-    ),
 )
-def mkldnn_rnn_layer(
+def lstm_layer(
     xp: Namespace, tensors: list[Array], reverse: bool, to_input: bool
 ) -> tuple[Array, ...]:
     """An LSTM layer: of (T, N, input) the output (T, N, H), and the last state and cell.
@@ -287,14 +273,15 @@ def mkldnn_rnn_layer(
     last = xp.empty((hidden, batch), input.dtype)
     tanh_cells = xp.empty((steps, hidden, batch), input.dtype)
     products = xp.empty((2, hidden, batch), input.dtype)
+    half = xp.asarray(0.5, input.dtype)
     matmul, multiply, add, tanh = xp.matmul, xp.multiply, xp.add, xp.tanh
     for t in range(steps):
         four, values = flat[t, : 4 * hidden], gates[t]
         matmul(weights, columns[t], four)
         tanh(four, four)
         three = values[:3]
-        multiply(three, 0.5, three)  # sigmoid(2x) is (1 + tanh x) / 2, and one call does all four
-        add(three, 0.5, three)
+        multiply(three, half, three)  # sigmoid(2x) is (1 + tanh x) / 2, and one call does all four
+        add(three, half, three)
         multiply(values[:2], values[3:], products)
         cell = gates[t + 1, 4] if t + 1 < steps else last
         add(products[0], products[1], cell)
@@ -383,7 +370,7 @@ def _by_layer(params: Sequence[Tensor], has_biases: bool, count: int) -> list[We
     for start in range(0, len(params), each):
         own = list(params[start : start + each])
         projection = own.pop() if each in (3, 5) else None
-        found.append(Weights(*own, *[None] * (4 - len(own)), projection))
+        found.append(Weights(*own, *[None] * (4 - len(own)), hr=projection))  # type: ignore[misc]
     return found
 
 

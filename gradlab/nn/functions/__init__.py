@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from gradlab.nn.functions.attention import (
+    multi_head_attention_forward,
+    scaled_dot_product_attention,
+)
 from gradlab.nn.functions.dropout import (
     alpha_dropout,
     dropout1d,
@@ -93,7 +97,9 @@ __all__ = [
     "max_unpool1d",
     "max_unpool2d",
     "max_unpool3d",
+    "multi_head_attention_forward",
     "rms_norm",
+    "scaled_dot_product_attention",
     "unfold",
     "upsample",
 ]
