@@ -82,8 +82,14 @@ class View:
         unless it is just what is ``asked`` for.
         """
         base = self.base
-        if tensor._edge is None and not base._requires_grad:
-            return tensor._requires_grad  # type: ignore[no-any-return]
+        try:
+            if tensor._edge is None and not base._requires_grad:
+                return tensor._requires_grad  # type: ignore[no-any-return]
+        except levels.NeedsRules:  # the base has become a dual number: so does its view, in place
+            base._level.follow(tensor)
+            if base._level.alive and not asked:
+                raise
+            return tensor.requires_grad  # type: ignore[no-any-return]
         if tensor._counter[0] != self.version and int(tensor._counter[0]) != int(self.version):
             if self.forbidden is None:
                 node, output = _history_through(base, tensor._array, self.steps)

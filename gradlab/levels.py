@@ -43,6 +43,10 @@ class Level:
         """Put what ``result`` holds into ``target``; one of them is wrapped at this level."""
         raise NotImplementedError
 
+    def follow(self, view: Any) -> None:
+        """Wrap, in place, a view of a tensor that was wrapped at this level in place."""
+        raise NotImplementedError
+
     def fresh(self, tensor: Any, make: Callable[[Any], Any]) -> Any:
         """``tensor`` with ``make`` of what is differentiated inside; of every element its own."""
         raise NotImplementedError

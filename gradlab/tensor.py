@@ -18,7 +18,7 @@ from gradlab.arrays import Array
 from gradlab.grad_mode import is_inference_mode_enabled
 from gradlab.graph import Edge, Node, Reassigned, RemovableHandle, register
 from gradlab.inplace import View
-from gradlab.levels import Layout
+from gradlab.levels import Layout, level_of
 
 new = object.__new__
 
@@ -252,7 +252,7 @@ class Tensor:
     @property
     def requires_grad(self) -> bool:
         """Whether operations on this tensor are recorded. May be set on leaves."""
-        return self._requires_grad or (self._view is not None and self._view.base._requires_grad)
+        return self._requires_grad or (self._view is not None and self._view.base.requires_grad)
 
     @requires_grad.setter
     def requires_grad(self, flag: bool) -> None:
@@ -695,6 +695,8 @@ class Tensor:
 
     def __repr__(self) -> str:
         node = self.grad_fn
+        if level_of(self) is not None:  # a view of what has become a dual number since
+            return repr(self)
         return printing.tensor_text(
             arrays.move(self._array, "cpu"),
             default_dtype_name=arrays.get_default_dtype().name,

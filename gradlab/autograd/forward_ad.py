@@ -165,5 +165,6 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
     own = _current.level
     if own is None:
         return UnpackedDualTensor(tensor, None)
+    _ = tensor.grad_fn  # asked, a view of what has become dual since becomes dual as well
     primal, tangent = own.parts(tensor)
     return UnpackedDualTensor(FUNCTIONS["view_as"](primal, primal), tangent)

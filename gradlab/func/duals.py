@@ -173,6 +173,13 @@ class Forward(Level):
         if known is not None:
             _write_tangent(target, known, tangent)
 
+    def follow(self, view: Any) -> None:
+        """The view's tangent is the same part of its base's; it has none any more at the end."""
+        if self.alive:
+            self._make_dual(view, view)
+        else:
+            view._view.base = view._view.base._primal
+
     def by_numbers(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """The numbers are all that counts."""
         return function(

@@ -12,7 +12,7 @@ from typing import Any
 from gradlab import arrays
 from gradlab.graph import Edge, Node
 from gradlab.inplace import View
-from gradlab.levels import Layout, Level, NeedsRules, innermost
+from gradlab.levels import Layout, Level, NeedsRules, innermost, level_of
 from gradlab.op.declaration import Op
 from gradlab.tensor import Tensor
 
@@ -20,6 +20,7 @@ from gradlab.tensor import Tensor
 def interpret(op: Op, args: tuple[Any, ...]) -> Any:
     """The result of an operation on wrapped tensors, by the rules of their innermost level."""
     args = tuple([_revived(value) for value in args])
+    _follow_bases(args)
     level = innermost(*args)
     if level is None:
         return call(op, args)
@@ -50,6 +51,15 @@ def _revived(value: Any) -> Any:
     while isinstance(value, Wrapped) and not value._level.alive:
         value = value._inner
     return value
+
+
+def _follow_bases(values: Any) -> None:
+    """Wrap the plain views of what has been wrapped since, in place, before one is looked at."""
+    for value in values:
+        if type(value) in (tuple, list):
+            _follow_bases(value)
+        elif isinstance(value, Tensor) and level_of(value) is None and value._view is not None:
+            value._view.refresh(value, asked=True)
 
 
 class Wrapped(Tensor):

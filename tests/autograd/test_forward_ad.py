@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numpy
@@ -10,6 +11,7 @@ import pytest
 
 import gradlab as gl
 from gradlab.autograd import forward_ad
+from tests.autograd.outcomes import assert_same
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 
@@ -165,3 +167,60 @@ def test_gradcheck_finds_a_wrong_jvp() -> None:
     x = gl.tensor([3.0], dtype=gl.float64, requires_grad=True)
     with pytest.raises(RuntimeError, match="Jacobian computed with forward mode mismatch"):
         gl.autograd.gradcheck(Wrong.apply, (x,), check_forward_ad=True)
+
+
+# ------------------------------------------------------------------ views of what becomes dual
+
+
+def overlapping(torch: ModuleType) -> Any:
+    """Through one view a buffer becomes dual; what the others, made before, know of it."""
+    fw = library(torch)
+    buffer = torch.zeros(3)
+    first, second = buffer[:2], buffer[1:]
+    part, elements = second[:1], buffer.unbind()
+    with fw.dual_level():
+        dual = fw.make_dual(torch.ones(3), torch.tensor([1.0, 2.0, 3.0]))
+        first.copy_(dual[:2])
+        with torch.no_grad():
+            found = [fw.unpack_dual(part * 2).tangent]
+        found += [fw.unpack_dual(one).tangent for one in (buffer, second)]
+        second.mul_(3)
+        part += dual[0]
+        found += [fw.unpack_dual(one).tangent for one in (buffer, first, elements[1])]
+        found += [fw.unpack_dual(torch.stack(elements)).tangent]
+        found += [second.requires_grad, second.is_leaf]
+        shown = repr(second)
+    return [*found, second * 2, buffer.view(3), elements[2] + 1, shown]
+
+
+def transposed(torch: ModuleType) -> Any:
+    """A view that is shown, and one that is tracked, before anything else is done to them."""
+    fw = library(torch)
+    buffer = torch.zeros(2, 2)
+    turned, flat = buffer.t(), buffer.view(4)
+    with fw.dual_level():
+        dual = fw.make_dual(torch.ones(2), torch.tensor([5.0, 6.0]))
+        buffer[0].copy_(dual)
+        shown = repr(turned)
+        flat.requires_grad_()
+        total = flat.sum()
+    return [shown, repr(total), total, turned]
+
+
+@pytest.mark.parametrize("program", [overlapping, transposed])
+def test_views_of_what_becomes_dual_become_dual(program: Any) -> None:
+    assert_same(program)
+
+
+def test_views_of_what_becomes_dual_inside_of_jvp() -> None:
+    def written(x: Any) -> Any:
+        buffer = gl.zeros(3)
+        first, second = buffer[:2], buffer[1:]
+        first.copy_(x[:2] * x[1:])
+        second.add_(x[1:])
+        return second * 2
+
+    x = gl.tensor([1.0, 2.0, 3.0])
+    expected = gl.tensor([[0.0, 8.0, 4.0], [0.0, 0.0, 2.0]])
+    assert gl.equal(gl.func.jacfwd(written)(x), expected)
+    assert gl.equal(gl.func.jvp(written, (x,), (gl.ones(3),))[1], expected.sum(1))
