@@ -3,21 +3,32 @@
 import { h, iconButton } from "./dom";
 import { shapeText } from "./format";
 import { formula } from "./mathml";
-import type { NodeKind, Trace } from "./trace";
+import type { BoxKind } from "./shapes";
+import type { Trace } from "./trace";
 import { valueView } from "./value";
 
-export const KINDS: Record<NodeKind | "module", string> = {
+export const KINDS: Record<BoxKind, string> = {
   leaf: "input",
   op: "operation",
   accumulate: "adds to .grad",
   root: "result",
   module: "module",
+  function: "function",
+  fold: "repeated",
 };
+
+/** A group around a node: what it is, and whether it is drawn opened. */
+export interface GroupState {
+  readonly key: string;
+  readonly kind: BoxKind;
+  readonly title: string;
+  readonly isOpen: boolean;
+}
 
 export interface DetailsActions {
   readonly close: () => void;
-  readonly modules: readonly { path: string; isOpen: boolean }[];
-  readonly toggleModule: (path: string) => void;
+  readonly groups: readonly GroupState[];
+  readonly toggleGroup: (key: string) => void;
 }
 
 export function details(trace: Trace, node: number, actions: DetailsActions): HTMLElement {
@@ -51,7 +62,8 @@ export function details(trace: Trace, node: number, actions: DetailsActions): HT
             h("pre", {}, sources.text[source]!),
           ),
       ),
-      ...entry("Module", actions.modules.length > 0 && moduleList(actions)),
+      ...entry("Module", nodes.module[node]! && h("code", {}, nodes.module[node]!)),
+      ...entry("Part of", actions.groups.length > 0 && groupList(actions)),
     ),
   );
 }
@@ -71,18 +83,19 @@ function entry(title: string, content: HTMLElement | string | false): HTMLElemen
   return content ? [h("dt", {}, title), h("dd", {}, content)] : [];
 }
 
-function moduleList({ modules, toggleModule }: DetailsActions): HTMLElement {
+function groupList({ groups, toggleGroup }: DetailsActions): HTMLElement {
   return h(
     "div",
     { class: "gl-modules" },
-    ...modules.map(({ path, isOpen }) => {
+    ...groups.map(({ key, kind, title, isOpen }) => {
       const button = h(
         "button",
         { type: "button", class: "gl-button gl-text" },
         isOpen ? "fold" : "open",
       );
-      button.addEventListener("click", () => toggleModule(path));
-      return h("div", {}, h("code", {}, path), button);
+      button.addEventListener("click", () => toggleGroup(key));
+      const kinds = h("span", { class: "gl-dim" }, KINDS[kind]);
+      return h("div", {}, h("code", {}, title), kinds, button);
     }),
   );
 }

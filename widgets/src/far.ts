@@ -20,7 +20,8 @@ interface FarScene {
 
 const SMALLEST = 2;
 const LINES = new Set(["gl-line", "gl-flow", "gl-ring"]);
-const CLASSES = [...LINES, "gl-leaf", "gl-accumulate", "gl-op", "gl-root", "gl-module"];
+const KINDS = ["leaf", "accumulate", "op", "root", "module", "function", "fold"];
+const CLASSES = [...LINES, ...KINDS.map((kind) => `gl-${kind}`)];
 
 export function farView() {
   const [lines, boxes] = [h("canvas"), h("canvas")];

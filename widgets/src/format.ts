@@ -63,3 +63,8 @@ export function plural(size: number, one: string): string {
 export function clip(text: string, length: number): string {
   return text.length > length ? `${text.slice(0, length - 1)}…` : text;
 }
+
+/** The same from its end, where paths differ. */
+export function clipStart(text: string, length: number): string {
+  return text.length > length ? `…${text.slice(1 - length)}` : text;
+}

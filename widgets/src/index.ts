@@ -4,10 +4,10 @@
 
 import { h } from "./dom";
 import { type Model, observe, pageModel, type Traits } from "./model";
-import type { Memory, Picture } from "./picture";
 import style from "./style.css";
-import { Misfit, readPlot, readTrace } from "./trace";
+import { Misfit, readPlot, readTrace, type Trace } from "./trace";
 import { type Face, graphFace } from "./view-graph";
+import { liveFace } from "./view-live";
 import { plotFace } from "./view-plot";
 import { stepFace } from "./view-step";
 
@@ -18,16 +18,22 @@ export function render({ model, el }: { model: Model; el: HTMLElement }): () => 
   el.append(h("style", {}, style), root);
   keepKeysFromNotebook(root, life.signal);
   let face = new AbortController();
-  let picture: Picture | undefined;
+  let made: Face | null = null;
 
   function show(): void {
     face.abort();
     face = new AbortController();
-    const made = faceOf(model, face.signal, picture?.memory());
-    picture = made.picture;
+    made = faceOf(model, face.signal);
     root.replaceChildren(made.element);
   }
-  observe(model, "payload", life.signal, show);
+
+  /** A live graph goes on; whatever else arrives is another picture. */
+  function change(): void {
+    const trace = made?.change && model.get("view") === "live" ? liveTrace(model) : null;
+    if (trace) made!.change!(trace);
+    else show();
+  }
+  observe(model, "payload", life.signal, change);
   observe(model, "view", life.signal, show);
   show();
   sayReady(model);
@@ -52,17 +58,27 @@ export function mount(el: HTMLElement, traits: Partial<Traits>): () => void {
 
 export default { render };
 
-function faceOf(model: Model, signal: AbortSignal, before?: Memory): Face {
+/** The payload as a trace that a live face can go on with; null where it has to be made anew. */
+function liveTrace(model: Model): Trace | null {
+  try {
+    return readTrace(model.get("payload"));
+  } catch {
+    return null;
+  }
+}
+
+function faceOf(model: Model, signal: AbortSignal): Face {
   try {
     const view = model.get("view");
     const payload = model.get("payload");
     if (view === "plot") return plotFace(readPlot(payload), signal);
-    if (view !== "graph" && view !== "step")
+    if (view !== "graph" && view !== "step" && view !== "live")
       throw new Misfit(`there is no view named ${JSON.stringify(view)}`);
     const trace = readTrace(payload);
+    if (view === "live") return liveFace(model, trace, signal);
     if (!trace.nodes.kind.length)
       return message("This graph holds no nodes, so there is nothing to draw.");
-    return (view === "step" ? stepFace : graphFace)(model, trace, signal, before);
+    return (view === "step" ? stepFace : graphFace)(model, trace, signal);
   } catch (problem) {
     if (!(problem instanceof Misfit)) throw problem;
     return message(`This widget cannot be drawn: ${problem.message}.`, "alert");

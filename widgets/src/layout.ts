@@ -5,8 +5,10 @@
  * crosses layers passes through one point in each; edges of one source share them, so a weight used
  * by 10,000 operations costs one trunk and not 50 million points), order (barycentre sweeps), and
  * coordinates (each row is pulled towards its neighbours, and the exact least-squares answer that
- * keeps the gaps is found by pooling). Given an earlier layout, its nodes stay where they were and
- * new ones are fitted in around them, which is what drawing a graph while it grows needs.
+ * keeps the gaps is found by pooling). Nodes of one cluster stand together, below all that the
+ * cluster takes in, so that a frame can be drawn around them. Given an earlier layout, its nodes
+ * stay where they were and new ones are fitted in around them, which is what drawing a graph while
+ * it grows needs.
  */
 
 export interface Graph {
@@ -15,6 +17,17 @@ export interface Graph {
   readonly from: ArrayLike<number>;
   readonly to: ArrayLike<number>;
   readonly slot: ArrayLike<number>;
+  /** The innermost cluster of each node, or -1, and the cluster around each cluster, or -1. */
+  readonly around?: ArrayLike<number>;
+  readonly outer?: ArrayLike<number>;
+}
+
+/** Where nodes that an earlier layout placed are to stay; a layer of -1 says that a node is new. */
+export interface Kept {
+  readonly layer: Int32Array;
+  readonly x: Float64Array;
+  /** The places of each node's bends, from the top. */
+  readonly bends: readonly (readonly number[])[];
 }
 
 /** Items are the nodes, then the bends. */
@@ -39,21 +52,44 @@ export const PITCH = 86;
 const GAP = 26;
 const BEND_WIDTH = 10;
 const SWEEPS = 6;
+/** The room a frame takes at each side. */
+export const FRAME = 12;
 
-/** Lays `graph` out; nodes that `before` has already placed keep their places. */
-export function layout(graph: Graph, before?: Layout): Layout {
+/** Lays `graph` out; nodes that are `kept` stay at their places. */
+export function layout(graph: Graph, kept?: Kept): Layout {
   const count = graph.widths.length;
   const inputs = groupBy(graph.to, count);
   const users = groupBy(graph.from, count);
-  const { layer: nodeLayer, depth } = assignLayers(graph, inputs, users, before);
+  const nest = nestOf(graph);
+  const { layer: nodeLayer, depth } = assignLayers(graph, inputs, users, nest, kept);
   const { trunk, bends, owner, layer } = addBends(graph, nodeLayer);
   const links = linkLayers(graph, inputs, depth, { trunk, bends, layer, count });
   const widths = Float64Array.from(owner, (_, item) =>
     item < count ? graph.widths[item]! : BEND_WIDTH,
   );
-  const sheet: Sheet = { layer, owner, links, widths, depth, x: new Float64Array(owner.length) };
-  const rows = before ? fitAround(sheet, count, before, trunk) : arrange(sheet, count);
-  return { count, x: sheet.x, layer, rows, owner, trunk, bends, ...extent(sheet) };
+  const cluster = nest && clustersOfItems(graph, users, nest, { layer, owner, count });
+  const x = new Float64Array(owner.length);
+  const sheet: Sheet = { layer, owner, links, widths, depth, x, nest, cluster };
+  const rows = kept ? fitAround(sheet, count, kept, trunk) : arrange(sheet, count);
+  return { count, x, layer, rows, owner, trunk, bends, ...extent(sheet) };
+}
+
+/** What stays of `plan` for a graph whose node `node` was `wasNode(node)` in it, or is new (-1). */
+export function keep(plan: Layout, count: number, wasNode: (node: number) => number): Kept {
+  const layer = new Int32Array(count).fill(-1);
+  const x = new Float64Array(count);
+  const bends: number[][] = [];
+  for (let node = 0; node < count; node++) {
+    const old = wasNode(node);
+    bends.push([]);
+    if (old < 0) continue;
+    layer[node] = plan.layer[old]!;
+    x[node] = plan.x[old]!;
+    for (let step = 0; step < plan.bends[old]!; step++) {
+      bends[node]!.push(plan.x[plan.trunk[old]! + step]!);
+    }
+  }
+  return { layer, x, bends };
 }
 
 /** The bends an edge passes, as how many of its source's; a very long one passes none. */
@@ -90,20 +126,29 @@ export function groupBy(keys: ArrayLike<number>, count: number): Groups {
  * Puts each node below its inputs, then pulls it down to its first user where that lengthens no
  * more edges than it shortens: a weight stands beside the operation that uses it, not at the top.
  */
-function assignLayers(graph: Graph, inputs: Groups, users: Groups, before?: Layout) {
+function assignLayers(
+  graph: Graph,
+  inputs: Groups,
+  users: Groups,
+  nest: Nest | null,
+  kept?: Kept,
+) {
   const count = graph.widths.length;
-  const pinned = before?.count ?? 0;
+  const floors = nest && !kept ? floorsOf(graph, nest) : null;
   const depth = new Int32Array(count);
   const layer = new Int32Array(count);
+  const isOld = (node: number) => kept !== undefined && kept.layer[node]! >= 0;
   for (let node = 0; node < count; node++) {
+    if (floors) layer[node] = floors[node]!;
+    else if (isOld(node)) layer[node] = kept!.layer[node]!;
     for (let at = inputs.start[node]!; at < inputs.start[node + 1]!; at++) {
       const from = graph.from[inputs.ids[at]!]!;
       depth[node] = Math.max(depth[node]!, depth[from]! + 1);
       layer[node] = Math.max(layer[node]!, layer[from]! + 1);
     }
-    if (node < pinned) layer[node] = before!.layer[node]!;
   }
-  for (let node = count - 1; node >= pinned; node--) {
+  for (let node = count - 1; node >= 0; node--) {
+    if (isOld(node)) continue;
     const [first, end] = [users.start[node]!, users.start[node + 1]!];
     if (end === first || end - first < inputs.start[node + 1]! - inputs.start[node]!) continue;
     let below = Infinity;
@@ -113,6 +158,88 @@ function assignLayers(graph: Graph, inputs: Groups, users: Groups, before?: Layo
     layer[node] = Math.max(layer[node]!, below - 1);
   }
   return { layer, depth };
+}
+
+// Clusters ----------------------------------------------------------------------------------------
+
+/** Clusters in clusters: for each, itself and those around it, outermost first. */
+interface Nest {
+  readonly around: ArrayLike<number>;
+  readonly path: readonly (readonly number[])[];
+}
+
+function nestOf({ around, outer }: Graph): Nest | null {
+  if (!around || !outer || !Array.prototype.some.call(around, (cluster) => cluster >= 0)) return null;
+  const path = Array.from(outer, (_, cluster) => {
+    const found: number[] = [];
+    for (let at = cluster; at >= 0; at = outer[at]!) found.push(at);
+    return found.reverse();
+  });
+  return { around, path };
+}
+
+function pathOf({ path }: Nest, cluster: number): readonly number[] {
+  return cluster < 0 ? [] : path[cluster]!;
+}
+
+/**
+ * The least layer of each node by its clusters: all of a cluster lies below all that comes into it.
+ * Found by raising until nothing is too high; clusters that feed each other would rise for ever, so
+ * then there are no floors.
+ */
+function floorsOf({ from, to, widths }: Graph, nest: Nest): Int32Array {
+  const count = widths.length;
+  const floor = new Int32Array(nest.path.length);
+  const layer = new Int32Array(count);
+  const byNode = groupBy(to, count);
+  for (let turn = 0; turn < floor.length + 2; turn++) {
+    let isSettled = true;
+    for (let node = 0; node < count; node++) {
+      const own = pathOf(nest, nest.around[node]!);
+      let least = layer[node]!;
+      for (let at = byNode.start[node]!; at < byNode.start[node + 1]!; at++) {
+        const source = from[byNode.ids[at]!]!;
+        const theirs = pathOf(nest, nest.around[source]!);
+        least = Math.max(least, layer[source]! + 1);
+        for (let level = 0; level < own.length; level++) {
+          if (theirs[level] === own[level] || floor[own[level]!]! > layer[source]!) continue;
+          floor[own[level]!] = layer[source]! + 1;
+          isSettled = false;
+        }
+      }
+      for (const cluster of own) least = Math.max(least, floor[cluster]!);
+      if (least > layer[node]!) isSettled = false;
+      layer[node] = least;
+    }
+    if (isSettled) return layer;
+  }
+  return new Int32Array(count);
+}
+
+/** The cluster each item stands with: a bend with the cluster its line is about to enter. */
+function clustersOfItems(
+  graph: Graph,
+  users: Groups,
+  nest: Nest,
+  { layer, owner, count }: Pick<Layout, "layer" | "owner" | "count">,
+): Int32Array {
+  const top = new Int32Array(nest.path.length).fill(2 ** 30);
+  for (let node = 0; node < count; node++) {
+    for (const cluster of pathOf(nest, nest.around[node]!)) {
+      top[cluster] = Math.min(top[cluster]!, layer[node]!);
+    }
+  }
+  return Int32Array.from(owner, (node, item) => {
+    if (item < count) return nest.around[item]!;
+    let target = -1;
+    for (let at = users.start[node]!; at < users.start[node + 1]!; at++) {
+      const user = graph.to[users.ids[at]!]!;
+      const isNearer = target < 0 || layer[user]! < layer[target]!;
+      if (layer[user]! > layer[item]! && isNearer) target = user;
+    }
+    const entered = target < 0 ? [] : pathOf(nest, nest.around[target]!);
+    return [...entered].reverse().find((cluster) => top[cluster]! <= layer[item]!) ?? -1;
+  });
 }
 
 // Bends -------------------------------------------------------------------------------------------
@@ -231,6 +358,8 @@ interface Sheet {
   readonly widths: Float64Array;
   readonly depth: Int32Array;
   readonly x: Float64Array;
+  readonly nest: Nest | null;
+  readonly cluster: Int32Array | null;
 }
 
 function arrange(sheet: Sheet, count: number): Int32Array[] {
@@ -262,9 +391,12 @@ function firstOrder({ layer, links }: Sheet, count: number): Int32Array[] {
 }
 
 /** Sweeps up and down, sorting each row by its neighbours' places; the least crossed order wins. */
-function untangle({ layer, links }: Sheet, rows: Int32Array[]): Int32Array[] {
+function untangle(sheet: Sheet, rows: Int32Array[]): Int32Array[] {
+  const { layer, links } = sheet;
   const place = new Float64Array(layer.length);
   const settle = (row: Int32Array) => row.forEach((item, at) => (place[item] = at));
+  rows.forEach(settle);
+  gather(sheet, rows, place);
   rows.forEach(settle);
   let best = rows.map((row) => row.slice());
   let fewest = crossings(rows, place, links);
@@ -275,6 +407,8 @@ function untangle({ layer, links }: Sheet, rows: Int32Array[]): Int32Array[] {
       sortByNeighbours(row, place, links, upwards);
       settle(row);
     }
+    gather(sheet, rows, place);
+    rows.forEach(settle);
     const crossed = crossings(rows, place, links);
     if (crossed < fewest) {
       fewest = crossed;
@@ -282,6 +416,41 @@ function untangle({ layer, links }: Sheet, rows: Int32Array[]): Int32Array[] {
     }
   }
   return best;
+}
+
+/** Brings what is of one cluster together in each row, clusters in the same order in all rows. */
+function gather({ nest, cluster }: Sheet, rows: Int32Array[], place: Float64Array): void {
+  if (!nest || !cluster) return;
+  const sum = new Float64Array(nest.path.length);
+  const size = new Int32Array(nest.path.length);
+  for (const row of rows) {
+    for (const item of row) {
+      for (const one of pathOf(nest, cluster[item]!)) {
+        sum[one]! += place[item]! - row.length / 2;
+        size[one]!++;
+      }
+    }
+  }
+  for (const row of rows) {
+    const wanted = (unit: { cluster: number; item: number }) =>
+      unit.cluster < 0
+        ? place[unit.item]! - row.length / 2
+        : sum[unit.cluster]! / size[unit.cluster]!;
+    const sorted = (items: readonly number[], level: number): number[] => {
+      const units = new Map<number, { cluster: number; item: number; items: number[] }>();
+      for (const item of items) {
+        const one = pathOf(nest, cluster[item]!)[level] ?? -1;
+        const key = one < 0 ? -1 - item : one;
+        const unit = units.get(key) ?? { cluster: one, item, items: [] };
+        unit.items.push(item);
+        units.set(key, unit);
+      }
+      return [...units.values()]
+        .sort((one, other) => wanted(one) - wanted(other))
+        .flatMap((unit) => (unit.cluster < 0 ? unit.items : sorted(unit.items, level + 1)));
+    };
+    row.set(sorted([...row], 0));
+  }
 }
 
 /** Items without neighbours on that side keep their place in the row. */
@@ -430,12 +599,12 @@ function meanOfNeighbours({ x, links }: Sheet, item: number, direction: 1 | -1):
 /** Sets x along a row as near to `wanted` as the gaps allow. */
 function spread(
   row: Int32Array,
-  { x, widths }: Sheet,
+  sheet: Sheet,
   wanted: (at: number) => number,
   weight: (at: number) => number,
 ): void {
-  const gap = (at: number) => apart(widths, row[at - 1]!, row[at]!);
-  spreadOut(row.length, wanted, weight, gap).forEach((place, at) => (x[row[at]!] = place));
+  const gap = (at: number) => apart(sheet, row[at - 1]!, row[at]!);
+  spreadOut(row.length, wanted, weight, gap).forEach((place, at) => (sheet.x[row[at]!] = place));
 }
 
 /**
@@ -472,21 +641,29 @@ export function spreadOut(
   return places;
 }
 
-function apart(widths: Float64Array, one: number, other: number): number {
-  return (widths[one]! + widths[other]!) / 2 + GAP;
+/** From centre to centre, with room for the frames that stand between two items. */
+function apart({ widths, nest, cluster }: Sheet, one: number, other: number): number {
+  const plain = (widths[one]! + widths[other]!) / 2 + GAP;
+  if (!nest || !cluster || cluster[one] === cluster[other]) return plain;
+  const [left, right] = [pathOf(nest, cluster[one]!), pathOf(nest, cluster[other]!)];
+  let shared = 0;
+  while (shared < left.length && left[shared] === right[shared]) shared++;
+  return plain + FRAME * Math.max(left.length - shared, right.length - shared);
 }
 
 // Growing -----------------------------------------------------------------------------------------
 
 /** Copies the old places; each new item takes the free place nearest to where it is wanted. */
-function fitAround(sheet: Sheet, count: number, before: Layout, trunk: Int32Array): Int32Array[] {
-  const { x, layer, owner, widths } = sheet;
+function fitAround(sheet: Sheet, count: number, kept: Kept, trunk: Int32Array): Int32Array[] {
+  const { x, layer, owner } = sheet;
   const height = layer.reduce((most, at) => Math.max(most, at + 1), 0);
   const rows: number[][] = Array.from({ length: height }, () => []);
   const fresh: number[][] = Array.from({ length: height }, () => []);
   for (let item = 0; item < layer.length; item++) {
-    const old = oldPlace(item, owner[item]!, count, before, trunk);
-    if (old === null) fresh[layer[item]!]!.push(item);
+    const node = owner[item]!;
+    const hasStayed = kept.layer[node] === layer[node];
+    const old = item < count ? kept.x[item] : kept.bends[node]![item - trunk[node]!];
+    if (!hasStayed || old === undefined) fresh[layer[item]!]!.push(item);
     else {
       x[item] = old;
       rows[layer[item]!]!.push(item);
@@ -496,23 +673,10 @@ function fitAround(sheet: Sheet, count: number, before: Layout, trunk: Int32Arra
     row.sort((one, other) => x[one]! - x[other]!);
     for (const item of fresh[at]!) {
       const wanted = meanOfNeighbours(sheet, item, DOWN) ?? meanOfNeighbours(sheet, item, UP) ?? 0;
-      insert(row, item, wanted, x, widths);
+      insert(row, item, wanted, sheet);
     }
     return Int32Array.from(row);
   });
-}
-
-function oldPlace(
-  item: number,
-  owner: number,
-  count: number,
-  before: Layout,
-  trunk: Int32Array,
-): number | null {
-  if (owner >= before.count) return null;
-  if (item < count) return before.x[item]!;
-  const step = item - trunk[owner]!;
-  return step < before.bends[owner]! ? before.x[before.trunk[owner]! + step]! : null;
 }
 
 /** Looks outwards from the wanted place, to both sides, for the first gap that is wide enough. */
@@ -520,17 +684,17 @@ function insert(
   row: number[],
   item: number,
   wanted: number,
-  x: Float64Array,
-  widths: Float64Array,
+  sheet: Sheet,
 ): void {
+  const { x } = sheet;
   const found = row.findIndex((other) => x[other]! > wanted);
   const middle = found < 0 ? row.length : found;
   let best = { at: middle, place: wanted, cost: Infinity };
   for (let away = 0; away <= row.length; away++) {
     for (const at of away ? [middle - away, middle + away] : [middle]) {
       if (at < 0 || at > row.length) continue;
-      const low = at > 0 ? x[row[at - 1]!]! + apart(widths, row[at - 1]!, item) : -Infinity;
-      const high = at < row.length ? x[row[at]!]! - apart(widths, item, row[at]!) : Infinity;
+      const low = at > 0 ? x[row[at - 1]!]! + apart(sheet, row[at - 1]!, item) : -Infinity;
+      const high = at < row.length ? x[row[at]!]! - apart(sheet, item, row[at]!) : Infinity;
       if (low > high) continue;
       const place = Math.min(Math.max(wanted, low), high);
       const cost = Math.abs(place - wanted);

@@ -1,20 +1,25 @@
 /**
- * The drawing of a graph that both the graph and the stepper show: an SVG for what can be read, a
- * canvas for what is too small and too much to be read, a camera, a keyboard cursor and a tooltip.
+ * The drawing of a graph that all faces of it show: an SVG for what can be read, a canvas for what
+ * is too small and too much to be read, a camera, a keyboard cursor, a search and a tooltip.
  *
  * Up to WHOLE boxes all of them are elements of the page, and a step only sets attributes. Beyond,
  * only what the camera sees is; and when it sees more than CROWD boxes, they are painted as dots.
  */
 
 import { around, bringIn, type Camera, fit, pan, seen, type Size, zoom } from "./camera";
+import type { GroupState } from "./details";
 import { h, hasModifier, iconButton, mark, s, write } from "./dom";
 import { farView } from "./far";
 import { clip, glance, plural, shapeText } from "./format";
+import { frameLabel } from "./frames";
+import { groupsAround, groupsOf } from "./groups";
 import { listenToHands } from "./hands";
-import type { Layout } from "./layout";
+import { createMinimap } from "./minimap";
 import { timeline } from "./moment";
-import { openedAtFirst, prefixesOf } from "./project";
-import { drawNode, HEIGHT, textWidth } from "./shapes";
+import { downstream, found } from "./paths";
+import { COMFORTABLE, MOST, openedAtFirst } from "./project";
+import { createSearch } from "./search";
+import { boxKind, drawNode, HEIGHT, textWidth, timesText } from "./shapes";
 import * as stages from "./stage";
 import { createTip } from "./tip";
 import type { Trace } from "./trace";
@@ -31,18 +36,12 @@ export interface Picture {
   readonly height: number;
   /** Paints the graph as it is at `position` (-1: nothing has run), with `selected` marked. */
   readonly show: (position: number, selected: number | null) => void;
-  /** The modules around a node, from the outside in, and whether each is drawn opened. */
-  readonly modulesOf: (node: number) => { path: string; isOpen: boolean }[];
-  /** Draws a module's nodes one by one, or all of them as one box. */
-  readonly toggleModule: (path: string) => void;
-  /** What a picture of the same graph, grown, needs so that old nodes stay where they are. */
-  readonly memory: () => Memory;
-}
-
-export interface Memory {
-  readonly trace: Trace;
-  readonly opened: Set<string>;
-  readonly plan: Layout;
+  /** The groups around a node, from the outside in. */
+  readonly groupsOf: (node: number) => GroupState[];
+  /** Draws a group's nodes one by one, or all of them as one box. */
+  readonly toggleGroup: (key: string) => void;
+  /** Goes on with the same graph, grown or shrunk: what is known again stays where it is. */
+  readonly change: (trace: Trace) => void;
 }
 
 export interface PictureOptions {
@@ -50,29 +49,34 @@ export interface PictureOptions {
   readonly stepping: boolean;
   /** The user asks for a node's details, or, with null, to close them. */
   readonly select: (node: number | null) => void;
-  readonly before?: Memory | undefined;
 }
 
-export function createPicture(trace: Trace, options: PictureOptions, signal: AbortSignal): Picture {
+export function createPicture(first: Trace, options: PictureOptions, signal: AbortSignal): Picture {
   const { stepping, select } = options;
-  const { nodes, steps, values } = trace;
-  const before = options.before && isGrownFrom(trace, options.before.trace) ? options.before : null;
-  const times = timeline(trace);
-  const opened = before?.opened ?? openedAtFirst(trace);
-  let stage = stages.stageOf(trace, times, opened, before?.plan);
+  let trace = first;
+  let { nodes, steps, values } = trace;
+  let groups = groupsOf(trace, isLarge(trace));
+  let times = timeline(trace);
+  let opened = openedAtFirst(trace, groups);
+  let stage = stages.stageOf(trace, groups, times, opened);
   let camera: Camera = { x: 0, y: 0, scale: 1 };
   let size: Size = { width: 0, height: 0 };
   let wasMoved = false;
   let position = -1;
   let selected: number | null = null;
   let cursor: number | null = null;
+  let matches: ReadonlySet<number> = new Set();
+  let path: Uint8Array | null = null;
   let frame = 0;
+  const seenBefore = new Set<string>();
 
   // The camera moves the element as a whole: moving a group inside would lay every text out again.
-  const [lineLayer, flowLayer, nodeLayer, labelLayer] = [s("g"), s("g"), s("g"), s("g")];
+  const [frameLayer, lineLayer, flowLayer] = [s("g"), s("g"), s("g")];
+  const [nodeLayer, labelLayer] = [s("g"), s("g")];
   const world = s(
     "svg",
     { class: "gl-near", "aria-hidden": "true" },
+    frameLayer,
     lineLayer,
     flowLayer,
     nodeLayer,
@@ -80,11 +84,16 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
   );
   const far = farView();
   const tip = createTip();
+  const search = createSearch({ find, goTo: reveal, leave: leaveSearch });
+  const minimap = createMinimap(centreOn);
   const spoken = h("div", { class: "gl-hidden", "aria-live": "polite" });
   const tools = [
     iconButton("zoom-out", "Zoom out (−)", "M3.5 8h9", () => zoomBy(1 / 1.3)),
     iconButton("zoom-in", "Zoom in (+)", "M3.5 8h9M8 3.5v9", () => zoomBy(1.3)),
     iconButton("fit", "Fit (0)", "M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3", showAll),
+    iconButton("find", "Search (/)", "M7 11.5a4.5 4.5 0 1 1 0-9a4.5 4.5 0 0 1 0 9M10.5 10.5l3 3", () =>
+      search.open(),
+    ),
   ];
   // The graph is one tab stop: these have keys of their own.
   for (const tool of tools) tool.tabIndex = -1;
@@ -100,24 +109,27 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
     },
     far.element,
     world,
+    minimap.element,
     tip.element,
     spoken,
     h("div", { class: "gl-zoom" }, ...tools),
+    search.element,
   );
   listen();
   return {
     element,
     height: everything().bottom - everything().top,
     show,
-    modulesOf,
-    toggleModule,
-    memory: () => ({ trace, opened, plan: stage.plan }),
+    groupsOf: groupStates,
+    toggleGroup,
+    change,
   };
 
   function show(at: number, chosen: number | null): void {
     const hasStepped = at !== position;
     const isOther = chosen !== selected && chosen !== null;
     position = at;
+    if (chosen !== selected) choosePath(chosen);
     selected = chosen;
     if (isOther) cursor = chosen;
     if (hasStepped && at >= 0) follow(steps.node[at]!);
@@ -125,28 +137,111 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
     draw();
   }
 
-  // Modules -------------------------------------------------------------------------------------
+  // Groups --------------------------------------------------------------------------------------
 
-  function modulesOf(node: number) {
-    return prefixesOf(nodes.module[node]!).map((path) => ({ path, isOpen: opened.has(path) }));
+  function groupStates(node: number): GroupState[] {
+    const closed = stage.scene.group[boxOf(node)]!;
+    const around = groupsAround(groups, node).filter((group) => groups.size[group]! > 1);
+    return around.map((group, at) => ({
+      key: groups.key[group]!,
+      kind: boxKind(groups, group),
+      title: [groups.name[group], timesText(groups, group)].filter(Boolean).join(" "),
+      isOpen: closed < 0 || at < around.indexOf(closed),
+    }));
   }
 
-  function toggleModule(path: string): void {
-    if (opened.has(path)) {
-      for (const other of [...opened]) if (`${other}.`.startsWith(`${path}.`)) opened.delete(other);
-    } else for (const prefix of prefixesOf(path)) opened.add(prefix);
+  function toggleGroup(key: string): void {
+    const group = groups.key.indexOf(key);
+    const isIn = (node: number) => groupsAround(groups, node).includes(group);
+    const member = cursor !== null && isIn(cursor) ? cursor : nodes.kind.findIndex((_, n) => isIn(n));
+    const before = stages.centreOf(stage, boxOf(member));
+    const isClosed = groupStates(member).some((state) => state.key === key && !state.isOpen);
+    if (!isClosed) opened.delete(key);
+    else for (const one of groupsAround(groups, member)) {
+      opened.add(groups.key[one]!);
+      if (one === group) break;
+    }
     tip.hide();
-    stage = stages.stageOf(trace, times, opened);
-    for (const layer of world.children) layer.replaceChildren();
-    if (!wasMoved) frameIt();
-    else if (cursor !== null) follow(cursor);
+    setStage();
+    const now = stages.centreOf(stage, boxOf(member));
+    const { scale } = camera;
+    if (!wasMoved && fit(everything(), size).scale >= READABLE) frameIt();
+    else camera = pan(camera, (before.x - now.x) * scale, (before.y - now.y) * scale);
     draw();
+    const verb = isClosed ? "opened" : "closed";
+    write(spoken, `${groups.name[group]} ${verb}, ${plural(stage.labels.length, "box").replace("boxs", "boxes")} shown`);
   }
 
   function openOrFold(node: number): void {
-    const modules = modulesOf(node);
-    const module = modules.find(({ isOpen }) => !isOpen) ?? modules.at(-1);
-    if (module) toggleModule(module.path);
+    const states = groupStates(node);
+    const group = states.find(({ isOpen }) => !isOpen) ?? states.at(-1);
+    if (group) toggleGroup(group.key);
+  }
+
+  function setStage(before?: stages.Stage): void {
+    stage = stages.stageOf(trace, groups, times, opened, before);
+    for (const layer of before ? [frameLayer, lineLayer] : world.children) layer.replaceChildren();
+  }
+
+  /** What is new is opened, so that nothing that was seen disappears in a box by itself. */
+  function change(next: Trace): void {
+    const known = new Set(groups.key);
+    const before = stage;
+    const wasEmpty = !nodes.kind.length;
+    const cursorKey = cursor === null ? null : before.keys[boxOf(cursor)];
+    trace = next;
+    ({ nodes, steps, values } = trace);
+    groups = groupsOf(trace, isLarge(trace));
+    times = timeline(trace);
+    for (const key of groups.key) if (!known.has(key)) opened.add(key);
+    setStage(before);
+    if (stage.labels.length > MOST) {
+      opened = openedAtFirst(trace, groups);
+      setStage(before);
+    }
+    const box = cursorKey === null ? -1 : stage.keys.indexOf(cursorKey!);
+    cursor = box < 0 ? null : stage.scene.nodeOf[box]!;
+    matches = new Set();
+    path = null;
+    mark(element, "aria-label", summary(trace, stepping));
+    if (wasEmpty || !wasMoved) keepInView();
+    else draw();
+  }
+
+  // Search and paths ----------------------------------------------------------------------------
+
+  function find(words: string): number[] {
+    const all = found(trace, words);
+    matches = new Set(all);
+    draw();
+    return all;
+  }
+
+  function leaveSearch(): void {
+    matches = new Set();
+    draw();
+    element.focus({ preventScroll: true });
+  }
+
+  /** Opens what a node is in, and brings it into the middle. */
+  function reveal(node: number): void {
+    const closed = groupsAround(groups, node).filter((group) => !opened.has(groups.key[group]!));
+    if (closed.length) {
+      for (const group of closed) opened.add(groups.key[group]!);
+      setStage();
+    }
+    cursor = node;
+    const { x, y } = stages.centreOf(stage, boxOf(node));
+    camera = { ...camera, scale: Math.max(camera.scale, 0.8) };
+    centreOn(x, y);
+    write(spoken, [titleOf(node), ...factsOf(trace, node)].join(", "));
+  }
+
+  function choosePath(node: number | null): void {
+    path = node === null ? null : downstream(trace, node);
+    if (path === null || node === null) return;
+    const between = path.reduce((sum, one) => sum + one, 0) - 1;
+    if (between > 0) write(spoken, `${titleOf(node)} leads to ${plural(between, "node")}`);
   }
 
   // Camera --------------------------------------------------------------------------------------
@@ -159,6 +254,7 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
   function frameIt(): void {
     camera = fit(everything(), size);
     if (camera.scale >= READABLE) return;
+    if (!nodes.kind.length) return;
     const { x, y } = stages.centreOf(stage, boxOf(cursor ?? nowNode()));
     camera = around(x, y, 0.8, everything(), size);
   }
@@ -173,7 +269,35 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
   function zoomBy(factor: number, x = size.width / 2, y = size.height / 2): void {
     wasMoved = true;
     camera = zoom(camera, factor, x, y);
+    moveSoon();
+  }
+
+  function centreOn(x: number, y: number): void {
+    wasMoved = true;
+    const { scale } = camera;
+    camera = { x: size.width / 2 - x * scale, y: size.height / 2 - y * scale, scale };
     drawSoon();
+  }
+
+  /** A graph that grows stays in view: whole while it can be read so, then its newest part. */
+  function keepInView(): void {
+    if (!size.width) return;
+    const whole = fit(everything(), size);
+    const isShown = whole.scale >= READABLE;
+    if (isShown && whole.scale < camera.scale) glide();
+    if (isShown) camera = whole.scale < camera.scale || isOutside() ? whole : camera;
+    else follow(trace.root);
+    draw();
+  }
+
+  function isOutside(): boolean {
+    const [world, part] = [everything(), seen(camera, size)];
+    return (
+      world.left < part.left ||
+      world.right > part.right ||
+      world.top < part.top ||
+      world.bottom > part.bottom
+    );
   }
 
   function follow(node: number): void {
@@ -224,11 +348,27 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
     far.element.hidden = !isFar;
     world.style.display = isFar ? "none" : "";
     const marked = cursor === null ? -1 : boxOf(cursor);
+    minimap.show(stage, camera, size);
     if (isFar) return far.paint({ ...stage, camera, size, state, marked });
-    world.style.transform = `translate(${camera.x}px, ${camera.y}px) scale(${camera.scale})`;
+    place();
+    drawFrames();
     drawLines(inView);
     drawNodes(inView?.boxes ?? stage.labels.keys(), marked);
     drawFlows();
+  }
+
+  function place(): void {
+    world.style.transform = `translate(${camera.x}px, ${camera.y}px) scale(${camera.scale})`;
+  }
+
+  /** Where all boxes are in the page, a camera that moves changes nothing in them. */
+  function moveSoon(): void {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(() => {
+      if (stage.plan.count > WHOLE || !nodeLayer.childElementCount) return draw();
+      place();
+      minimap.show(stage, camera, size);
+    });
   }
 
   function state(box: number): string | null {
@@ -236,32 +376,60 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
   }
 
   function drawNodes(boxes: Iterable<number>, marked: number): void {
-    const { scene, labels } = stage;
+    const { scene, labels, keys } = stage;
     const chosen = selected === null ? -1 : boxOf(selected);
-    patch(nodeLayer, boxes, (box) => {
+    const isGrowing = trace.parts !== undefined && nodeLayer.childElementCount > 0;
+    patch(nodeLayer, boxes, lookOf, (box) => {
       const { x, y } = stages.centreOf(stage, box);
       const made = drawNode(labels[box]!, scene.nodeOf[box]!);
       made.setAttribute("transform", `translate(${x} ${y})`);
+      if (isGrowing && !seenBefore.has(keys[box]!)) made.classList.add("gl-new");
+      seenBefore.add(keys[box]!);
       return made;
     });
+    const found = new Set([...matches].map(boxOf));
     for (const node of nodeLayer.children as Iterable<Keyed>) {
-      const box = node.glKey!;
+      const box = node.glBox!;
+      mark(node, "data-gl-node", `${scene.nodeOf[box]!}`);
       mark(node, "data-state", state(box));
       mark(node, "data-cursor", box === marked ? "" : null);
       mark(node, "data-selected", box === chosen ? "" : null);
+      mark(node, "data-found", found.has(box) ? "" : null);
+      mark(node, "data-path", path?.[scene.nodeOf[box]!] ? "" : null);
       const note = stepping ? stages.noteOf(trace, times, scene, box, position) : null;
       if (note !== null) write(node.querySelector(".gl-note")!, note);
+      else if (trace.parts) write(node.querySelector(".gl-note")!, labels[box]!.note);
     }
+  }
+
+  /** What makes a box another one to draw; where it is the same, the element stays. */
+  function lookOf(box: number): string {
+    const { kind, title, tag, width } = stage.labels[box]!;
+    const { x, y } = stages.centreOf(stage, box);
+    return `${stage.keys[box]}|${kind}|${title}|${tag}|${width}|${x}|${y}`;
+  }
+
+  function drawFrames(): void {
+    const inView = stages.framesIn(stage, seen(camera, size));
+    const shown = stage.plan.count > WHOLE ? inView : stage.frames;
+    const look = (at: number) => `${groups.key[shown[at]!.group]} ${shown[at]!.path}`;
+    patch(frameLayer, shown.keys(), look, (at) => frameLabel(groups, shown[at]!));
   }
 
   /** Keys from 0 are lines; trunks are told apart by counting down from -1. */
   function drawLines(inView: { boxes: Set<number>; owners: Set<number> } | null): void {
     const { scene, strokes, plan, labels } = stage;
+    const { nodeOf } = scene;
     const keys = [...(inView ? stages.linesAt(stage, inView.boxes) : scene.edges.keys())];
     for (const box of inView?.owners ?? labels.keys()) if (plan.bends[box]) keys.push(-1 - box);
-    patch(lineLayer, keys, (key) =>
+    patch(lineLayer, keys, String, (key) =>
       s("path", { class: "gl-line", d: key < 0 ? strokes.trunk(-1 - key) : strokes.branch(key) }),
     );
+    for (const line of lineLayer.children as Iterable<Keyed>) {
+      const key = line.glBox!;
+      const from = key < 0 ? nodeOf[-1 - key]! : trace.edges.from[scene.edges[key]![0]!]!;
+      mark(line, "data-path", path?.[from] ? "" : null);
+    }
   }
 
   /** The gradients: those that leave now as arrows towards the inputs, all of them as labels. */
@@ -321,16 +489,20 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
       drag(x, y) {
         wasMoved = true;
         camera = pan(camera, x, y);
-        drawSoon();
+        moveSoon();
       },
-      press: (x, y) => select(nodeAt(x, y)),
+      press(x, y) {
+        const handle = handleAt(x, y);
+        if (handle !== null) toggleGroup(handle);
+        else select(nodeAt(x, y));
+      },
       pressTwice(x, y) {
-        const node = nodeAt(x, y);
+        const node = handleAt(x, y) === null ? nodeAt(x, y) : null;
         if (node !== null) openOrFold(node);
       },
       hover(x, y) {
         const node = nodeAt(x, y);
-        element.classList.toggle("gl-over", node !== null);
+        element.classList.toggle("gl-over", node !== null || handleAt(x, y) !== null);
         if (node === null) tip.hide();
         else tip.show(titleOf(node), factsOf(trace, node), x, y, size);
       },
@@ -345,6 +517,13 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
     return box === null ? null : stage.scene.nodeOf[box]!;
   }
 
+  /** The group whose plus sign or frame's name is at a point; null if there is none. */
+  function handleAt(x: number, y: number): string | null {
+    const { scale } = camera;
+    const group = stages.handleAt(stage, (x - camera.x) / scale, (y - camera.y) / scale);
+    return group === null ? null : groups.key[group]!;
+  }
+
   function onKey(event: KeyboardEvent): void {
     const act = event.target === element && !hasModifier(event) && actionFor(event);
     if (!act) return;
@@ -354,6 +533,7 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
   }
 
   function actionFor({ key, shiftKey }: KeyboardEvent): (() => void) | undefined {
+    if (!nodes.kind.length) return undefined;
     const across = stepping === shiftKey;
     const box = boxOf(cursor ?? nowNode());
     switch (key) {
@@ -382,6 +562,8 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
         return showAll;
       case "o":
         return () => openOrFold(cursor ?? nowNode());
+      case "/":
+        return search.open;
       default:
         return undefined;
     }
@@ -409,10 +591,11 @@ export function createPicture(trace: Trace, options: PictureOptions, signal: Abo
 }
 
 function summary({ nodes, root }: Trace, stepping: boolean): string {
+  if (!nodes.kind.length) return "Graph without nodes.";
   return (
     `Graph of ${nodes.name[root] || nodes.title[root]}, ${plural(nodes.kind.length, "node")}. ` +
     `Up and down follow the edges, ${stepping ? "shift with " : ""}left and right go along ` +
-    "a row, enter shows details, t shows a table."
+    "a row, enter shows details, o opens and closes groups, slash searches, t shows a table."
   );
 }
 
@@ -428,19 +611,33 @@ function factsOf({ nodes, values, sources }: Trace, node: number): string[] {
   ].filter(Boolean);
 }
 
-type Keyed = SVGElement & { glKey?: number };
+type Keyed = SVGElement & { glBox?: number; glLook?: string };
 
-/** Makes the children of `parent` exactly those of `keys`, keeping the ones that are there. */
-function patch(parent: Element, keys: Iterable<number>, make: (key: number) => SVGElement): void {
-  const wanted = new Set(keys);
+/** Makes the children of `parent` those of `boxes`, keeping the ones that look the same. */
+function patch(
+  parent: Element,
+  boxes: Iterable<number>,
+  lookOf: (box: number) => string,
+  make: (box: number) => SVGElement,
+): void {
+  const wanted = new Map([...boxes].map((box) => [lookOf(box), box]));
   for (const child of [...parent.children] as Keyed[]) {
-    if (!wanted.delete(child.glKey!)) child.remove();
+    const box = wanted.get(child.glLook!);
+    if (box === undefined) child.remove();
+    else child.glBox = box;
+    wanted.delete(child.glLook!);
   }
-  for (const key of wanted) {
-    const made: Keyed = make(key);
-    made.glKey = key;
+  for (const [look, box] of wanted) {
+    const made: Keyed = make(box);
+    made.glBox = box;
+    made.glLook = look;
     parent.append(made);
   }
+}
+
+/** Whether repetitions are worth folding. */
+function isLarge({ nodes }: Trace): boolean {
+  return nodes.kind.length > COMFORTABLE;
 }
 
 /** A gradient's few characters, on a line. */
@@ -455,16 +652,5 @@ function chip(text: string, x: number, y: number, isNow: boolean): SVGElement {
     },
     s("rect", { x: -width / 2, y: -9, width, height: 18, rx: 9 }),
     s("text", { y: 4 }, text),
-  );
-}
-
-/** Whether `trace` starts with all the nodes and edges of `earlier`. */
-function isGrownFrom(trace: Trace, earlier: Trace): boolean {
-  const startsWith = (all: readonly unknown[], first: readonly unknown[]) =>
-    first.every((item, at) => all[at] === item);
-  return (
-    startsWith(trace.nodes.title, earlier.nodes.title) &&
-    startsWith(trace.edges.from, earlier.edges.from) &&
-    startsWith(trace.edges.to, earlier.edges.to)
   );
 }

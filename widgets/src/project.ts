@@ -1,10 +1,11 @@
 /**
- * What is shown of a trace: its nodes, with closed modules drawn as one box each.
+ * What is shown of a trace: its nodes, with closed groups drawn as one box each.
  *
- * A module that ran twice, or whose nodes lie apart, becomes one box per connected piece; a piece
- * that would make the drawing cyclic (a path leaves it and comes back) is shown opened instead.
+ * A module whose nodes lie apart becomes one box per connected piece; a piece that would make the
+ * drawing cyclic (a path leaves it and comes back) is opened until it does not.
  */
 
+import { ancestors, type Groups, groupsAround } from "./groups";
 import type { Trace } from "./trace";
 
 export interface Scene {
@@ -12,8 +13,10 @@ export interface Scene {
   readonly boxOf: Int32Array;
   /** For each box, the trace node that stands for it: its last, whose result leaves the box. */
   readonly nodeOf: Int32Array;
-  /** For each box, the closed module it is, or "" for a single node. */
-  readonly module: readonly string[];
+  /** For each box, the closed group it is, or -1 for a single node. */
+  readonly group: Int32Array;
+  /** For each box, the innermost opened group it lies in, or -1. */
+  readonly around: Int32Array;
   /** For each box, how many trace nodes it holds. */
   readonly size: Int32Array;
   /** Lines between boxes, and the trace edges each stands for. */
@@ -24,64 +27,86 @@ export interface Scene {
 }
 
 /** Graphs up to this many boxes are shown whole. */
-export const COMFORTABLE = 300;
+export const COMFORTABLE = 100;
+/** More boxes than these are only shown to those who open them. */
+export const MOST = 300;
 
-/** The scene of `trace` with the modules in `opened` drawn node by node. */
-export function project(trace: Trace, opened: ReadonlySet<string>): Scene {
-  const closed = trace.nodes.module.map((path) => closedModule(path, opened));
-  let pieces = connectedPieces(trace, closed);
+/** The scene of `trace` with the groups whose keys are in `opened` drawn node by node. */
+export function project(trace: Trace, groups: Groups, opened: ReadonlySet<string>): Scene {
+  const isOpen = groups.key.map((key) => opened.has(key));
+  const outermost = outermostClosed(groups, isOpen);
+  const closed = Int32Array.from(groups.of, (group) => (group < 0 ? -1 : outermost[group]!));
+  let pieces = connectedPieces(trace, groups, closed);
   for (;;) {
-    const scene = gather(trace, closed, pieces);
+    const scene = gather(trace, groups, closed, pieces);
     if (scene) return scene;
-    pieces = withoutCycles(trace, pieces);
+    openCycles(trace, groups, isOpen, closed, pieces);
+    pieces = connectedPieces(trace, groups, closed);
   }
 }
 
-/** The modules to open at first: whole levels from the outside in, as long as they fit. */
-export function openedAtFirst(trace: Trace): Set<string> {
-  const prefixes = new Set(trace.nodes.module.flatMap(prefixesOf));
-  const deepest = Math.max(0, ...[...prefixes].map((path) => path.split(".").length));
-  const upTo = (depth: number) =>
-    new Set([...prefixes].filter((path) => path.split(".").length <= depth));
-  if (trace.nodes.kind.length <= COMFORTABLE) return upTo(deepest);
+/** The groups to open at first: whole levels from the outside in, as long as they fit; no folds. */
+export function openedAtFirst(trace: Trace, groups: Groups): Set<string> {
+  if (trace.nodes.kind.length <= COMFORTABLE) return new Set(groups.key);
+  const depth = groups.name.map((_, group) => ancestors(groups.parent, group).length);
+  const deepest = depth.reduce((most, one) => Math.max(most, one), 0);
   let opened = new Set<string>();
-  for (let depth = 1; depth <= deepest; depth++) {
-    const more = upTo(depth);
-    if (project(trace, more).nodeOf.length > COMFORTABLE) break;
+  for (let level = 1; level <= deepest; level++) {
+    const isShown = (group: number) => depth[group]! <= level && groups.kind[group] !== "fold";
+    const more = new Set(groups.key.filter((_, group) => isShown(group)));
+    if (project(trace, groups, more).nodeOf.length > COMFORTABLE) break;
     opened = more;
   }
   return opened;
 }
 
-/** "a.b.c" lies in "a", in "a.b" and in "a.b.c". */
-export function prefixesOf(path: string): string[] {
-  if (!path) return [];
-  const parts = path.split(".");
-  return parts.map((_, at) => parts.slice(0, at + 1).join("."));
-}
-
-function closedModule(path: string, opened: ReadonlySet<string>): string {
-  return prefixesOf(path).find((prefix) => !opened.has(prefix)) ?? "";
+/** For each group the outermost closed one around it, itself included; -1 if all are open. */
+function outermostClosed({ parent }: Groups, isOpen: boolean[]): Int32Array {
+  const found = new Int32Array(parent.length).fill(-2);
+  const settle = (group: number) => {
+    for (const one of ancestors(parent, group)) {
+      if (found[one]! > -2) continue;
+      const outer = parent[one]! < 0 ? -1 : found[parent[one]!]!;
+      found[one] = outer >= 0 || isOpen[one] ? outer : one;
+    }
+  };
+  for (const group of parent.keys()) settle(group);
+  return found;
 }
 
 /** For each node the lowest-numbered node of its piece, found by joining along edges. */
-function connectedPieces({ nodes, edges }: Trace, closed: readonly string[]): Int32Array {
+function connectedPieces({ nodes, edges }: Trace, groups: Groups, closed: Int32Array): Int32Array {
   const piece = Int32Array.from(nodes.kind.keys());
   const find = (node: number): number => {
     while (piece[node] !== node) node = piece[node] = piece[piece[node]!]!;
     return node;
   };
+  const join = (node: number, with_: number) => {
+    const [one, other] = [find(node), find(with_)];
+    piece[Math.max(one, other)] = Math.min(one, other);
+  };
   edges.from.forEach((from, edge) => {
     const to = edges.to[edge]!;
-    if (!closed[from] || closed[from] !== closed[to]) return;
-    const [one, other] = [find(from), find(to)];
-    piece[Math.max(one, other)] = Math.min(one, other);
+    if (closed[from]! >= 0 && closed[from] === closed[to]) join(from, to);
+  });
+  // What repeats belongs together even where its turns do not touch.
+  const first = new Map<number, number>();
+  closed.forEach((group, node) => {
+    if (group < 0 || groups.kind[group] === "module") return;
+    const known = first.get(group);
+    if (known === undefined) first.set(group, node);
+    else join(known, node);
   });
   return piece.map((_, node) => find(node));
 }
 
 /** Makes the scene, its boxes in an order where inputs come before users; null if there is none. */
-function gather(trace: Trace, closed: readonly string[], pieces: Int32Array): Scene | null {
+function gather(
+  trace: Trace,
+  groups: Groups,
+  closed: Int32Array,
+  pieces: Int32Array,
+): Scene | null {
   const order = sortedPieces(trace, pieces);
   if (order.length < new Set(pieces).size) return null;
   const rank = new Int32Array(pieces.length);
@@ -93,8 +118,11 @@ function gather(trace: Trace, closed: readonly string[], pieces: Int32Array): Sc
     size[box]!++;
     nodeOf[box] = node;
   });
-  const module = order.map((piece, box) => (size[box]! > 1 ? closed[piece]! : ""));
-  return { boxOf, nodeOf, module, size, ...lines(trace, boxOf, size) };
+  const group = Int32Array.from(order, (piece, box) => (size[box]! > 1 ? closed[piece]! : -1));
+  const around = group.map((closedGroup, box) =>
+    closedGroup < 0 ? groups.of[nodeOf[box]!]! : groups.parent[closedGroup]!,
+  );
+  return { boxOf, nodeOf, group, around, size, ...lines(trace, boxOf, size) };
 }
 
 function lines({ edges }: Trace, boxOf: Int32Array, size: Int32Array) {
@@ -145,11 +173,25 @@ function peel({ edges }: Trace, pieces: Int32Array, tail: "from" | "to", head: "
   return order;
 }
 
-/** Breaks up the pieces that lie on a cycle: those that peeling from neither end takes away. */
-function withoutCycles(trace: Trace, pieces: Int32Array): Int32Array {
+/**
+ * Opens, by one level, the groups whose pieces lie on a cycle: those that peeling from neither end
+ * takes away. What they hold is closed as the user left it.
+ */
+function openCycles(
+  trace: Trace,
+  groups: Groups,
+  isOpen: boolean[],
+  closed: Int32Array,
+  pieces: Int32Array,
+): void {
   const peeled = new Set([
     ...peel(trace, pieces, "from", "to"),
     ...peel(trace, pieces, "to", "from"),
   ]);
-  return pieces.map((piece, node) => (peeled.has(piece) ? piece : node));
+  pieces.forEach((piece, node) => {
+    if (peeled.has(piece) || closed[node]! < 0) return;
+    const inside = groupsAround(groups, node);
+    const deeper = inside.slice(inside.indexOf(closed[node]!) + 1);
+    closed[node] = deeper.find((group) => !isOpen[group]) ?? -1;
+  });
 }

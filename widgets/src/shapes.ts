@@ -1,11 +1,12 @@
 /** How one node looks: its outline by kind, its texts, and the room they take. */
 
 import { s } from "./dom";
-import { clip, plural, shapeText } from "./format";
+import { clip, clipStart, count, plural, shapeText } from "./format";
 import type { Scene } from "./project";
+import type { Groups } from "./groups";
 import type { NodeKind, Trace } from "./trace";
 
-export type BoxKind = NodeKind | "module";
+export type BoxKind = NodeKind | "module" | "function" | "fold";
 
 export const HEIGHT = 42;
 const TITLE = "600 13px system-ui, sans-serif";
@@ -22,19 +23,41 @@ export interface Label {
 }
 
 /** The label of a box; `notes` are longer texts that may later stand in its second line. */
-export function labelOf(trace: Trace, scene: Scene, box: number, notes: string[] = []): Label {
+export function labelOf(
+  trace: Trace,
+  groups: Groups,
+  scene: Scene,
+  box: number,
+  notes: string[] = [],
+): Label {
   const { nodes } = trace;
   const node = scene.nodeOf[box]!;
-  const path = scene.module[box]!;
-  const kind = path ? "module" : nodes.kind[node]!;
-  const title = clip(path || nodes.title[node]! || nodes.op[node]! || "?", 26);
-  const name = path || kind === "leaf" || kind === "accumulate" ? "" : nodes.name[node]!;
-  const tag = clip(name, 18);
-  const note = path ? plural(scene.size[box]!, "node") : shapeText(nodes.shape[node]!);
+  const group = scene.group[box]!;
+  const isGroup = group >= 0;
+  const kind = isGroup ? boxKind(groups, group) : nodes.kind[node]!;
+  const title = isGroup
+    ? clipStart(groups.name[group]!, 26)
+    : clip(nodes.title[node]! || nodes.op[node]! || "?", 26);
+  const tag = isGroup ? timesText(groups, group) : nameOf(nodes, node);
+  const note = isGroup ? plural(scene.size[box]!, "node") : shapeText(nodes.shape[node]!);
   const first = lineWidths(title, tag);
   const second = Math.max(...[note, ...notes].map((text) => textWidth(text, SMALL)));
-  const width = Math.max(76, Math.max(first.total, second) + (kind === "accumulate" ? 44 : 32));
+  const width = Math.max(76, Math.max(first.total, second) + (kind === "accumulate" ? 44 : isGroup ? 48 : 32));
   return { kind, title, tag, note: clip(note, 40), width: Math.ceil(width) };
+}
+
+export function boxKind({ kind }: Groups, group: number): "module" | "function" | "fold" {
+  const own = kind[group]!;
+  return own === "turn" ? "fold" : own;
+}
+
+/** "×12" for what repeats. */
+export function timesText({ times }: Groups, group: number): string {
+  return times[group]! > 1 ? `×${count(times[group]!)}` : "";
+}
+
+function nameOf({ kind, name }: Trace["nodes"], node: number): string {
+  return kind[node] === "leaf" || kind[node] === "accumulate" ? "" : clip(name[node]!, 18);
 }
 
 /** The outline alone: for a node, and for the legend. */
@@ -61,17 +84,28 @@ export function outline(kind: BoxKind, width: number, height = HEIGHT): SVGEleme
       const points = [-x + cut, -y, x - cut, -y, x, 0, x - cut, y, -x + cut, y, -x, 0];
       return [s("polygon", { class: "gl-shape", points: points.join(" ") })];
     }
-    case "module": {
-      const behind = rect(height / 8, 0, "gl-shape");
-      const away = height / 9;
-      behind.setAttribute("transform", `translate(${away} ${-away})`);
-      return [behind, rect(height / 8)];
+    case "module":
+      return [rect(height / 8), rect(height / 12, height / 12, "gl-inner")];
+    case "function":
+      return [rect(height / 8), s("path", { class: "gl-inner", d: sides(x, y, height / 7) })];
+    case "fold": {
+      const away = height / 10;
+      return [2, 1, 0].map((step) => {
+        const card = rect(height / 8);
+        card.setAttribute("transform", `translate(${step * away} ${-step * away})`);
+        return card;
+      });
     }
   }
 }
 
+function sides(x: number, y: number, inset: number): string {
+  return `M${inset - x} ${-y}v${2 * y}M${x - inset} ${-y}v${2 * y}`;
+}
+
 /** A node's group, centred on its own origin. */
 export function drawNode({ kind, title, tag, note, width }: Label, node: number): SVGElement {
+  const isGroup = kind === "module" || kind === "function" || kind === "fold";
   const { start, tagStart, tagWidth } = lineWidths(title, tag);
   return s(
     "g",
@@ -81,6 +115,7 @@ export function drawNode({ kind, title, tag, note, width }: Label, node: number)
     tag && s("rect", { class: "gl-tag", x: tagStart, y: -16, width: tagWidth, height: 18, rx: 5 }),
     tag && s("text", { class: "gl-tag-text", x: tagStart + tagWidth / 2, y: -3 }, tag),
     s("text", { class: "gl-note", x: 0, y: 14 }, note),
+    isGroup && s("path", { class: "gl-plus", d: `M${width / 2 - 18} 11h8m-4 -4v8` }),
     s("path", { class: "gl-pointer", d: `M${-width / 2 - 15} -7l9 7l-9 7z` }),
     s(
       "g",

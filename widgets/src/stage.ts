@@ -1,8 +1,10 @@
-/** One scene as laid out: made once for a set of opened modules, then only asked. */
+/** One scene as laid out: made once for a set of opened groups, then only asked. */
 
 import type { Box } from "./camera";
 import { glance } from "./format";
-import { groupBy, type Groups, layout, type Layout, PITCH, spreadOut } from "./layout";
+import { type Frame, framesOf, isOnName } from "./frames";
+import type { Groups } from "./groups";
+import { groupBy, type Groups as Rows, keep, layout, type Layout, PITCH, spreadOut } from "./layout";
 import { gradOf, type NodeState, nodeState, type Timeline } from "./moment";
 import { project, type Scene } from "./project";
 import { HEIGHT, type Label, labelOf, textWidth } from "./shapes";
@@ -14,39 +16,61 @@ export const MOST_LINES = 300;
 
 export interface Stage {
   readonly trace: Trace;
+  readonly groups: Groups;
   readonly times: Timeline;
   readonly scene: Scene;
+  /** What each box is known by when the graph has changed. */
+  readonly keys: readonly string[];
   readonly labels: readonly Label[];
   readonly plan: Layout;
   readonly strokes: Strokes;
-  readonly into: Groups;
-  readonly outOf: Groups;
+  readonly frames: readonly Frame[];
+  readonly into: Rows;
+  readonly outOf: Rows;
 }
 
-/** Sets the stage; nodes placed by `before` keep their places where every node is a box. */
+/** Sets the stage; boxes that were on the stage `before` keep their places. */
 export function stageOf(
   trace: Trace,
+  groups: Groups,
   times: Timeline,
   opened: ReadonlySet<string>,
-  before?: Layout,
+  before?: Stage,
 ): Stage {
-  const scene = project(trace, opened);
+  const scene = project(trace, groups, opened);
   const labels = Array.from(scene.nodeOf, (_, box) =>
-    labelOf(trace, scene, box, allNotes(trace, times, scene, box)),
+    labelOf(trace, groups, scene, box, allNotes(trace, times, scene, box)),
   );
   const widths = labels.map(({ width }) => width);
-  const isWhole = labels.length === trace.nodes.kind.length;
-  const plan = layout({ widths, ...scene }, isWhole ? before : undefined);
+  const keys = keysOf(trace, groups, scene);
+  const plan = layout({ widths, ...scene, outer: groups.parent }, before && keptFrom(before, keys));
   return {
     trace,
+    groups,
     times,
     scene,
+    keys,
     labels,
     plan,
     strokes: strokesOf(scene, plan, widths),
+    frames: framesOf(scene, groups, plan, widths),
     into: groupBy(scene.to, labels.length),
     outOf: groupBy(scene.from, labels.length),
   };
+}
+
+function keysOf({ parts }: Trace, groups: Groups, { nodeOf, group }: Scene): string[] {
+  const times = new Map<string, number>();
+  return Array.from(nodeOf, (node, box) => {
+    const base = group[box]! < 0 ? (parts?.[node] ?? `${node}`) : groups.key[group[box]!]!;
+    times.set(base, (times.get(base) ?? 0) + 1);
+    return `${base} ${times.get(base)}`;
+  });
+}
+
+function keptFrom({ keys: old, plan }: Stage, keys: readonly string[]) {
+  const oldBox = new Map(old.map((key, box) => [key, box]));
+  return keep(plan, keys.length, (box) => oldBox.get(keys[box]!) ?? -1);
 }
 
 // Places ------------------------------------------------------------------------------------------
@@ -62,9 +86,24 @@ export function boxAround(stage: Stage, box: number): Box {
 }
 
 /** All of the drawing, with room below the root where the first gradient arrives. */
-export function worldBox({ plan }: Stage, room: number): Box {
-  const bottom = (plan.rows.length - 1) * PITCH + HEIGHT / 2 + room;
-  return { left: plan.left, right: plan.right, top: -HEIGHT / 2, bottom };
+export function worldBox({ plan, frames }: Stage, room: number): Box {
+  let [left, right] = [plan.left, plan.right];
+  let [top, bottom] = [-HEIGHT / 2, (plan.rows.length - 1) * PITCH + HEIGHT / 2 + room];
+  for (const frame of frames) {
+    left = Math.min(left, frame.left);
+    right = Math.max(right, frame.right);
+    top = Math.min(top, frame.top - 8);
+    bottom = Math.max(bottom, frame.bottom);
+  }
+  return { left, right, top, bottom };
+}
+
+/** The frames that reach into a part of the world. */
+export function framesIn({ frames }: Stage, part: Box): Frame[] {
+  return frames.filter(
+    ({ left, right, top, bottom }) =>
+      left <= part.right && right >= part.left && top <= part.bottom && bottom >= part.top,
+  );
 }
 
 /** The box at a point of the world, or null. */
@@ -76,6 +115,17 @@ export function boxAt(stage: Stage, x: number, y: number): number | null {
     if (x >= left && x <= right && y >= top && y <= bottom) return item;
   }
   return null;
+}
+
+/** The group that a press at a point opens or closes: on a box's plus sign, on a frame's name. */
+export function handleAt(stage: Stage, x: number, y: number): number | null {
+  const { groups, frames, scene } = stage;
+  const box = boxAt(stage, x, y);
+  if (box !== null) {
+    const isOnPlus = scene.group[box]! >= 0 && x > boxAround(stage, box).right - 30;
+    return isOnPlus ? scene.group[box]! : null;
+  }
+  return frames.findLast((frame) => isOnName(groups, frame, x, y))?.group ?? null;
 }
 
 /** Boxes in a part of the world, and the nodes that have a box or a bend there. */
@@ -233,6 +283,6 @@ function allNotes(trace: Trace, times: Timeline, scene: Scene, box: number): str
 
 function stepOf({ nodes }: Trace, { ranAt }: Timeline, scene: Scene, box: number): number {
   const node = scene.nodeOf[box]!;
-  const isGrad = !scene.module[box] && nodes.kind[node] === "accumulate";
+  const isGrad = scene.group[box]! < 0 && nodes.kind[node] === "accumulate";
   return isGrad && ranAt[node]! < Infinity ? ranAt[node]! : -1;
 }

@@ -26,6 +26,7 @@ export interface Trace {
     readonly saved: readonly (readonly (readonly [string, number])[])[];
     readonly formula: readonly (number | null)[];
     readonly source: readonly (number | null)[];
+    readonly group: readonly (number | null)[];
   };
   readonly edges: {
     readonly from: readonly number[];
@@ -60,7 +61,15 @@ export interface Trace {
     readonly line: readonly number[];
     readonly text: readonly string[];
   };
+  readonly groups: {
+    readonly name: readonly string[];
+    readonly kind: readonly ("module" | "function")[];
+    readonly parent: readonly (number | null)[];
+  };
   readonly math: readonly string[];
+  /** Of a live graph: the part each node plays, by which it is known again; and what changed. */
+  readonly parts?: readonly string[];
+  readonly words?: string;
 }
 
 export interface Plot {
@@ -79,7 +88,7 @@ export interface Plot {
 export class Misfit extends Error {}
 
 /** How many rows each table has: what an index into it must stay below. */
-type Sizes = Record<"nodes" | "values" | "sources" | "math", number>;
+type Sizes = Record<"nodes" | "values" | "sources" | "groups" | "math", number>;
 /** Says what a cell should have been, or nothing when it fits. */
 type Rule = (cell: unknown, sizes: Sizes) => string | null;
 
@@ -141,6 +150,7 @@ const NODES: Columns = {
   saved: listOf(savedValue),
   formula: orNull(indexOf("math")),
   source: orNull(indexOf("sources")),
+  group: orNull(indexOf("groups")),
 };
 const EDGES: Columns = { from: indexOf("nodes"), to: indexOf("nodes"), slot: count, output: count };
 const STEPS: Columns = {
@@ -166,6 +176,11 @@ const VALUES: Columns = {
   inf: count,
 };
 const SOURCES: Columns = { cell: text, line: count, text };
+const GROUPS: Columns = {
+  name: text,
+  kind: oneOf("module", "function"),
+  parent: orNull(indexOf("groups")),
+};
 
 /** Returns `payload` as a trace; raises Misfit where it is none. */
 export function readTrace(payload: unknown): Trace {
@@ -175,6 +190,7 @@ export function readTrace(payload: unknown): Trace {
     nodes: rows(trace, "nodes", "kind"),
     values: rows(trace, "values", "size"),
     sources: rows(trace, "sources", "cell"),
+    groups: rows(trace, "groups", "name"),
     math: math.length,
   };
   checkColumns(trace, "nodes", NODES, sizes);
@@ -182,11 +198,19 @@ export function readTrace(payload: unknown): Trace {
   checkColumns(trace, "steps", STEPS, sizes);
   checkColumns(trace, "values", VALUES, sizes);
   checkColumns(trace, "sources", SOURCES, sizes);
+  checkColumns(trace, "groups", GROUPS, sizes);
   checkList(math, "math", text, sizes);
   require("library", text(trace.library, sizes), trace.library);
   if (sizes.nodes > 0) require("root", indexOf("nodes")(trace.root, sizes), trace.root);
+  if (trace.parts !== undefined) {
+    const parts = list(trace.parts, "parts");
+    checkLength(parts, "parts", sizes.nodes, "nodes.kind");
+    checkList(parts, "parts", text, sizes);
+    require("words", text(trace.words, sizes), trace.words);
+  }
   const read = payload as Trace;
   checkOrder(read);
+  checkNesting(read);
   checkPreviews(read);
   return read;
 }
@@ -194,7 +218,7 @@ export function readTrace(payload: unknown): Trace {
 /** Returns `payload` as plot data; raises Misfit where it is none. */
 export function readPlot(payload: unknown): Plot {
   const plot = opened(payload);
-  const none: Sizes = { nodes: 0, values: 0, sources: 0, math: 0 };
+  const none: Sizes = { nodes: 0, values: 0, sources: 0, groups: 0, math: 0 };
   const length = list(plot.x, "x").length;
   for (const name of ["x", "y", "dy"]) {
     if (name === "y" && plot.y === null) continue;
@@ -271,6 +295,15 @@ function checkOrder({ edges }: Trace): void {
     const to = edges.to[row]!;
     if (from >= to) {
       throw new Misfit(`edges row ${row} goes from ${from} to ${to}, but inputs come before users`);
+    }
+  });
+}
+
+/** Outer groups come before inner ones: nothing then walks outwards for ever. */
+function checkNesting({ groups }: Trace): void {
+  groups.parent.forEach((parent, row) => {
+    if (parent !== null && parent >= row) {
+      throw new Misfit(`groups.parent[${row}] is ${parent}, but outer groups come first`);
     }
   });
 }

@@ -3,14 +3,15 @@
 import { details, KINDS } from "./details";
 import { h, hasModifier, s } from "./dom";
 import { type Model, observe, put } from "./model";
-import { createPicture, type Memory, type Picture } from "./picture";
+import { createPicture, type Picture } from "./picture";
 import { type BoxKind, outline } from "./shapes";
 import { tableTwin, type Twin } from "./table";
 import type { Trace } from "./trace";
 
 export interface Face {
   readonly element: HTMLElement;
-  readonly picture?: Picture;
+  /** Goes on with another payload; a face that cannot is made anew. */
+  readonly change?: (trace: Trace) => void;
 }
 
 /** The parts that the graph and the stepper have in common. */
@@ -20,27 +21,28 @@ export interface Desk {
   readonly side: HTMLElement;
   readonly foot: HTMLElement;
   readonly show: (position: number) => void;
+  readonly change: (trace: Trace) => void;
 }
 
-export function graphFace(model: Model, trace: Trace, signal: AbortSignal, before?: Memory): Face {
-  const desk = makeDesk(model, trace, false, signal, before);
+export function graphFace(model: Model, trace: Trace, signal: AbortSignal): Face {
+  const desk = makeDesk(model, trace, false, signal);
   const element = h("div", { class: "gl-face", "data-gl-view": "graph" }, desk.body, desk.foot);
   listenForKeys(element);
   const show = () => desk.show(-1);
   observe(model, "selected", signal, show);
   show();
-  return { element, picture: desk.picture };
+  return { element };
 }
 
 export function makeDesk(
   model: Model,
-  trace: Trace,
+  first: Trace,
   stepping: boolean,
   signal: AbortSignal,
-  before?: Memory,
 ): Desk {
+  let trace = first;
   const select = (node: number | null) => put(model, "selected", node);
-  const picture = createPicture(trace, { stepping, select, before }, signal);
+  const picture = createPicture(trace, { stepping, select }, signal);
   const main = h("div", { class: "gl-main" }, picture.element);
   const side = h("div", { class: "gl-side" });
   const height = Math.min(Math.max(picture.height + 60, stepping ? 420 : 260), 540);
@@ -55,7 +57,8 @@ export function makeDesk(
     },
     "Table",
   );
-  const foot = h("div", { class: "gl-foot" }, legend(trace, picture), toggle);
+  let key = legend(trace, picture);
+  const foot = h("div", { class: "gl-foot" }, key, toggle);
   let position = -1;
   let twin: Twin | null = null;
   let shown: HTMLElement | null = null;
@@ -86,9 +89,9 @@ export function makeDesk(
   function detailsOf(node: number): HTMLElement {
     return details(trace, node, {
       close: () => select(null),
-      modules: picture.modulesOf(node),
-      toggleModule: (path) => {
-        picture.toggleModule(path);
+      groups: picture.groupsOf(node),
+      toggleGroup: (group) => {
+        picture.toggleGroup(group);
         shown?.remove();
         shown = null;
         showDetails(node);
@@ -105,7 +108,29 @@ export function makeDesk(
     if (twin?.element.isConnected) twin.show(at, selected);
   }
 
-  return { picture, body, side, foot, show };
+  /** The details and the table are of a graph that is gone; they are made again. */
+  function change(next: Trace): void {
+    trace = next;
+    picture.change(trace);
+    const fresh = legend(trace, picture);
+    key.replaceWith(fresh);
+    key = fresh;
+    const scrolled = side.scrollTop;
+    shown?.remove();
+    shown = null;
+    if (twin?.element.isConnected) {
+      const { scrollTop } = twin.element;
+      const hadFocus = twin.element.matches(":focus-within");
+      twin = tableTwin(trace, stepping, select);
+      main.replaceChildren(twin.element);
+      twin.element.scrollTop = scrollTop;
+      if (hadFocus) twin.element.focus({ preventScroll: true });
+    } else twin = null;
+    show(position);
+    side.scrollTop = scrolled;
+  }
+
+  return { picture, body, side, foot, show, change };
 }
 
 /** `t` changes between drawing and table; escape closes the details. */
@@ -126,12 +151,12 @@ function chosenNode(model: Model, { nodes }: Trace): number | null {
   return selected !== null && nodes.kind[selected] !== undefined ? selected : null;
 }
 
-function legend({ nodes }: Trace, { modulesOf }: Picture): HTMLElement {
-  const order: BoxKind[] = ["leaf", "accumulate", "op", "root", "module"];
-  const has = (kind: BoxKind) =>
-    kind === "module"
-      ? nodes.kind.some((_, node) => modulesOf(node).some(({ isOpen }) => !isOpen))
-      : nodes.kind.includes(kind);
+function legend({ nodes }: Trace, picture: Picture): HTMLElement {
+  const order = Object.keys(KINDS) as BoxKind[];
+  const groups = new Set(
+    nodes.kind.flatMap((_, node) => picture.groupsOf(node).map(({ kind }) => kind)),
+  );
+  const has = (kind: BoxKind) => groups.has(kind) || (nodes.kind as BoxKind[]).includes(kind);
   return h(
     "ul",
     { class: "gl-legend", "aria-label": "Shapes" },

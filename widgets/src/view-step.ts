@@ -6,7 +6,6 @@ import { count } from "./format";
 import { formula } from "./mathml";
 import { type Model, observe, put } from "./model";
 import { variableName } from "./moment";
-import type { Memory } from "./picture";
 import type { StepKind, Trace } from "./trace";
 import { noneView, valueView } from "./value";
 import { type Face, listenForKeys, makeDesk } from "./view-graph";
@@ -23,9 +22,9 @@ const TITLES: Record<StepKind, string> = {
   free: "saved values are freed",
 };
 
-export function stepFace(model: Model, trace: Trace, signal: AbortSignal, before?: Memory): Face {
+export function stepFace(model: Model, trace: Trace, signal: AbortSignal): Face {
   const last = trace.steps.kind.length - 1;
-  const desk = makeDesk(model, trace, true, signal, before);
+  const desk = makeDesk(model, trace, true, signal);
   const panel = h("section", { "aria-label": "This step" });
   desk.side.prepend(panel);
   const words = h("p", { class: "gl-words", "aria-live": "polite", "data-gl": "words" });
@@ -56,7 +55,7 @@ export function stepFace(model: Model, trace: Trace, signal: AbortSignal, before
   observe(model, "position", signal, show);
   observe(model, "selected", signal, () => desk.show(clampedPosition(model, last)));
   show();
-  return { element, picture: desk.picture };
+  return { element };
 }
 
 /** The model may hold any number; the trace has steps from 0 to `last`, and -1 is before them. */
@@ -201,6 +200,8 @@ function hint(): HTMLElement {
     ["space", "play"],
     ["↑ ↓", "along the edges of the graph"],
     ["enter", "details of a node"],
+    ["o", "open or close a group"],
+    ["/", "search"],
     ["t", "the graph as a table"],
   ] as const;
   return h(

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bendsPassed, layout, type Graph, type Layout } from "../src/layout";
+import { groupsOf } from "../src/groups";
+import { bendsPassed, type Graph, keep, layout, type Layout } from "../src/layout";
 import { project } from "../src/project";
 import type { Trace } from "../src/trace";
 import * as make from "./fixtures/traces";
@@ -10,7 +11,8 @@ import * as make from "./fixtures/traces";
 const GAP = 26;
 
 function graphOf(trace: Trace, size = trace.nodes.kind.length): Graph {
-  const whole = project(trace, new Set(trace.nodes.module.filter(Boolean)));
+  const groups = groupsOf(trace, false);
+  const whole = project(trace, groups, new Set(groups.key));
   const kept = [...whole.to.keys()].filter((edge) => whole.to[edge]! < size);
   return {
     widths: Array.from({ length: size }, (_, node) => 60 + ((node * 37) % 90)),
@@ -77,7 +79,8 @@ for (const [name, trace] of Object.entries(TRACES)) {
     let plan = layout(graphOf(trace, Math.ceil(size * 0.6)));
     for (const share of [0.8, 0.9, 1]) {
       const graph = graphOf(trace, Math.ceil(size * share));
-      const grown = layout(graph, plan);
+      const kept = keep(plan, graph.widths.length, (node) => (node < plan.count ? node : -1));
+      const grown = layout(graph, kept);
       for (let node = 0; node < plan.count; node++) {
         assert.equal(grown.x[node], plan.x[node]);
         assert.equal(grown.layer[node], plan.layer[node]);
