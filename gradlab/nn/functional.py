@@ -48,13 +48,20 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     array = input._array
     if not training or p == 0 or array.size == 0:
         return input
-    noise = _dropout_noise(array.shape, p, array.dtype, input.device)
+    noise = _dropout_noise(array, p, input.device)
     return placed(input, pointwise.mul(input, noise), inplace)
 
 
 @by_chance
-def _dropout_noise(shape: tuple[int, ...], p: float, dtype: Any, device: Any) -> Tensor:
-    mask = generator.default_generator.dropout_mask(shape, p, dtype)
+def _dropout_noise(like: Any, p: float, device: Any) -> Tensor:
+    """What to multiply by; drawn in the order in which the numbers lie in memory, as PyTorch's."""
+    if like.flags.c_contiguous:
+        mask = generator.default_generator.dropout_mask(like.shape, p, like.dtype)
+    else:
+        order = sorted(range(like.ndim), key=lambda dim: -like.strides[dim])
+        shape = tuple(like.shape[dim] for dim in order)
+        drawn = generator.default_generator.dropout_mask(shape, p, like.dtype)
+        mask = drawn.transpose(sorted(range(like.ndim), key=order.__getitem__))
     return Tensor._wrap(arrays.move(mask, device))
 
 

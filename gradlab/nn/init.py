@@ -10,6 +10,8 @@ import math
 import warnings
 from typing import Any
 
+import numpy
+
 from gradlab import arrays, inplace
 from gradlab import generator as randomness
 from gradlab.generator import Generator
@@ -190,6 +192,153 @@ def kaiming_normal_(
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
+# ------------------------------------------------------------------ of a special form
+
+
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Fill with normally distributed numbers between ``a`` and ``b``.
+
+    Numbers outside are drawn again. After the same seed PyTorch's.
+
+    >>> import gradlab as gl
+    >>> w = trunc_normal_(gl.empty(100), std=0.02, a=-0.03, b=0.03)
+    >>> bool((w.abs() <= 0.03).all())
+    True
+    """
+    if mean < a - 2 * std or mean > b + 2 * std:
+        warnings.warn(
+            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of "
+            "values may be incorrect.",
+            stacklevel=2,
+        )
+    below, above = (math.erf((end - mean) / (std * math.sqrt(2))) / 2 for end in (a, b))
+    draw = _truncated if above - below > 0.3 else _truncated_far_out
+    array = tensor._array
+    return _filled(tensor, draw(_source(generator), array.shape, array.dtype, mean, std, a, b))
+
+
+def _truncated(
+    source: Generator, shape: Any, dtype: Any, mean: float, std: float, a: float, b: float
+) -> Any:
+    """Normal numbers, drawn again where they are outside."""
+    low, high = dtype.type(a), dtype.type(b)
+    numbers = source.normal(shape, dtype, mean, std)
+    while (outside := (numbers < low) | (numbers > high)).any():
+        numbers = numpy.where(outside, source.normal(shape, dtype, mean, std), numbers)
+    return numbers
+
+
+def _truncated_far_out(
+    source: Generator, shape: Any, dtype: Any, mean: float, std: float, a: float, b: float
+) -> Any:
+    """Even numbers, each kept as often as its density is of the highest: few are within."""
+    peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
+
+    def proposed() -> tuple[Any, Any]:
+        numbers = source.uniform(shape, dtype, a, b)
+        density = ((numbers - dtype.type(mean)) / dtype.type(std)) ** 2 * dtype.type(-0.5)
+        with numpy.errstate(divide="ignore"):
+            chance = numpy.log(source.uniform(shape, dtype))
+        return numbers, chance > density - dtype.type(peak)
+
+    numbers, refused = proposed()
+    while refused.any():
+        others, refused_again = proposed()
+        numbers = numpy.where(refused, others, numbers)
+        refused = refused & refused_again
+    return numbers
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """Fill a matrix with ones on its diagonal and zeros elsewhere; ValueError for another shape.
+
+    >>> import gradlab as gl
+    >>> eye_(gl.empty(2, 3))
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
+    array: Any = tensor._array
+    _require_dims(tensor, "2", (2,))
+    return _filled(tensor, arrays.array_module(array).eye(*array.shape, dtype=array.dtype))
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """Fill the weight of a convolution so that channels come out as they went in.
+
+    As many as there are, in each group. ValueError unless it has 3, 4 or 5 dimensions and its
+    first is divisible by ``groups``.
+
+    >>> import gradlab as gl
+    >>> dirac_(gl.empty(2, 2, 3))[1]
+    tensor([[0., 0., 0.],
+            [0., 1., 0.]])
+    """
+    _require_dims(tensor, "3, 4, or 5", (3, 4, 5))
+    array: Any = tensor._array
+    if array.shape[0] % groups:
+        raise ValueError(f"dim 0 must be divisible by groups: {array.shape[0]} is not by {groups}")
+    per_group = array.shape[0] // groups
+    centre = tuple(size // 2 for size in array.shape[2:])
+    numbers = arrays.array_module(array).zeros_like(array)
+    for group in range(groups):
+        for channel in range(min(per_group, array.shape[1])):
+            numbers[(group * per_group + channel, channel, *centre)] = 1
+    return _filled(tensor, numbers)
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
+    """Fill with a matrix whose rows, or whose columns if those are fewer, are orthonormal.
+
+    Times ``gain``; dimensions after the first count as columns. After the same seed PyTorch's up to
+    rounding. ValueError for fewer than two dimensions.
+
+    >>> import gradlab as gl
+    >>> w = orthogonal_(gl.empty(2, 5))
+    >>> gl.allclose(w @ w.T, gl.eye(2), atol=1e-6)
+    True
+    """
+    array: Any = tensor._array
+    if array.ndim < 2:
+        raise ValueError("Only tensors with 2 or more dimensions are supported")
+    if array.size == 0:
+        return tensor
+    rows, columns = array.shape[0], array.size // array.shape[0]
+    drawn = _source(generator).normal((rows, columns), array.dtype)
+    wide = rows < columns
+    q, r = numpy.linalg.qr(drawn.T if wide else drawn)
+    q = q * numpy.sign(numpy.diagonal(r))
+    numbers = (q.T if wide else q).reshape(array.shape) * array.dtype.type(gain)
+    return _filled(tensor, numbers.astype(array.dtype, copy=False))
+
+
+def sparse_(
+    tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
+) -> Tensor:
+    """Fill a matrix with normally distributed numbers, and a share of each column with zeros.
+
+    ``sparsity`` is that share. ValueError for another shape.
+
+    >>> import gradlab as gl
+    >>> (sparse_(gl.empty(10, 2), sparsity=0.3) == 0).sum(0)
+    tensor([3, 3])
+    """
+    _require_dims(tensor, "2", (2,))
+    array: Any = tensor._array
+    rows, columns = array.shape
+    source = _source(generator)
+    numbers = source.normal(array.shape, array.dtype, 0.0, std)
+    for column in range(columns):
+        numbers[source.permutation(rows)[: math.ceil(sparsity * rows)], column] = 0
+    return _filled(tensor, numbers)
+
+
 def _source(generator: Generator | None) -> Generator:
     return randomness.default_generator if generator is None else generator
 
@@ -232,3 +381,10 @@ def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
         )
     field = math.prod(shape[2:])
     return shape[1] * field, shape[0] * field
+
+def _require_dims(tensor: Tensor, said: str, allowed: tuple[int, ...]) -> None:
+    if tensor._array.ndim not in allowed:
+        raise ValueError(
+            f"Only tensors with {said} dimensions are supported, "
+            f"and this one has {tensor._array.ndim}"
+        )
