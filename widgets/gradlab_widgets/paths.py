@@ -160,10 +160,10 @@ def explain(x: Any, index: int | Sequence[int] = (), out: Any = None) -> Explana
     >>> import gradlab as gl
     >>> x = gl.tensor([1.0, 2.0], requires_grad=True)
     >>> y = x * 3
-    >>> explain(x, 1, (y * x).sum())
-    ∂out/∂x[1] = 12: the sum over 2 paths.
-      x[1] → ×[1] → out: 6 · 1 = 6
-      x[1] → ×[1] → ×[1] → out: 3 · 2 · 1 = 6
+    >>> explain(x, 1, (y + x).sum())
+    ∂out/∂x[1] = 4: the sum over 2 paths.
+      x[1] → ×[1] → +[1] → out: 3 · 1 · 1 = 3
+      x[1] → +[1] → out: 1 · 1 = 1
     The library computes the same; .grad holds nothing yet.
     """
     library = library_of(x, "explain(x, index)")
