@@ -327,7 +327,9 @@ def celu_over(xp: Namespace, input: Array, alpha: float = 1.0) -> Array:
     ),
     grad=dict(
         input=(
-            lambda g, xp, input, negative_slope: xp.where(input > 0, g, g * negative_slope),
+            lambda g, xp, input, negative_slope: xp.by_steps(
+                xp.where(input > 0, g, g * negative_slope), input
+            ),
             r"\begin{cases} g & input > 0 \\ g \cdot negative_slope & input \le 0 \end{cases}",
         )
     ),
@@ -353,8 +355,8 @@ def leaky_relu(xp: Namespace, input: Array, negative_slope: float = 0.01) -> Arr
     ),
     grad=dict(
         input=(
-            lambda g, xp, out, negative_slope: xp.where(
-                out > 0, g, g * _way_back("leakyReLu", negative_slope)
+            lambda g, xp, out, negative_slope: xp.by_steps(
+                xp.where(out > 0, g, g * _way_back("leakyReLu", negative_slope)), out
             ),
             r"\begin{cases} g & out > 0 \\ g \cdot negative_slope & out \le 0 \end{cases}",
         )
@@ -375,7 +377,7 @@ def leaky_relu_over(xp: Namespace, input: Array, negative_slope: float = 0.01) -
     latex=(r"\begin{cases} value & input \le threshold \\ input & input > threshold \end{cases}"),
     grad=dict(
         input=(
-            lambda g, xp, input, threshold: xp.zeroed(g, input <= threshold),
+            lambda g, xp, input, threshold: xp.by_steps(xp.zeroed(g, input <= threshold), input),
             r"\begin{cases} 0 & input \le threshold \\ g & input > threshold \end{cases}",
         )
     ),
@@ -410,8 +412,8 @@ def threshold(xp: Namespace, input: Array, threshold: float, value: float) -> Ar
     latex=r"\min(\max(input, min_val), max_val)",
     grad=dict(
         input=(
-            lambda g, xp, input, min_val, max_val: xp.zeroed(
-                g, xp.logical_or(input <= min_val, input >= max_val)
+            lambda g, xp, input, min_val, max_val: xp.by_steps(
+                xp.zeroed(g, xp.logical_or(input <= min_val, input >= max_val)), input
             ),
             r"\begin{cases} g & min_val < input < max_val \\ 0 & \text{otherwise} \end{cases}",
         )
@@ -446,7 +448,9 @@ def _check_bounded(input: Array, low: float) -> None:
     latex=r"\begin{cases} input & |input| > lambd \\ 0 & |input| \le lambd \end{cases}",
     grad=dict(
         input=(
-            lambda g, xp, input, lambd: xp.zeroed(g, _within(xp, input, lambd)),
+            lambda g, xp, input, lambd: xp.by_steps(
+                xp.zeroed(g, _within(xp, input, lambd)), input
+            ),
             r"\begin{cases} g & |input| > lambd \\ 0 & |input| \le lambd \end{cases}",
         )
     ),
@@ -472,7 +476,9 @@ def hardshrink(xp: Namespace, input: Array, lambd: float = 0.5) -> Array:
     ),
     grad=dict(
         input=(
-            lambda g, xp, input, lambd: xp.zeroed(g, _within(xp, input, lambd)),
+            lambda g, xp, input, lambd: xp.by_steps(
+                xp.zeroed(g, _within(xp, input, lambd)), input
+            ),
             r"\begin{cases} g & |input| > lambd \\ 0 & |input| \le lambd \end{cases}",
         )
     ),
@@ -503,7 +509,9 @@ def _within(xp: Any, input: Any, size: float) -> Any:
     latex=r"\frac{1}{6} \min(\max(input + 3, 0), 6)",
     grad=dict(
         input=(
-            lambda g, xp, input: xp.zeroed(g / 6, xp.logical_not(_strictly_within_3(xp, input))),
+            lambda g, xp, input: xp.by_steps(
+                xp.zeroed(g / 6, xp.logical_not(_strictly_within_3(xp, input))), input
+            ),
             r"\begin{cases} g / 6 & |input| < 3 \\ 0 & |input| \ge 3 \end{cases}",
         )
     ),
@@ -553,7 +561,7 @@ def hardswish(xp: Namespace, input: Array) -> Array:
     latex=r"\begin{cases} input & input > 0 \\ weight \cdot input & input \le 0 \end{cases}",
     grad=dict(
         input=(
-            lambda g, xp, input, weight: xp.where(input > 0, g, g * weight),
+            lambda g, xp, input, weight: xp.by_steps(xp.where(input > 0, g, g * weight), input),
             r"\begin{cases} g & input > 0 \\ g \cdot weight & input \le 0 \end{cases}",
         ),
         weight=(
@@ -628,7 +636,7 @@ def _check_channels(array: Array, count: int) -> None:
             lambda g, xp, input, noise, lower, upper, training: (
                 g * noise
                 if training and upper - lower > 1e-6
-                else xp.where(input > 0, g, g * ((lower + upper) / 2))
+                else xp.by_steps(xp.where(input > 0, g, g * ((lower + upper) / 2)), input)
             ),
             r"g \cdot noise",
         )

@@ -608,7 +608,23 @@ def threshold_backward(xp: Namespace, grad_output: Array, input: Array) -> Array
     return zero_where(xp, grad_output, input <= 0)
 
 
+@op(
+    latex=r"grad_output",
+    grad=dict(
+        grad_output=(lambda g: g, r"g"),
+        input=(lambda g, xp: xp.zeros_like(g), r"0"),
+    ),
+    public=False,
+    method=False,
+    samples=(call(draw(3), draw(3)), call(draw(), draw())),
+)
+def by_steps(xp: Namespace, grad_output: Array, input: Array) -> Array:
+    """A gradient, which depends on ``input`` as well, if only by steps: it has a history there."""
+    return grad_output
+
+
 def zero_where(xp: Namespace, array: Array, mask: Array) -> Array:
+    """What ``zeroed`` and ``threshold_backward`` compute."""
     bits = _BITS.get(array.dtype)
     if bits is None:
         return xp.where(mask, xp.asarray(0, array.dtype), array)

@@ -377,6 +377,7 @@ OWN_PARTS = {
     "nll_loss_backward": "takes the weights where PyTorch's takes their sum",
     "sinc_slope": "the derivative of sinc",
     "strided_scatter": "PyTorch's gradient fails its own gradcheck",
+    "by_steps": "a part of the derivatives with cases",
     "overlay": "a part of as_strided's derivative",
     "overlay_backward": "a part of as_strided's derivative",
     "padded_backward": "a part of padding's derivative; PyTorch has one for each number of dims",

@@ -221,6 +221,48 @@ def test_a_falling_leaky_relu_that_overwrote_its_input_has_no_gradient() -> None
         y.sum().backward()
 
 
+PIECEWISE_LINEAR = {
+    "leaky_relu": lambda F, x: F.leaky_relu(x, 0.2),
+    "leaky_relu_": lambda F, x: F.leaky_relu_(x + 0, 0.2),
+    "hardtanh": lambda F, x: F.hardtanh(x),
+    "relu6": lambda F, x: F.relu6(x),
+    "threshold": lambda F, x: F.threshold(x, 0.1, 0.0),
+    "hardshrink": lambda F, x: F.hardshrink(x),
+    "softshrink": lambda F, x: F.softshrink(x),
+    "rrelu": lambda F, x: F.rrelu(x),
+    "prelu": lambda F, x: F.prelu(x, x[:1].detach() * 0 + 0.3),
+}
+
+
+@pytest.mark.parametrize("name", PIECEWISE_LINEAR)
+def test_the_second_derivative_of_straight_pieces_is_zero_and_not_an_error(name: str) -> None:
+    def found(lib: ModuleType) -> Any:
+        x = lib.tensor([-2.0, -0.3, 0.4, 3.0], requires_grad=True)
+        y = PIECEWISE_LINEAR[name](lib.nn.functional, x)
+        (slope,) = lib.autograd.grad(y.sum(), x, create_graph=True)
+        (curvature,) = lib.autograd.grad(slope.sum(), x)
+        return [slope.detach().numpy(), (curvature + 0).tolist()]
+
+    ours, theirs = both(found)
+    np.testing.assert_allclose(ours[0], theirs[0])
+    assert ours[1] == theirs[1] == [0.0] * 4
+
+
+def test_a_penalty_on_the_slope_leaves_zeros_in_the_biases_before_leaky_relu() -> None:
+    def found(lib: ModuleType) -> Any:
+        lib.manual_seed(0)
+        critic = lib.nn.Sequential(lib.nn.Linear(3, 4), lib.nn.LeakyReLU(0.2), lib.nn.Linear(4, 1))
+        x = lib.randn(5, 3, requires_grad=True)
+        (slope,) = lib.autograd.grad(critic(x).sum(), x, create_graph=True)
+        ((slope.norm(2, dim=1) - 1) ** 2).mean().backward()
+        return [None if p.grad is None else p.grad.tolist() for p in critic.parameters()]
+
+    ours, theirs = both(found)
+    assert ours[1] == theirs[1] == [0.0] * 4
+    assert ours[3] is theirs[3] is None
+    np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-4, atol=1e-6)
+
+
 MODULES = [
     "CELU()", "CELU(2.0, inplace=True)", "SELU(True)", "ReLU6()", "ReLU6(inplace=True)",
     "Hardtanh()", "Hardtanh(-2, 2, inplace=True)", "Mish()", "Mish(True)", "Tanhshrink()",
