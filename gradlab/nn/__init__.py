@@ -131,7 +131,8 @@ from gradlab.nn.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
-from gradlab.nn.parameter import Parameter
+from gradlab.nn.parameter import Buffer, Parameter
+from gradlab.nn.parameter_container import ParameterDict, ParameterList
 from gradlab.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -216,6 +217,7 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "Buffer",
     "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
@@ -298,6 +300,8 @@ __all__ = [
     "PReLU",
     "PairwiseDistance",
     "Parameter",
+    "ParameterDict",
+    "ParameterList",
     "PixelShuffle",
     "PixelUnshuffle",
     "PoissonNLLLoss",

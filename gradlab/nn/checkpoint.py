@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +13,17 @@ from gradlab.tensor import Tensor
 
 if TYPE_CHECKING:
     from gradlab.nn.module import Module
+
+
+EXTRA_STATE = "_extra_state"
+"""The name under which a state_dict holds what ``get_extra_state`` returned."""
+
+
+def empty_state() -> Any:
+    """A state_dict to be filled, which knows the version of every module it is of."""
+    state: Any = OrderedDict()
+    state._metadata = OrderedDict()
+    return state
 
 
 class LoadedKeys(NamedTuple):
@@ -35,7 +47,9 @@ def load(module: Module, state: Mapping[str, Any], strict: bool, assign: bool) -
         raise TypeError(f"Expected state_dict to be dict-like, got {type(state)}.")
     keys = LoadedKeys([], [])
     errors: list[str] = []
-    _load_into(module, "", state, assign, keys, errors)
+    metadata = getattr(state, "_metadata", {})
+    state = OrderedDict(state)  # hooks may change it
+    _load_into(module, "", state, metadata, strict, assign, keys, errors)
     if strict:
         errors = [*_complaints(keys), *errors]
     if errors:
@@ -47,12 +61,19 @@ def load(module: Module, state: Mapping[str, Any], strict: bool, assign: bool) -
 def _load_into(
     module: Module,
     prefix: str,
-    state: Mapping[str, Any],
+    state: OrderedDict[str, Any],
+    metadata: Mapping[str, Any],
+    strict: bool,
     assign: bool,
     keys: LoadedKeys,
     errors: list[str],
 ) -> None:
     """Load what belongs to ``module``, whose names begin with ``prefix``, then to its children."""
+    about = metadata.get(prefix[:-1], {})
+    for hook in module._load_state_dict_pre_hooks.values():
+        hook.function(
+            module, state, prefix, about, strict, keys.missing_keys, keys.unexpected_keys, errors
+        )
     own = module._persistent()
     for name, tensor in own.items():
         key = prefix + name
@@ -69,14 +90,28 @@ def _load_into(
         else:
             with no_grad():
                 tensor.copy_(state[key])
+    extra = prefix + EXTRA_STATE
+    if module._has_extra_state():
+        if extra in state:
+            module.set_extra_state(state[extra])
+        else:
+            keys.missing_keys.append(extra)
     for key in state:
         if key.startswith(prefix):
             name = key.removeprefix(prefix)
-            if name not in own and name.split(".")[0] not in module._modules:
+            known = name in own or (key == extra and module._has_extra_state())
+            if not known and name.split(".")[0] not in module._modules:
                 keys.unexpected_keys.append(key)
     for name, child in module._modules.items():
         if child is not None:
-            _load_into(child, f"{prefix}{name}.", state, assign, keys, errors)
+            _load_into(child, f"{prefix}{name}.", state, metadata, strict, assign, keys, errors)
+    for hook in module._load_state_dict_post_hooks.values():
+        if hook.function(module, keys) is not None:
+            raise AssertionError(
+                "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to "
+                "return new values, if incompatible_keys need to be modified, it should be done "
+                "inplace."
+            )
 
 
 def _mismatch(key: str, own: Tensor, loaded: Any) -> str | None:

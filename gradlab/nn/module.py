@@ -14,13 +14,19 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from gradlab import arrays
 from gradlab.graph import RemovableHandle, register
-from gradlab.nn.checkpoint import LoadedKeys, load
-from gradlab.nn.parameter import Parameter, clear_grad, typename
+from gradlab.nn.backward_hooks import BackwardHooks
+from gradlab.nn.checkpoint import EXTRA_STATE, LoadedKeys, empty_state, load
+from gradlab.nn.parameter import Buffer, Parameter, clear_grad, typename
 from gradlab.tensor import Tensor
 
 T = TypeVar("T")
 
 _TABLES = ("_parameters", "_modules", "_buffers")
+_HOOKS = (
+    *("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks"),
+    *("_state_dict_pre_hooks", "_state_dict_hooks"),
+    *("_load_state_dict_pre_hooks", "_load_state_dict_post_hooks"),
+)
 
 
 class _Hook(NamedTuple):
@@ -33,6 +39,8 @@ class _Hook(NamedTuple):
 
 _global_pre_hooks: OrderedDict[int, _Hook] = OrderedDict()
 _global_hooks: OrderedDict[int, _Hook] = OrderedDict()
+_global_backward_pre_hooks: OrderedDict[int, _Hook] = OrderedDict()
+_global_backward_hooks: OrderedDict[int, _Hook] = OrderedDict()
 
 
 def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
@@ -65,6 +73,22 @@ def register_module_forward_hook(
     return _add_hook(_global_hooks, _Hook(hook, with_kwargs, always_call), False)
 
 
+def register_module_full_backward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call ``hook(module, grad_output)`` before the backward pass of every module there is.
+
+    As ``Module.register_full_backward_pre_hook``; these run before a module's own.
+    """
+    return _add_hook(_global_backward_pre_hooks, _Hook(hook, False), False)
+
+
+def register_module_full_backward_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call ``hook(module, grad_input, grad_output)`` after the backward pass of every module.
+
+    As ``Module.register_full_backward_hook``; these run before a module's own.
+    """
+    return _add_hook(_global_backward_hooks, _Hook(hook, False), False)
+
+
 class Module:
     """Base class of all layers and networks: subclass it and write ``forward``.
 
@@ -88,6 +112,14 @@ class Module:
     _non_persistent_buffers_set: set[str]
     _forward_pre_hooks: OrderedDict[int, _Hook]
     _forward_hooks: OrderedDict[int, _Hook]
+    _backward_pre_hooks: OrderedDict[int, _Hook]
+    _backward_hooks: OrderedDict[int, _Hook]
+    _state_dict_pre_hooks: OrderedDict[int, _Hook]
+    _state_dict_hooks: OrderedDict[int, _Hook]
+    _load_state_dict_pre_hooks: OrderedDict[int, _Hook]
+    _load_state_dict_post_hooks: OrderedDict[int, _Hook]
+    _version: int = 1
+    """Goes into ``state_dict``'s metadata, for classes whose layout changed."""
 
     def __init__(self) -> None:
         self.__dict__.update(
@@ -96,9 +128,11 @@ class Module:
             _buffers={},
             _modules={},
             _non_persistent_buffers_set=set(),
-            _forward_pre_hooks=OrderedDict(),
-            _forward_hooks=OrderedDict(),
+            **{name: OrderedDict() for name in _HOOKS},
         )
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update({name: OrderedDict() for name in _HOOKS} | state)
 
     # ------------------------------------------------------------------ calling
 
@@ -109,7 +143,16 @@ class Module:
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._forward_hooks or self._forward_pre_hooks or _global_hooks or _global_pre_hooks:
+        if (
+            self._forward_hooks
+            or self._forward_pre_hooks
+            or self._backward_hooks
+            or self._backward_pre_hooks
+            or _global_hooks
+            or _global_pre_hooks
+            or _global_backward_hooks
+            or _global_backward_pre_hooks
+        ):
             return self._call_with_hooks(args, kwargs)
         return self.forward(*args, **kwargs)
 
@@ -118,17 +161,28 @@ class Module:
         try:
             for pre_hook in [*_global_pre_hooks.values(), *self._forward_pre_hooks.values()]:
                 args, kwargs = self._after_pre_hook(pre_hook, args, kwargs)
+            backward = self._hooks_of_backward()
+            if backward is not None:
+                args = backward.at_inputs(args)
             result = self.forward(*args, **kwargs)
             while waiting:
                 hook = waiting.popitem(last=False)[1]
                 changed = self._run_forward_hook(hook, args, kwargs, result)
                 result = result if changed is None else changed
-            return result
+            return result if backward is None else backward.at_outputs(result)
         except Exception:
             for hook in waiting.values():
                 if hook.always_call:
                     self._run_despite_error(hook, args, kwargs)
             raise
+
+    def _hooks_of_backward(self) -> BackwardHooks | None:
+        """The hooks that this call's backward pass will run, if any."""
+        after = [*_global_backward_hooks.values(), *self._backward_hooks.values()]
+        before = [*_global_backward_pre_hooks.values(), *self._backward_pre_hooks.values()]
+        if not after and not before:
+            return None
+        return BackwardHooks(self, [h.function for h in after], [h.function for h in before])
 
     def _after_pre_hook(
         self, hook: _Hook, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -200,6 +254,33 @@ class Module:
         >>> handle.remove()
         """
         return _add_hook(self._forward_hooks, _Hook(hook, with_kwargs, always_call), prepend)
+
+    def register_full_backward_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, grad_output)`` when gradients of the outputs have arrived.
+
+        ``grad_output`` is a tuple; what the hook returns, unless that is None, takes its place.
+        """
+        return _add_hook(self._backward_pre_hooks, _Hook(hook, False), prepend)
+
+    def register_full_backward_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, grad_input, grad_output)`` when gradients of the inputs are known.
+
+        Both are tuples, with None for what is no tensor; what the hook returns, unless that is
+        None, takes the place of ``grad_input``.
+
+        >>> import gradlab as gl
+        >>> double = gl.nn.Linear(1, 1, bias=False)
+        >>> handle = double.register_full_backward_hook(
+        ...     lambda module, grad_input, grad_output: print(grad_output))
+        >>> double(gl.ones(1, 1)).backward()
+        (tensor([[1.]]),)
+        >>> handle.remove()
+        """
+        return _add_hook(self._backward_hooks, _Hook(hook, False), prepend)
 
     # ------------------------------------------------------------------ attributes
 
@@ -291,6 +372,10 @@ class Module:
             self._require_init("module", "_modules")
             self._forget(name, keep=self._modules)
             self._modules[name] = value
+        elif isinstance(value, Buffer):
+            self._require_init("buffers", "_buffers")
+            self._forget(name, keep=self._buffers)
+            self.register_buffer(name, value.tensor, value.persistent)
         elif (table := self._table_with(name)) is None:
             object.__setattr__(self, name, value)
         elif value is None or (table is self._buffers and isinstance(value, Tensor)):
@@ -423,6 +508,24 @@ class Module:
                 raise AttributeError(f"`{name}` is not an nn.Module")
         return module  # type: ignore[no-any-return]
 
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module at a dotted name.
+
+        Raises ValueError for an empty name and for what is no module, AttributeError where the
+        module that it belongs to is not there or, if ``strict``, where there was none at the name.
+        """
+        if target == "":
+            raise ValueError("Cannot set the submodule without a target name!")
+        if not isinstance(module, Module):
+            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
+        path, _, name = target.rpartition(".")
+        holder = self.get_submodule(path)
+        if strict and not hasattr(holder, name):
+            raise AttributeError(f"{type(holder).__name__} has no attribute `{name}`")
+        if hasattr(holder, name) and not isinstance(getattr(holder, name), Module):
+            raise AttributeError(f"`{name}` is not an nn.Module")
+        setattr(holder, name, module)
+
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a dotted name; AttributeError where there is none."""
         holder, name = self._holder(target)
@@ -522,6 +625,21 @@ class Module:
         """Give all floating parameters and buffers dtype float16."""
         return self._apply(_floating_to(arrays.float16))
 
+    def bfloat16(self) -> Self:
+        """Raise NotImplementedError: NumPy has no such numbers."""
+        raise NotImplementedError("NumPy has no bfloat16: use half() or float()")
+
+    def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
+        """Move to a device without copying: what parameters and buffers hold is undefined then."""
+        return self._apply(lambda tensor: tensor.new_empty(tensor.shape, device=device), recurse)
+
+    def share_memory(self) -> Self:
+        """Nothing, and the module: threads share memory anyway."""
+        return self
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: code runs as it is written."""
+
     def cuda(self, device: Any = None) -> Self:
         """Move all parameters and buffers to a GPU."""
         return self._apply(lambda tensor: tensor.cuda(device))
@@ -530,10 +648,11 @@ class Module:
         """Move all parameters and buffers to the CPU."""
         return self._apply(lambda tensor: tensor.cpu())
 
-    def _apply(self, fn: Callable[[Any], Any]) -> Self:
+    def _apply(self, fn: Callable[[Any], Any], recurse: bool = True) -> Self:
         """Replace what every parameter, its gradient and every buffer holds by ``fn`` of it."""
-        for child in self.children():
-            child._apply(fn)
+        if recurse:
+            for child in self.children():
+                child._apply(fn)
         for parameter in self._parameters.values():
             if parameter is None:
                 continue
@@ -564,13 +683,63 @@ class Module:
         >>> list(gl.nn.Sequential(gl.nn.Linear(2, 3)).state_dict())
         ['0.weight', '0.bias']
         """
-        found = OrderedDict() if destination is None else destination
+        found: Any = empty_state() if destination is None else destination
+        about = {"version": self._version}
+        if hasattr(found, "_metadata"):
+            found._metadata[prefix[:-1]] = about
+        for hook in self._state_dict_pre_hooks.values():
+            hook.function(self, prefix, keep_vars)
         for name, tensor in self._persistent().items():
             found[prefix + name] = tensor if keep_vars else tensor.detach()
+        if self._has_extra_state():
+            found[prefix + EXTRA_STATE] = self.get_extra_state()
         for name, child in self._modules.items():
             if child is not None:
                 child.state_dict(destination=found, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
-        return found
+        for hook in self._state_dict_hooks.values():
+            if hook.function(self, found, prefix, about) is not None:
+                raise RuntimeError("state_dict post-hook must return None")
+        return found  # type: ignore[no-any-return]
+
+    def get_extra_state(self) -> Any:
+        """What ``state_dict`` holds beside parameters and buffers, where a subclass says so.
+
+        It writes this and ``set_extra_state``, which is given it when it is loaded.
+        """
+        raise RuntimeError(
+            "Reached a code path in Module.get_extra_state() that should never be called: "
+            f"{type(self).__name__} has no extra state."
+        )
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take what ``get_extra_state`` returned."""
+        raise RuntimeError(
+            "Reached a code path in Module.set_extra_state() that should never be called: "
+            f"{type(self).__name__} has no extra state."
+        )
+
+    def _has_extra_state(self) -> bool:
+        return type(self).get_extra_state is not Module.get_extra_state
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(module, prefix, keep_vars)`` before ``state_dict`` is made."""
+        return _add_hook(self._state_dict_pre_hooks, _Hook(hook, False), False)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, local_metadata)`` after it; it changes it."""
+        return _add_hook(self._state_dict_hooks, _Hook(hook, False), False)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook`` before this module's part of a state_dict is loaded; it may change that.
+
+        Its arguments: module, state_dict, prefix, local_metadata, strict, missing_keys,
+        unexpected_keys, error_msgs.
+        """
+        return _add_hook(self._load_state_dict_pre_hooks, _Hook(hook, False), False)
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(module, incompatible_keys)`` after loading; it may change those lists."""
+        return _add_hook(self._load_state_dict_post_hooks, _Hook(hook, False), False)
 
     def _persistent(self) -> dict[str, Tensor]:
         """This module's own parameters and buffers that are saved."""

@@ -40,6 +40,29 @@ class Parameter(Tensor):
         return "Parameter containing:\n" + super().__repr__()
 
 
+class Buffer:
+    """A tensor that becomes one of a module's buffers when it is assigned as an attribute.
+
+    One that is not ``persistent`` is left out of ``state_dict``. The module then holds the tensor
+    itself.
+
+    >>> import gradlab as gl
+    >>> module = gl.nn.Module()
+    >>> module.mean = gl.nn.Buffer(gl.zeros(2))
+    >>> module.state_dict()["mean"]
+    tensor([0., 0.])
+    """
+
+    def __init__(self, data: Tensor | None = None, *, persistent: bool = True) -> None:
+        if data is None:
+            data = Tensor._wrap(numpy.empty(0, arrays.get_default_dtype().numpy))
+        self.tensor = data
+        self.persistent = persistent
+
+    def __repr__(self) -> str:
+        return repr(self.tensor)
+
+
 def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
     """Remove a gradient, or fill it with zeros and cut it from its history."""
     gradient: Any = parameter._grad

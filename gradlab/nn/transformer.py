@@ -323,9 +323,9 @@ class Transformer(Module):
     one dimension are drawn by ``init.xavier_uniform_``.
 
     >>> import gradlab as gl
-    >>> model = Transformer(d_model=8, nhead=2, num_encoder_layers=1, num_decoder_layers=1)
-    >>> model(gl.ones(5, 3, 8), gl.ones(4, 3, 8)).shape
-    torch.Size([4, 3, 8])
+    >>> model = Transformer(8, nhead=2, num_encoder_layers=1, batch_first=True)
+    >>> model(gl.ones(3, 5, 8), gl.ones(3, 4, 8)).shape
+    torch.Size([3, 4, 8])
     """
 
     def __init__(
