@@ -448,9 +448,7 @@ def _check_bounded(input: Array, low: float) -> None:
     latex=r"\begin{cases} input & |input| > lambd \\ 0 & |input| \le lambd \end{cases}",
     grad=dict(
         input=(
-            lambda g, xp, input, lambd: xp.by_steps(
-                xp.zeroed(g, _within(xp, input, lambd)), input
-            ),
+            lambda g, xp, input, lambd: xp.by_steps(xp.zeroed(g, _within(xp, input, lambd)), input),
             r"\begin{cases} g & |input| > lambd \\ 0 & |input| \le lambd \end{cases}",
         )
     ),
@@ -476,9 +474,7 @@ def hardshrink(xp: Namespace, input: Array, lambd: float = 0.5) -> Array:
     ),
     grad=dict(
         input=(
-            lambda g, xp, input, lambd: xp.by_steps(
-                xp.zeroed(g, _within(xp, input, lambd)), input
-            ),
+            lambda g, xp, input, lambd: xp.by_steps(xp.zeroed(g, _within(xp, input, lambd)), input),
             r"\begin{cases} g & |input| > lambd \\ 0 & |input| \le lambd \end{cases}",
         )
     ),
