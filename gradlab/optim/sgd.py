@@ -85,7 +85,8 @@ class SGD(Optimizer):
             first = arrays.as_array(gradient.copy())
             known = state["momentum_buffer"] = Tensor._wrap(first)
         else:
+            taken = 1 - group["dampening"]
             known._array *= group["momentum"]
-            known._array += (1 - group["dampening"]) * gradient
+            known._array += gradient if taken == 1 else taken * gradient
             known._counter[0] += 1
         return known._array
