@@ -12,7 +12,8 @@ export interface Frame {
   /** How many frames lie around it. */
   readonly depth: number;
   readonly path: string;
-  /** Where its name stands: the left end of its upper edge. */
+  /** Where its name stands: at the left end of its upper edge or, by turns, at the right one. */
+  readonly isLeft: boolean;
   readonly x: number;
   readonly y: number;
   readonly left: number;
@@ -24,33 +25,35 @@ export interface Frame {
 /** Space inside a frame above and below, and how much more for each frame within. */
 const ABOVE = 10;
 const BELOW = 6;
-const NESTED = 5;
+const NESTED = 9;
 const MOST_NESTED = 2;
 const ROUND = 9;
 
 /** A frame with its name in its upper edge; a press on the name closes the group. */
-export function frameLabel(groups: Groups, { group, path, x, y }: Frame): SVGElement {
-  const { text, width } = nameOf(groups, group);
+export function frameLabel(groups: Groups, frame: Frame): SVGElement {
+  const { group, path, y } = frame;
+  const { text, width, x } = nameOf(groups, frame);
   return s(
     "g",
     { class: `gl-frame gl-${boxKind(groups, group)}`, "data-gl": "frame" },
     s("path", { class: "gl-frame-line", d: path }),
-    s("rect", { class: "gl-frame-tag", x: x + 8, y: y - 8, width, height: 16, rx: 8 }),
-    s("path", { class: "gl-minus", d: `M${x + 15} ${y}h7` }),
-    s("text", { class: "gl-frame-name", x: x + 27, y: y + 3.5 }, text),
+    s("rect", { class: "gl-frame-tag", x, y: y - 8, width, height: 16, rx: 8 }),
+    s("path", { class: "gl-minus", d: `M${x + 7} ${y}h7` }),
+    s("text", { class: "gl-frame-name", x: x + 19, y: y + 3.5 }, text),
   );
 }
 
 /** Whether a point is on a frame's name. */
-export function isOnName(groups: Groups, { group, x, y }: Frame, atX: number, atY: number): boolean {
-  const { width } = nameOf(groups, group);
-  return atX >= x + 4 && atX <= x + 12 + width && Math.abs(atY - y) <= 11;
+export function isOnName(groups: Groups, frame: Frame, atX: number, atY: number): boolean {
+  const { x, width } = nameOf(groups, frame);
+  return atX >= x - 4 && atX <= x + width + 4 && Math.abs(atY - frame.y) <= 11;
 }
 
-function nameOf(groups: Groups, group: number): { text: string; width: number } {
+function nameOf(groups: Groups, { group, x, isLeft }: Frame) {
   const name = clipStart(groups.name[group]!, 26);
   const text = [name, timesText(groups, group)].filter(Boolean).join(" ");
-  return { text, width: textWidth(text) + 28 };
+  const width = textWidth(text) + 28;
+  return { text, width, x: isLeft ? x + 8 : x - 8 - width };
 }
 
 interface Span {
@@ -114,14 +117,15 @@ function frameOf(
   const right = all.reduce((most, span) => Math.max(most, span.right), -Infinity);
   const extra = NESTED * Math.min(inside, MOST_NESTED);
   const top = first * PITCH - HEIGHT / 2 - ABOVE - extra;
-  const bottom = last * PITCH + HEIGHT / 2 + BELOW + extra;
+  const bottom = last * PITCH + HEIGHT / 2 + BELOW + extra / 3;
   const isClear = !hasStranger(new Set(boxes), plan, widths, { left, right }, first, last);
   const spans = Array.from({ length: last - first + 1 }, (_, at) =>
     isClear ? { left, right } : rows.get(first + at),
   );
   const outline = outlineOf(spans, first, top, bottom);
-  const named = spans[0]!;
-  return { group, depth, path: outline, x: named.left, y: top, left, right, top, bottom };
+  const isLeft = inside % 2 === 0;
+  const x = isLeft ? spans[0]!.left : spans[0]!.right;
+  return { group, depth, path: outline, isLeft, x, y: top, left, right, top, bottom };
 }
 
 /** Whether a box of others stands between `left` and `right` in any of the rows. */

@@ -126,7 +126,7 @@ function foldRepeats(trace: Trace, draft: Draft): void {
 }
 
 /** Equal numbers for items that look alike: by operation and shape, and within groups throughout. */
-function formsOf({ nodes, edges }: Trace, draft: Draft, isOp: boolean[], rows: Item[][]) {
+function formsOf({ nodes }: Trace, draft: Draft, isOp: boolean[], rows: Item[][]) {
   const numbers = new Map<string, number>();
   const numberOf = (text: string) => {
     const known = numbers.get(text);
@@ -134,10 +134,8 @@ function formsOf({ nodes, edges }: Trace, draft: Draft, isOp: boolean[], rows: I
     numbers.set(text, numbers.size);
     return numbers.size - 1;
   };
-  const inputs = new Int32Array(nodes.kind.length);
-  edges.to.forEach((to) => inputs[to]!++);
   const ofNode = nodes.op.map((op, node) =>
-    isOp[node] ? numberOf(`${op} ${nodes.shape[node]!.join()} ${inputs[node]}`) : -1,
+    isOp[node] ? numberOf(`${op} ${nodes.shape[node]!.join()}`) : -1,
   );
   const ofGroup = new Map<number, number>();
   const form = (item: Item): number => (item >= 0 ? ofNode[item]! : ofGroup.get(-1 - item)!);
@@ -161,7 +159,9 @@ function foldRow(
   const forms = row.map(form);
   for (let at = 0; at < row.length; ) {
     const { turn, times } = repetition(forms, at);
-    if (times >= REPEATS && times * turn < row.length + (parent < 0 ? 1 : 0)) {
+    const isAll = turn === 1 && times === row.length && parent >= 0;
+    if (isAll && times >= REPEATS) draft.times[parent] = times;
+    else if (times >= REPEATS) {
       fold(trace, draft, parent, row.slice(at, at + turn * times), turn);
     }
     at += times >= REPEATS ? turn * times : 1;

@@ -139,7 +139,7 @@ function assignLayers(
   const layer = new Int32Array(count);
   const isOld = (node: number) => kept !== undefined && kept.layer[node]! >= 0;
   for (let node = 0; node < count; node++) {
-    if (floors) layer[node] = floors[node]!;
+    if (floors) layer[node] = floors.layer[node]!;
     else if (isOld(node)) layer[node] = kept!.layer[node]!;
     for (let at = inputs.start[node]!; at < inputs.start[node + 1]!; at++) {
       const from = graph.from[inputs.ids[at]!]!;
@@ -153,7 +153,13 @@ function assignLayers(
     if (end === first || end - first < inputs.start[node + 1]! - inputs.start[node]!) continue;
     let below = Infinity;
     for (let at = first; at < end; at++) {
-      below = Math.min(below, layer[graph.to[users.ids[at]!]!]!);
+      const user = graph.to[users.ids[at]!]!;
+      below = Math.min(below, layer[user]!);
+      if (!floors) continue;
+      // Not into the rows of a cluster that it does not belong to.
+      for (const cluster of entered(nest!, node, user)) {
+        below = Math.min(below, floors.floor[cluster]!);
+      }
     }
     layer[node] = Math.max(layer[node]!, below - 1);
   }
@@ -182,38 +188,42 @@ function pathOf({ path }: Nest, cluster: number): readonly number[] {
   return cluster < 0 ? [] : path[cluster]!;
 }
 
+/** The clusters that an edge leads into. */
+function entered(nest: Nest, from: number, to: number): readonly number[] {
+  const [theirs, own] = [pathOf(nest, nest.around[from]!), pathOf(nest, nest.around[to]!)];
+  return own.filter((cluster, level) => theirs[level] !== cluster);
+}
+
 /**
  * The least layer of each node by its clusters: all of a cluster lies below all that comes into it.
  * Found by raising until nothing is too high; clusters that feed each other would rise for ever, so
  * then there are no floors.
  */
-function floorsOf({ from, to, widths }: Graph, nest: Nest): Int32Array {
+function floorsOf({ from, to, widths }: Graph, nest: Nest) {
   const count = widths.length;
   const floor = new Int32Array(nest.path.length);
   const layer = new Int32Array(count);
   const byNode = groupBy(to, count);
-  for (let turn = 0; turn < floor.length + 2; turn++) {
+  for (let turn = 0; turn < 4 * floor.length + 4; turn++) {
     let isSettled = true;
     for (let node = 0; node < count; node++) {
-      const own = pathOf(nest, nest.around[node]!);
       let least = layer[node]!;
       for (let at = byNode.start[node]!; at < byNode.start[node + 1]!; at++) {
         const source = from[byNode.ids[at]!]!;
-        const theirs = pathOf(nest, nest.around[source]!);
         least = Math.max(least, layer[source]! + 1);
-        for (let level = 0; level < own.length; level++) {
-          if (theirs[level] === own[level] || floor[own[level]!]! > layer[source]!) continue;
-          floor[own[level]!] = layer[source]! + 1;
+        for (const cluster of entered(nest, source, node)) {
+          if (floor[cluster]! > layer[source]!) continue;
+          floor[cluster] = layer[source]! + 1;
           isSettled = false;
         }
       }
-      for (const cluster of own) least = Math.max(least, floor[cluster]!);
+      for (const cluster of pathOf(nest, nest.around[node]!)) least = Math.max(least, floor[cluster]!);
       if (least > layer[node]!) isSettled = false;
       layer[node] = least;
     }
-    if (isSettled) return layer;
+    if (isSettled) return { layer, floor };
   }
-  return new Int32Array(count);
+  return null;
 }
 
 /** The cluster each item stands with: a bend with the cluster its line is about to enter. */

@@ -28,6 +28,8 @@ export interface Scene {
 
 /** Graphs up to this many boxes are shown whole. */
 export const COMFORTABLE = 100;
+/** A larger one is first shown as an overview of at most so many. */
+const OVERVIEW = 24;
 /** More boxes than these are only shown to those who open them. */
 export const MOST = 300;
 
@@ -48,13 +50,14 @@ export function project(trace: Trace, groups: Groups, opened: ReadonlySet<string
 /** The groups to open at first: whole levels from the outside in, as long as they fit; no folds. */
 export function openedAtFirst(trace: Trace, groups: Groups): Set<string> {
   if (trace.nodes.kind.length <= COMFORTABLE) return new Set(groups.key);
-  const depth = groups.name.map((_, group) => ancestors(groups.parent, group).length);
-  const deepest = depth.reduce((most, one) => Math.max(most, one), 0);
+  const around = groups.name.map((_, group) => ancestors(groups.parent, group));
+  const deepest = around.reduce((most, path) => Math.max(most, path.length), 0);
   let opened = new Set<string>();
   for (let level = 1; level <= deepest; level++) {
-    const isShown = (group: number) => depth[group]! <= level && groups.kind[group] !== "fold";
-    const more = new Set(groups.key.filter((_, group) => isShown(group)));
-    if (project(trace, groups, more).nodeOf.length > COMFORTABLE) break;
+    const isShown = (path: number[]) =>
+      path.length <= level && path.every((group) => groups.times[group] === 1);
+    const more = new Set(groups.key.filter((_, group) => isShown(around[group]!)));
+    if (project(trace, groups, more).nodeOf.length > OVERVIEW) break;
     opened = more;
   }
   return opened;

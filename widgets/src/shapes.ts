@@ -92,7 +92,7 @@ export function outline(kind: BoxKind, width: number, height = HEIGHT): SVGEleme
       const away = height / 10;
       return [2, 1, 0].map((step) => {
         const card = rect(height / 8);
-        card.setAttribute("transform", `translate(${step * away} ${-step * away})`);
+        card.setAttribute("transform", `translate(${step * away} ${step * away})`);
         return card;
       });
     }
