@@ -16,6 +16,7 @@ __all__ = [
     "roots_in_sight",
     "shares_memory",
     "tensors_in_sight",
+    "was_changed",
 ]
 
 
@@ -73,3 +74,15 @@ def nodes_behind(node: Any) -> set[Any]:
                 seen.add(following)
                 stack.append(following)
     return seen
+
+
+def was_changed(node: Any) -> bool:
+    """Whether asking a node for what it saved says that it was changed in place."""
+    names = [n for n in dir(node) if n.startswith("_saved_") or n == "saved_tensors"]
+    for name in names:
+        try:
+            getattr(node, name)
+        except RuntimeError as error:
+            if "modified by an inplace operation" in str(error):
+                return True
+    return False

@@ -28,6 +28,7 @@ from gradlab_widgets.sight import (
     roots_in_sight,
     shares_memory,
     tensors_in_sight,
+    was_changed,
 )
 from gradlab_widgets.sketch import Marks, label_of, sketch_svg
 from gradlab_widgets.trace import Trace, Value
@@ -419,7 +420,7 @@ class _Inquiry:
         culprits = [
             row
             for row, node in _rows(out)
-            if _was_changed(node)
+            if was_changed(node)
         ]  # fmt: skip
         row = culprits[0] if culprits else graph.root
         path = way(graph, graph.root, lambda r: r == row)
@@ -752,15 +753,3 @@ def _rows(out: Any) -> list[tuple[int, Any]]:
 def _accumulated(seen: Trace) -> set[int]:
     kinds = zip(seen.steps.kind, seen.steps.node, strict=True)
     return {node for kind, node in kinds if kind == "accumulate"}
-
-
-def _was_changed(node: Any) -> bool:
-    """Whether asking a node for what it saved says that it was changed in place."""
-    names = [n for n in dir(node) if n.startswith("_saved_") or n == "saved_tensors"]
-    for name in names:
-        try:
-            getattr(node, name)
-        except RuntimeError as error:
-            if "modified by an inplace operation" in str(error):
-                return True
-    return False
