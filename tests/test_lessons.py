@@ -50,18 +50,22 @@ def test_cleaning_drops_outputs_counts_and_widget_state() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("lesson", "answer", "said"),
     [
-        ("None", "Put your derivative"),
-        ("3 * x**2 - 1", "Yes!"),
-        ("3 * x.detach() ** 2 - 1", "Yes!"),
-        ("3 * x**2", "Not yet"),
+        (1, "None", "Put your derivative"),
+        (1, "3 * x**2 - 1", "Yes!"),
+        (1, "3 * x.detach() ** 2 - 1", "Yes!"),
+        (1, "3 * x**2", "Not yet"),
+        (2, "None", "Put your derivative"),
+        (2, "(2 * (w * x + b - y) * x).mean()", "Yes!"),
+        (2, "-17 / 3", "Yes!"),
+        (2, "2 * (w * x + b - y).mean()", "Not yet"),
     ],
 )
-def test_the_first_exercise_knows_right_from_wrong(
-    answer: str, said: str, capsys: pytest.CaptureFixture[str]
+def test_the_exercise_of_a_lesson_knows_right_from_wrong(
+    lesson: int, answer: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cells = json.loads(LESSONS[0].read_text("utf-8"))["cells"]
+    cells = json.loads(LESSONS[lesson - 1].read_text("utf-8"))["cells"]
     *_, task, check = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
     assert "mine = None" in task
     scope = {"gl": gradlab}
