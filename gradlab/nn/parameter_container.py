@@ -161,7 +161,9 @@ class ParameterDict(Module):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a key, or the default."""
-        return self[key] if key in self else default
+        if key not in self:
+            return default
+        return self[key]
 
     def clear(self) -> None:
         """Remove everything."""
@@ -202,8 +204,9 @@ class ParameterDict(Module):
                 "ParametersDict.update should be called with an iterable of key/value pairs, but "
                 f"got {type(parameters).__name__}"
             )
-        is_mapping = isinstance(parameters, (Mapping, ParameterDict))
-        for i, pair in enumerate(parameters.items() if is_mapping else parameters):
+        if isinstance(parameters, (Mapping, ParameterDict)):
+            parameters = parameters.items()
+        for i, pair in enumerate(parameters):
             if len(pair) != 2:
                 raise ValueError(
                     f"ParameterDict update sequence element #{i} has length {len(pair)}; 2 is "

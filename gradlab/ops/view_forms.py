@@ -12,6 +12,7 @@ from typing import Any
 
 from gradlab.arrays import Array, Namespace
 from gradlab.inplace import View, check_history, show_differently
+from gradlab.levels import level_of
 from gradlab.op import FUNCTIONS, OPS, composite, op
 from gradlab.ops.shape import at, place_narrow, squeeze_own
 from gradlab.samples import call, draw
@@ -119,6 +120,8 @@ def _publish_unsafe(name: str) -> None:
 
     def parted(input: Tensor, *args: Any, **kwargs: Any) -> Any:
         shown = _shown(function, input, args, kwargs)
+        if level_of(input) is not None:
+            return shown  # a transformation knows no memory, and takes the views
         view = shown[0]._view
         if view is None:  # inference mode
             return tuple(part.detach() for part in shown)

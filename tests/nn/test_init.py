@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import gradlab as gl
-from tests.nn.beside import assert_same_error
+from tests.nn.beside import assert_close, assert_same_error
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +109,53 @@ def test_what_cannot_be_initialised_is_told_in_pytorchs_words(torch: Any, case: 
 def test_an_empty_tensor_is_left_alone_with_a_warning() -> None:
     with pytest.warns(UserWarning, match="Initializing zero-element tensors is a no-op"):
         gl.nn.init.kaiming_uniform_(gl.empty(2, 0))
+
+
+# ------------------------------------------------------------------ of a special form
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "shape", [(4, 6), (6, 4), (30, 20), (4, 2, 3), (4, 3, 3, 2), (4, 4, 1, 2, 3)]
+)
+@pytest.mark.parametrize(
+    "fill",
+    [
+        lambda init, t: init.trunc_normal_(t),
+        lambda init, t: init.trunc_normal_(t, 1, 0.5, -1, 1.2),
+        lambda init, t: init.trunc_normal_(t, 0.0, 1.0, 2.0, 4.0),
+        lambda init, t: init.orthogonal_(t),
+        lambda init, t: init.orthogonal_(t, 2.0),
+        lambda init, t: init.eye_(t) if t.dim() == 2 else t.zero_(),
+        lambda init, t: init.dirac_(t) if t.dim() > 2 else t.zero_(),
+        lambda init, t: init.dirac_(t, 2) if t.dim() > 2 else t.zero_(),
+        lambda init, t: init.sparse_(t, 0.3) if t.dim() == 2 else t.zero_(),
+    ],
+)
+def test_weights_of_a_special_form_are_pytorchs_to_rounding(
+    torch: Any, fill: Any, shape: Any, dtype: str
+) -> None:
+    found = []
+    for lib in (gl, torch):
+        lib.manual_seed(5)
+        found.append(fill(lib.nn.init, lib.empty(*shape, dtype=getattr(lib, dtype))))
+    assert_close(*found, rtol=1e-5, atol=2e-6 if dtype == "float32" else 1e-12)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        lambda lib: lib.nn.init.eye_(lib.empty(3)),
+        lambda lib: lib.nn.init.sparse_(lib.empty(3, 2, 1), 0.1),
+        lambda lib: lib.nn.init.dirac_(lib.empty(3, 2)),
+        lambda lib: lib.nn.init.dirac_(lib.empty(3, 2, 1), 2),
+        lambda lib: lib.nn.init.orthogonal_(lib.empty(3)),
+    ],
+)
+def test_weights_that_cant_have_the_form_are_refused(torch: Any, case: Any) -> None:
+    assert_same_error(case, torch)
+
+
+def test_bounds_far_from_the_mean_are_warned_of() -> None:
+    with pytest.warns(UserWarning, match="mean is more than 2 std from"):
+        gl.nn.init.trunc_normal_(gl.empty(3), mean=5.0, std=0.5, a=0.0, b=1.0)
