@@ -252,7 +252,7 @@ class GPT(_Writer):
         x = layers["drop"](layers["wte"](tokens) + layers["wpe"](places))
         for block in layers["h"]:
             x = block(x)
-        return self.lm_head(layers["ln_f"](x))
+        return self.lm_head(layers["ln_f"](x))  # type: ignore[no-any-return]
 
     def generate(
         self,
