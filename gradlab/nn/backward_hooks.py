@@ -7,6 +7,7 @@ both.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,12 @@ class BackwardHooks:
             full = _changed(full, hook(self._module, full), "pre hook", "grad_output")
         self._arrived = full
         if not self._watches_inputs:
+            if self._hooks:
+                warnings.warn(
+                    "Full backward hook is firing when gradients are computed with respect to "
+                    "module outputs since no inputs require gradients: grad_input is None.",
+                    stacklevel=2,
+                )
             nothing = (None,) * self._inputs
             for hook in self._hooks:
                 if hook(self._module, nothing, full) is not None:

@@ -276,7 +276,7 @@ class Module:
         >>> double = gl.nn.Linear(1, 1, bias=False)
         >>> handle = double.register_full_backward_hook(
         ...     lambda module, grad_input, grad_output: print(grad_output))
-        >>> double(gl.ones(1, 1)).backward()
+        >>> double(gl.ones(1, 1, requires_grad=True)).backward()
         (tensor([[1.]]),)
         >>> handle.remove()
         """
