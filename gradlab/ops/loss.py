@@ -165,7 +165,7 @@ def nll_loss_backward(
     last = shape if len(shape) < 3 else (shape[0], *shape[2:], shape[1])
     spread = xp.zeros(last, gradient.dtype)
     rows = spread.reshape(-1, last[-1])
-    places, weights = _places(xp, rows, target, weight, ignore_index)
+    places, weights = _places(xp, rows.dtype, target, weight, ignore_index)
     if reduction == MEAN:
         weights = weights / _total(xp, weights)
     rows[xp.arange(len(rows)), places] = -weights * gradient.reshape(-1)
@@ -176,7 +176,8 @@ def _picked_loss(
     xp: Namespace, input: Array, target: Array, weight: Array | None, reduction: int, ignored: int
 ) -> Array:
     rows = _rows(xp, input)
-    places, weights = _places(xp, rows, target, weight, ignored)
+    _check_classes(target, ignored, rows.shape[1])
+    places, weights = _places(xp, rows.dtype, target, weight, ignored)
     losses = -weights * rows[xp.arange(len(rows)), places]
     if reduction == NONE:
         return losses.reshape(target.shape)
@@ -190,26 +191,32 @@ def _rows(xp: Namespace, array: Array) -> Array:
     return last.reshape(math.prod(last.shape[:-1]), last.shape[-1])
 
 
-def _places(
-    xp: Namespace, rows: Array, target: Array, weight: Array | None, ignored: int
-) -> tuple[Array, Array]:
-    """For each row the place that its target names, and how much it counts."""
+def _check_classes(target: Array, ignored: int, count: int) -> None:
+    """Raise unless each target that isn't ignored names one of so many classes."""
     if target.dtype not in _CLASS_DTYPES:
         raise RuntimeError(
             f"expected target dtype to be Long or Byte, but got {dtype_of(target).type_name}: "
             "classes are whole numbers, .long() makes them so"
         )
+    outside = (target < 0) | (target >= count)
+    if outside.any():
+        outside &= target != ignored
+        if outside.any():
+            raise IndexError(
+                f"Target {int(target[outside][0])} is out of bounds. There are {count} "
+                f"classes, 0 to {count - 1}."
+            )
+
+
+def _places(
+    xp: Namespace, dtype: Any, target: Array, weight: Array | None, ignored: int
+) -> tuple[Array, Array]:
+    """For each row the place that its target names, and how much it counts."""
     target = target.reshape(-1)
     counts = target != ignored
     places = xp.where(counts, target, 0)
-    outside = (places < 0) | (places >= rows.shape[1])
-    if outside.any():
-        raise IndexError(
-            f"Target {int(places[outside][0])} is out of bounds. There are {rows.shape[1]} "
-            f"classes, 0 to {rows.shape[1] - 1}."
-        )
-    counts = counts.astype(rows.dtype)
-    return places, counts if weight is None else counts * weight[places]
+    weights = counts.astype(dtype)
+    return places, weights if weight is None else weights * weight[places]
 
 
 def _total(xp: Namespace, weights: Array) -> Array:
