@@ -102,6 +102,8 @@ short = int16
 int = int32
 long = int64
 
+newaxis = None
+
 globals().update(op.FUNCTIONS)
 globals().update(op.out.accepting_out(op.FUNCTIONS))
 for _module, _name in ((linalg, "linalg"), (special, "special")):

@@ -36,12 +36,13 @@ class dtype:
     (torch.float32, 4, True)
     """
 
-    __slots__ = ("name", "numpy", "type_name")
+    __slots__ = ("c_name", "name", "numpy", "type_name")
 
-    def __init__(self, name: str, type_name: str) -> None:
+    def __init__(self, name: str, type_name: str, c_name: str) -> None:
         self.name = name
         self.numpy = numpy.dtype(name)
         self.type_name = type_name  # the word PyTorch's errors and tensor.type() use
+        self.c_name = c_name  # the word of those of PyTorch's errors that come from deep down
 
     def __repr__(self) -> str:
         return f"torch.{self.name}"
@@ -84,17 +85,17 @@ class dtype:
         return self.numpy.kind == "c"
 
 
-float16 = dtype("float16", "Half")
-float32 = dtype("float32", "Float")
-float64 = dtype("float64", "Double")
-complex64 = dtype("complex64", "ComplexFloat")
-complex128 = dtype("complex128", "ComplexDouble")
-uint8 = dtype("uint8", "Byte")
-int8 = dtype("int8", "Char")
-int16 = dtype("int16", "Short")
-int32 = dtype("int32", "Int")
-int64 = dtype("int64", "Long")
-bool_ = dtype("bool", "Bool")
+float16 = dtype("float16", "Half", "c10::Half")
+float32 = dtype("float32", "Float", "float")
+float64 = dtype("float64", "Double", "double")
+complex64 = dtype("complex64", "ComplexFloat", "c10::complex<float>")
+complex128 = dtype("complex128", "ComplexDouble", "c10::complex<double>")
+uint8 = dtype("uint8", "Byte", "unsigned char")
+int8 = dtype("int8", "Char", "signed char")
+int16 = dtype("int16", "Short", "short int")
+int32 = dtype("int32", "Int", "int")
+int64 = dtype("int64", "Long", "long int")
+bool_ = dtype("bool", "Bool", "bool")
 
 ALL_DTYPES = (
     float16, float32, float64, complex64, complex128, uint8, int8, int16, int32, int64, bool_,

@@ -166,6 +166,9 @@ class set_grad_enabled(_ModeContext):
         self._flag = bool(mode)
         self._previous = _swap(self._flag)
 
+    def __repr__(self) -> str:
+        return f"torch.autograd.grad_mode.set_grad_enabled(mode={self._flag})"
+
     def __call__(self, function: F) -> F:
         self.__exit__()  # used as a decorator: the calling code keeps its mode
         return super().__call__(function)

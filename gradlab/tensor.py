@@ -364,8 +364,9 @@ class Tensor:
             raise RuntimeError("can't assign Variable as its own grad")
         if gradient.dtype is not self.dtype:
             raise RuntimeError(
-                f"attempting to assign a gradient with dtype '{gradient.dtype}' to a tensor of "
-                f"dtype '{self.dtype}'. Convert the gradient with .to({self.dtype})."
+                f"attempting to assign a gradient with dtype '{gradient.dtype.c_name}' to a tensor "
+                f"with grad_dtype '{self.dtype.type_name}'. The gradient must have the tensor's "
+                f"dtype: convert it with .to({self.dtype})."
             )
         if gradient.shape != self.shape:
             raise RuntimeError(
@@ -694,7 +695,11 @@ class Tensor:
     # ------------------------------------------------------------------ showing
 
     def __repr__(self) -> str:
-        node = self.grad_fn
+        try:
+            node = self.grad_fn
+            name = None if node is None else node.name().rpartition("::")[2]
+        except RuntimeError:  # a view whose base was changed in a way that it may not be
+            name = "Invalid"
         if level_of(self) is not None:  # a view of what has become a dual number since
             return repr(self)
         return printing.tensor_text(
@@ -702,7 +707,7 @@ class Tensor:
             default_dtype_name=arrays.get_default_dtype().name,
             device=str(self.device),
             requires_grad=self._requires_grad,
-            grad_fn=None if node is None else node.name().rpartition("::")[2],
+            grad_fn=name,
         )
 
     def __format__(self, spec: str) -> str:

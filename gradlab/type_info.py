@@ -86,6 +86,12 @@ class iinfo:
     __hash__ = None  # type: ignore[assignment]
 
 
+def type_name(value: Any) -> str:
+    """What errors call the type of a value: ``list``, but ``numpy.ndarray``."""
+    name: str = value.__class__.__name__
+    return f"numpy.{name}" if value.__class__.__module__ == "numpy" else name
+
+
 def _checked(function: str, type: Any, name: str = "type", position: int = 1) -> dtype:
     if not isinstance(type, dtype):
         raise TypeError(

@@ -604,6 +604,71 @@ def index_that_is_not_there(torch: ModuleType) -> None:
     _ = torch.ones(2)[5]
 
 
+# ------------------------------------------------------------------ what is no tensor
+
+
+@fails(TypeError, "sin(): argument 'input' (position 1) must be Tensor, not numpy.ndarray")
+def function_of_an_array(torch: ModuleType) -> None:
+    torch.sin(numpy.ones(2))
+
+
+@fails(TypeError, "mul(): argument 'other' (position 2) must be Tensor, not numpy.ndarray")
+def function_of_a_tensor_and_an_array(torch: ModuleType) -> None:
+    torch.mul(torch.ones(2), numpy.ones(2))
+
+
+@fails(TypeError, "sum(): argument 'input' (position 1) must be Tensor, not numpy.ndarray")
+def sum_of_an_array(torch: ModuleType) -> None:
+    torch.sum(numpy.ones(2))
+
+
+@fails(TypeError, "matmul(): argument 'other' (position 2) must be Tensor, not int")
+def product_with_a_number(torch: ModuleType) -> None:
+    torch.matmul(torch.ones(2), 3)
+
+
+@fails(TypeError, "max() received an invalid combination of arguments - got (float, Tensor)")
+def maximum_of_a_number_and_a_tensor(torch: ModuleType) -> None:
+    torch.max(1.0, torch.ones(2))
+
+
+@fails(TypeError, "min() received an invalid combination of arguments - got (Tensor, float)")
+def minimum_of_a_tensor_and_a_number(torch: ModuleType) -> None:
+    torch.min(torch.ones(2), 1.0)
+
+
+@fails(
+    TypeError, "max() received an invalid combination of arguments - got (Tensor, numpy.ndarray)"
+)
+def maximum_of_a_tensor_and_an_array(torch: ModuleType) -> None:
+    torch.max(torch.ones(2), numpy.ones(2))
+
+
+@fails(TypeError, "Tensor does not support deleting items")
+def deleting_an_element(torch: ModuleType) -> None:
+    x = torch.ones(2)
+    del x[0]
+
+
+@fails(RuntimeError, "mat1 and mat2 must have the same dtype, but got Double and Float")
+def a_layer_of_single_precision_given_double(torch: ModuleType) -> None:
+    torch.nn.Linear(2, 3)(torch.ones(4, 2).double())
+
+
+@fails(RuntimeError, "self and mat2 must have the same dtype, but got Float and Double")
+def addmm_of_double_to_single_precision(torch: ModuleType) -> None:
+    double = torch.ones(2, 2).double()
+    torch.addmm(torch.ones(2), double, double)
+
+
+@fails(
+    RuntimeError,
+    "attempting to assign a gradient with dtype 'long int' to a tensor with grad_dtype 'Float'.",
+)
+def a_gradient_of_integers(torch: ModuleType) -> None:
+    ones(torch, 2).grad = torch.ones(2).long()
+
+
 # ------------------------------------------------------------------ inference mode
 
 
@@ -688,3 +753,10 @@ def test_a_refused_change_changes_nothing(torch: ModuleType) -> None:
         x[0] = 5
     assert x.tolist() == [1.0, 1.0]
     assert x._version == 0
+
+
+def test_a_view_whose_history_is_lost_can_still_be_printed(torch: ModuleType) -> None:
+    x = ones(torch, 2) * 1
+    first, _ = x.unbind()
+    x.mul_(2)
+    assert repr(first) == "tensor(2., grad_fn=<Invalid>)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import warnings
 
 import numpy
 import pytest
@@ -205,6 +206,20 @@ def test_a_capsule_can_be_taken_once() -> None:
     assert gl.utils.dlpack.from_dlpack(capsule).tolist() == [1, 1]
     with pytest.raises(RuntimeError, match=r"^from_dlpack received an invalid capsule"):
         gl.from_dlpack(capsule)
+
+
+@pytest.mark.parametrize("operator", ["+=", "-=", "*=", "/=", "//=", "%="])
+def test_adding_an_array_to_a_name_names_a_new_tensor(operator: str) -> None:
+    torch = pytest.importorskip("torch")
+    answers = []
+    for library in (torch, gl):
+        before = library.tensor([5.0, 7.0])
+        names = {"x": before, "array": numpy.array([2.0, 4.0])}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # PyTorch's __array_wrap__
+            exec(f"x {operator} array", names)
+        answers.append((str(names["x"]), str(before)))
+    assert answers[0] == answers[1]
 
 
 def test_numpy_functions_return_tensors() -> None:

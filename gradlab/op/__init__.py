@@ -42,12 +42,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy
+
 from gradlab.inplace import change as changed_by
 from gradlab.op.compiled import UNCHANGING, compile_function, make_node
 from gradlab.op.declaration import FUNCTIONS, NODES, OPS, Gradient, Op, camel, read
 from gradlab.op.nodes import ON_TENSORS, OpNode, SavedTensor, modified_since
 from gradlab.op.out import TAKE_OUT
 from gradlab.tensor import Tensor
+from gradlab.type_info import type_name
 
 __all__ = [
     "FUNCTIONS",
@@ -93,9 +96,7 @@ def op(
     """
 
     def declare(forward: Callable[..., Any]) -> Any:
-        declared = read(
-            forward, latex, grad or {}, samples, promote, outputs, view, holomorphic
-        )
+        declared = read(forward, latex, grad or {}, samples, promote, outputs, view, holomorphic)
         node_name = node or camel(declared.name) + "Backward0"
         object.__setattr__(declared, "node", make_node(declared, node_name))
         function = compile_function(
@@ -129,7 +130,7 @@ def _publish_inplace_form(name: str, function: Callable[..., Any], public: bool)
         if not isinstance(input, Tensor):
             raise TypeError(
                 f"{name}_(): argument 'input' (position 1) must be Tensor, "
-                f"not {type(input).__name__}. Make one with gradlab.tensor(...)."
+                f"not {type_name(input)}. Make one with gradlab.tensor(...)."
             )
         return changed_by(function, input, *args, **kwargs)
 
@@ -138,6 +139,18 @@ def _publish_inplace_form(name: str, function: Callable[..., Any], public: bool)
     setattr(Tensor, name + "_", change)
     if public:
         FUNCTIONS[name + "_"] = change
+
+
+def inplace_operator(name: str) -> Callable[..., Any]:
+    """What ``x += y`` does for ``add``; with NumPy's array ``x`` becomes ``x + y``, a new tensor."""
+    function = FUNCTIONS[name]
+
+    def operate(input: Any, other: Any) -> Any:
+        if type(other) is numpy.ndarray:
+            return NotImplemented
+        return changed_by(function, input, other)
+
+    return operate
 
 
 def composite(

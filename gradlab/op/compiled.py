@@ -21,6 +21,7 @@ from gradlab.op.out import into, with_out
 from gradlab.op.source import apply_source, function_source, release_source
 from gradlab.op.wrapped import interpret
 from gradlab.tensor import Tensor, in_order, inference_counter, no_such_dim
+from gradlab.type_info import type_name
 
 
 def make_node(declared: Op, name: str) -> type[OpNode]:
@@ -125,6 +126,17 @@ def _unpack_all(node: OpNode, name: str, saved: Sequence[Any]) -> list[Array]:
     return [array for _, array, _, _ in saved]
 
 
+def _convert_operands(declared: Op, values: tuple[Any, ...]) -> list[Any] | None:
+    """The operands of an operator with NumPy's arrays as tensors, and what functions convert.
+
+    Functions take no arrays, as PyTorch's don't: there, one is more often a mistake.
+    """
+    tensors = [Tensor._wrap(arrays.plain(one)) if isinstance(one, numpy.ndarray) else one
+               for one in values]  # fmt: skip
+    same = all(new is old for new, old in zip(tensors, values, strict=True))
+    return _convert_arguments(declared, values) if same else tensors
+
+
 def _convert_arguments(declared: Op, values: tuple[Any, ...]) -> list[Any] | None:
     """The arguments with NumPy scalars as Python's and a leading number as a tensor, or None."""
     if not hasattr(mode, "enabled"):
@@ -132,9 +144,8 @@ def _convert_arguments(declared: Op, values: tuple[Any, ...]) -> list[Any] | Non
         return list(values)  # nothing was wrong but that this thread had no mode yet
     converted = list(values)
     for i, name in enumerate(declared.signature.parameters):
-        if name in declared.tensors and isinstance(values[i], (numpy.generic, numpy.ndarray)):
-            is_scalar = isinstance(values[i], numpy.generic)
-            converted[i] = values[i].item() if is_scalar else Tensor._wrap(arrays.plain(values[i]))
+        if name in declared.tensors and isinstance(values[i], numpy.generic):
+            converted[i] = values[i].item()
     paired = len(declared.tensors) == 2 and declared.promote is not None and not declared.sequence
     if paired and type(converted[0]) in arrays.PYTHON_SCALARS and isinstance(converted[1], Tensor):
         meet = arrays.promote_to_float if declared.promote == "float" else arrays.promote
@@ -152,7 +163,7 @@ def _argument_error(declared: Op, values: tuple[Any, ...]) -> TypeError:
                 continue
             return TypeError(
                 f"{declared.public_name}(): argument '{name}' (position {position}) must be "
-                f"Tensor, not {type(value).__name__}. Make one with gradlab.tensor(...)."
+                f"Tensor, not {type_name(value)}. Make one with gradlab.tensor(...)."
             )
     return TypeError(
         f"{declared.public_name}() received an invalid combination of arguments - got "
@@ -210,6 +221,7 @@ _SCOPE: dict[str, Any] = {
     "array_now": array_now,
     "conjugated": _conjugated,
     "convert_arguments": _convert_arguments,
+    "convert_operands": _convert_operands,
     "empty_list": _empty_list,
     "forward_error": _forward_error,
     "leaf_edge": leaf_edge,

@@ -302,8 +302,8 @@ def _check_dtype(name: str, out: arrays.dtype, result: arrays.dtype) -> None:
             name=name,
             dtype=result.type_name,
             got=out.type_name,
-            in_c=_IN_C[result.name],
-            got_in_c=_IN_C[out.name],
+            in_c=result.c_name,
+            got_in_c=out.c_name,
         )
         raise RuntimeError(f"{said} (make out with dtype={result!r})")
     if arrays.category(result.numpy) <= arrays.category(out.numpy):
@@ -315,18 +315,3 @@ def _check_dtype(name: str, out: arrays.dtype, result: arrays.dtype) -> None:
     raise RuntimeError(
         f"result type {result.type_name} can't be cast to the desired output type {out.type_name}"
     )
-
-
-_IN_C = {
-    "bool": "bool",
-    "uint8": "unsigned char",
-    "int8": "signed char",
-    "int16": "short int",
-    "int32": "int",
-    "int64": "long int",
-    "float16": "c10::Half",
-    "float32": "float",
-    "float64": "double",
-    "complex64": "c10::complex<float>",
-    "complex128": "c10::complex<double>",
-}

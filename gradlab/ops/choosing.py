@@ -11,7 +11,6 @@ import numpy
 from gradlab import arrays
 from gradlab.arrays import PYTHON_SCALARS, REAL_FLOATING, Array, Namespace
 from gradlab.op import FUNCTIONS, alias, composite, op
-from gradlab.ops.pointwise import c_name
 from gradlab.samples import call, draw, mask, pairs, real
 from gradlab.tensor import Tensor
 
@@ -684,7 +683,7 @@ def _check_mask(mask: Array) -> None:
     if mask.dtype.kind != "b":
         raise RuntimeError(
             "masked_fill_ only supports boolean masks, but got mask with dtype "
-            f"{c_name(mask)}. Compare it first, with != 0 for example."
+            f"{arrays.dtype_of(mask).c_name}. Compare it first, with != 0 for example."
         )
 
 

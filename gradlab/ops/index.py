@@ -512,7 +512,16 @@ def _without_leading_ones(value: Tensor, always: bool = False) -> Tensor:
 
 
 Tensor.__getitem__ = _getitem  # type: ignore[method-assign]
+
+
+def _delitem(input: Any, index: Any) -> None:
+    raise TypeError(
+        "Tensor does not support deleting items. Choose the others by an index, or with cat()."
+    )
+
+
 Tensor.__setitem__ = _setitem  # type: ignore[method-assign]
+Tensor.__delitem__ = _delitem  # type: ignore[attr-defined]
 
 
 def _given_indices(given: Any, name: str) -> Indices:

@@ -275,12 +275,12 @@ def addmm(
     if mat1.ndim != 2 or mat2.ndim != 2:
         which, bad = ("mat1", mat1) if mat1.ndim != 2 else ("mat2", mat2)
         raise RuntimeError(f"{which} must be a matrix, got {bad.ndim}-D tensor")
-    if mat1.dtype != mat2.dtype or input.dtype != mat1.dtype:
-        other = mat2 if mat2.dtype != input.dtype else mat1
-        raise RuntimeError(
-            "self and mat2 must have the same dtype, but got "
-            f"{_type_name(input)} and {_type_name(other)}. Convert one with .to()."
-        )
+    for name, one in (("self", input), ("mat1", mat1)):
+        if one.dtype != mat2.dtype:
+            raise RuntimeError(
+                f"{name} and mat2 must have the same dtype, but got "
+                f"{_type_name(one)} and {_type_name(mat2)}. Convert one with .to()."
+            )
     result = _product(xp, mat1, mat2)
     if alpha != 1:
         result *= addmm_number(alpha, result)
@@ -368,7 +368,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     torch.Size([5, 4, 2, 2])
     """
     one = array_of(input, "matmul").ndim
-    two = array_of(other, "matmul", "other").ndim
+    two = array_of(other, "matmul", "other", 2).ndim
     if one == 2 and two == 2:
         return mm(input, other)  # type: ignore[no-any-return]
     if not one or not two:

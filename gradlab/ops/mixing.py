@@ -9,7 +9,7 @@ from gradlab import arrays
 from gradlab.arrays import Array, Namespace
 from gradlab.op import composite, op
 from gradlab.ops.choosing import chosen
-from gradlab.ops.pointwise import c_name, require_float
+from gradlab.ops.pointwise import require_float
 from gradlab.samples import call, draw, real
 from gradlab.tensor import Tensor
 
@@ -80,7 +80,8 @@ def _check_lerp(input: Array, name: str, other: Array) -> None:
         require_float("lerp_kernel_scalar", input)
     if other.dtype is not input.dtype:
         raise RuntimeError(
-            f"expected dtype {c_name(input)} for `{name}` but got dtype {c_name(other)}; "
+            f"expected dtype {arrays.dtype_of(input).c_name} for `{name}` but got dtype "
+            f"{arrays.dtype_of(other).c_name}; "
             "convert one with .to(...)"
         )
 

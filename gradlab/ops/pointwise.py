@@ -10,7 +10,7 @@ import numpy
 
 from gradlab import arrays
 from gradlab.arrays import PYTHON_SCALARS, Array, Namespace
-from gradlab.op import alias, composite, op
+from gradlab.op import alias, composite, inplace_operator, op
 from gradlab.samples import call, draw, pairs, real
 from gradlab.tensor import Tensor
 
@@ -25,12 +25,6 @@ def require_float(kernel: str, array: Array) -> None:
             f"\"{kernel}\" not implemented for '{arrays.dtype_of(array).type_name}': only "
             "floating-point numbers will do"
         )
-
-
-def c_name(array: Array) -> str:
-    """The word for a dtype in those of PyTorch's errors that come from deep down."""
-    name = arrays.dtype_of(array).name
-    return {"float32": "float", "float64": "double", "int64": "long int"}.get(name, name)
 
 
 # ------------------------------------------------------------------ arithmetic
@@ -575,15 +569,19 @@ def _signs(xp: Namespace, array: Array) -> Array:
 for _name, _same in {
     "__radd__": "__add__",
     "__rmul__": "__mul__",
-    "__iadd__": "add_",
-    "__isub__": "sub_",
-    "__imul__": "mul_",
-    "__itruediv__": "div_",
-    "__ifloordiv__": "floor_divide_",
-    "__imod__": "remainder_",
     "__pos__": "positive",
 }.items():
     setattr(Tensor, _name, getattr(Tensor, _same))
+
+for _name, _same in {
+    "__iadd__": "add",
+    "__isub__": "sub",
+    "__imul__": "mul",
+    "__itruediv__": "div",
+    "__ifloordiv__": "floor_divide",
+    "__imod__": "remainder",
+}.items():
+    setattr(Tensor, _name, inplace_operator(_same))
 
 alias("sub", "subtract")
 alias("mul", "multiply")

@@ -657,10 +657,9 @@ def _check_chain(factors: list[Tensor]) -> None:
             )
     for number, factor in enumerate(factors):
         if factor._array.dtype != factors[0]._array.dtype:
-            first, other = str(factors[0].dtype), str(factor.dtype)
             raise RuntimeError(
                 "multi_dot(): all tensors must have be the same dtype but tensor 0 is "
-                f"{_short(first)} and tensor {number} {_short(other)}"
+                f"{factors[0].dtype.c_name} and tensor {number} {factor.dtype.c_name}"
             )
     for number, (one, two) in enumerate(itertools.pairwise(factors)):
         if one._array.shape[-1] != two._array.shape[0]:
@@ -668,12 +667,6 @@ def _check_chain(factors: list[Tensor]) -> None:
                 f"multi_dot(): tensors {number} and {number + 1} with shapes "
                 f"{list(one._array.shape)} and {list(two._array.shape)} cannot be multiplied"
             )
-
-
-def _short(dtype: str) -> str:
-    """A dtype in C's words, as the error has it."""
-    name = dtype.removeprefix("torch.")
-    return {"float32": "float", "float64": "double", "int64": "long int"}.get(name, name)
 
 
 def _splits(sizes: list[int]) -> dict[tuple[int, int], int]:

@@ -23,6 +23,7 @@ from gradlab.ops import choosing
 from gradlab.ops.shape import array_of, normal_dims, put_back, stretch_back
 from gradlab.samples import call, draw, indices, real
 from gradlab.tensor import Tensor, normal_dim
+from gradlab.type_info import type_name
 
 Dims = int | Sequence[int] | None
 
@@ -793,8 +794,14 @@ def _extreme_of(name: str, input: Tensor, dim: Any, keepdim: bool, other: Any) -
         if keepdim is not False:
             raise TypeError(f"{name}(): argument 'dim' (position 1) must be int, not Tensor")
         dim, other = None, dim
-    if other is not None:
+    if other is not None and isinstance(input, Tensor):
         return choosing.maximum(input, other) if name == "max" else choosing.minimum(input, other)
+    if other is not None or not (dim is None or isinstance(dim, (int, tuple, list, numpy.integer))):
+        raise TypeError(
+            f"{name}() received an invalid combination of arguments - got ({type_name(input)}, "
+            f"{type_name(dim if other is None else other)}): {name} takes two tensors, or a "
+            f"tensor and a dim. With a number, clamp() does it, or {name}imum() of it as a tensor."
+        )
     if dim is None:
         if keepdim:
             raise TypeError(

@@ -22,6 +22,7 @@ from gradlab.op import alias as also_known_as
 from gradlab.ops.convert import clone, contiguous, contiguous_format
 from gradlab.samples import call, draw
 from gradlab.tensor import Tensor, in_order, normal_dim
+from gradlab.type_info import type_name
 
 # ------------------------------------------------------------------ reading sizes and dimensions
 
@@ -58,7 +59,7 @@ def array_of(tensor: Any, function: str, argument: str = "input", position: int 
     except AttributeError:
         raise TypeError(
             f"{function}(): argument '{argument}' (position {position}) must be Tensor, "
-            f"not {type(tensor).__name__}. Make one with gradlab.tensor(...)."
+            f"not {type_name(tensor)}. Make one with gradlab.tensor(...)."
         ) from None
 
 

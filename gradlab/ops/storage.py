@@ -428,21 +428,6 @@ def pin_memory(input: Tensor) -> Tensor:
 # ------------------------------------------------------------------ other memory
 
 
-_C_TYPES = {  # what PyTorch calls dtypes in one error
-    "float16": "c10::Half",
-    "float32": "float",
-    "float64": "double",
-    "complex64": "c10::complex<float>",
-    "complex128": "c10::complex<double>",
-    "uint8": "unsigned char",
-    "int8": "signed char",
-    "int16": "short int",
-    "int32": "int",
-    "int64": "long int",
-    "bool": "bool",
-}
-
-
 @composite(public=False)
 def set_(input: Tensor, source: Tensor | None = None) -> Tensor:
     """Let the tensor show the memory of ``source`` instead of its own; without one, nothing.
@@ -457,8 +442,8 @@ def set_(input: Tensor, source: Tensor | None = None) -> Tensor:
     array = library.empty(0, input._array.dtype) if source is None else in_order(source)
     if array.dtype != input._array.dtype:
         raise RuntimeError(
-            f"Could not set tensor of type {_C_TYPES[array.dtype.name]} to a tensor of type "
-            f"{_C_TYPES[input._array.dtype.name]}. Convert it with .to() first."
+            f"Could not set tensor of type {arrays.dtype_of(array).c_name} to a tensor of type "
+            f"{input.dtype.c_name}. Convert it with .to() first."
         )
     input._array = array
     count_change(input)

@@ -13,12 +13,22 @@ from gradlab.op import FUNCTIONS, composite
 from gradlab.ops.convert import converted
 from gradlab.ops.creation import array_of_data, empty, finished
 from gradlab.tensor import Size, Tensor
+from gradlab.type_info import type_name
 
 # ------------------------------------------------------------------ made by a class, as of old
 
 
-def _new_tensor(cls: Any, *args: Any, device: Any = None) -> Any:
+def _new_tensor(cls: Any, *args: Any, device: Any = None, **unknown: Any) -> Any:
     """``Tensor(2, 3)`` is a tensor of that shape, not filled; ``Tensor([2, 3])`` holds these."""
+    if unknown:
+        given = [type_name(one) for one in args]
+        given += [f"{name}={type_name(value)}" for name, value in unknown.items()]
+        raise TypeError(
+            f"new() received an invalid combination of arguments - got ({', '.join(given)}): it "
+            f"takes no {', '.join(unknown)}. gradlab.tensor(data) takes dtype and requires_grad."
+        )
+    if len(args) == 1 and isinstance(args[0], Tensor):  # of any dtype, unlike FloatTensor's
+        return cls._from(args[0].detach())
     return cls._from(_legacy(arrays.get_default_dtype(), args, device))
 
 
@@ -29,7 +39,7 @@ def _legacy(dtype: arrays.dtype, args: tuple[Any, ...], device: Any) -> Tensor:
     if isinstance(data, Tensor):
         if data.dtype is not dtype:
             raise TypeError(
-                f"expected TensorOptions(dtype={_c_name(dtype)}, device=cpu, layout=Strided, "
+                f"expected TensorOptions(dtype={dtype.c_name}, device=cpu, layout=Strided, "
                 "requires_grad=false (default), pinned_memory=false (default), "
                 f"memory_format=(nullopt)), got a tensor of {data.dtype}. Convert it with "
                 f".to({dtype})."
@@ -43,12 +53,6 @@ def _legacy(dtype: arrays.dtype, args: tuple[Any, ...], device: Any) -> Tensor:
     if isinstance(data, str):
         raise TypeError("new(): invalid data type 'str': pass a list of numbers")
     return finished(array_of_data(data, dtype, copy=True), device, False)
-
-
-def _c_name(dtype: arrays.dtype) -> str:
-    return {"float32": "float", "float64": "double", "int64": "long int"}.get(
-        dtype.name, dtype.name
-    )
 
 
 class tensortype(builtins.type):

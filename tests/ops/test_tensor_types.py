@@ -72,6 +72,7 @@ PRINTED = [
     "torch.Tensor([1,2]), torch.Tensor(2,3).shape, torch.Tensor(torch.ones(2)), "
     "torch.Tensor().shape",
     "torch.Tensor(5).shape", "torch.Tensor([1,2]).dtype", "torch.get_default_dtype()",
+    "torch.Tensor(torch.ones(1).double())",
     "torch.ones(2).element_size(), torch.ones(2).itemsize, torch.ones(2).nbytes, "
     "torch.ones(2).dtype",
     "torch.ones(2).is_floating_point(), torch.ones(2).is_complex(), "
@@ -91,7 +92,7 @@ ERRORS = [
     "torch.set_default_dtype('float32')", "torch.set_default_dtype(torch.complex64)",
     "torch.set_default_tensor_type('torch.IntTensor')", "torch.ones(2).type('DoubleTensor')",
     "torch.ones(2).type(float)", "torch.ones(2).type(int)", "torch.ones(2).type(5)",
-    "torch.FloatTensor(1.5)", "torch.Tensor(1.5)",
+    "torch.FloatTensor(1.5)", "torch.Tensor(1.5)", "torch.Tensor([1.0], requires_grad=True)",
 ]  # fmt: skip
 
 
