@@ -142,7 +142,7 @@ def _publish_inplace_form(name: str, function: Callable[..., Any], public: bool)
 
 
 def inplace_operator(name: str) -> Callable[..., Any]:
-    """What ``x += y`` does for ``add``; with NumPy's array ``x`` becomes ``x + y``, a new tensor."""
+    """What ``x += y`` does for ``add``: with an array of NumPy's, ``x`` becomes another tensor."""
     function = FUNCTIONS[name]
 
     def operate(input: Any, other: Any) -> Any:

@@ -34,8 +34,8 @@ INTEGRALS = [
 ERRORS = [
     "x.cumsum(4)", "x.cumprod(3)", "x.cummax(3)", "x.cummin(-4)", "x.logcumsumexp(3)",
     "n.logcumsumexp(0)", "torch.tensor([1j]).cummax(0)", "s.diff()", "x.diff(n=-1)",
-    "x.diff(dim=7)", "m.diff(prepend=v)", "m.diff(prepend=m[:1])", "torch.trapezoid(mask)", "torch.trapezoid(s)",
-    "torch.trapezoid(m, u)", "torch.cumulative_trapezoid(m, u)",
+    "x.diff(dim=7)", "m.diff(prepend=v)", "m.diff(prepend=m[:1])", "torch.trapezoid(mask)",
+    "torch.trapezoid(s)", "torch.trapezoid(m, u)", "torch.cumulative_trapezoid(m, u)",
     "torch.trapezoid(m, mask)",
 ]  # fmt: skip
 
