@@ -170,16 +170,16 @@ def _by_operations(
 
 
 @op(
-    latex=r"input \cdot factor",
-    grad=dict(input=(lambda g, factor: g * factor, r"g \cdot factor")),
+    latex=r"input \cdot other",
+    grad=dict(input=(lambda g, other: g * other, r"g \cdot other")),
     node="MulBackward1",
     public=False,
     method=False,
     samples=(call(draw(2, 3), 0.5), call(draw(), -2.0)),
 )
-def scaled_by(xp: Namespace, input: Array, factor: float) -> Array:
+def scaled_by(xp: Namespace, input: Array, other: float) -> Array:
     """A tensor times a number, as PyTorch does inside of functions."""
-    return input * input.dtype.type(factor)
+    return input * input.dtype.type(other)
 
 
 @op(
@@ -269,8 +269,9 @@ _SMALL = {numpy.dtype("float32"): 40.0, numpy.dtype("float64"): 300.0}
             lambda arrived, tensors, output, powers, sums, is_causal, scale: _attention_gradients(
                 arrived[0], tensors, output, powers, sums, is_causal, scale
             ),
-            r"g_v = p^{\mathsf T} g, \quad g_s = p \, (g \, v^{\mathsf T} - g \cdot out), \quad "
-            r"g_q = scale \cdot g_s \, k, \quad g_k = scale \cdot g_s^{\mathsf T} q",
+            r"\bar{v} = p^{\mathsf T} g, \quad "
+            r"\bar{s} = p \, (g \, v^{\mathsf T} - g \cdot output), \quad \bar{q} = scale \cdot \bar{s} \, k, \quad "
+            r"\bar{k} = scale \cdot \bar{s}^{\mathsf T} q",
         )
     ),
     node="ScaledDotProductFlashAttentionForCpuBackward0",

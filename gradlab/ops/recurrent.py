@@ -233,14 +233,14 @@ def _slopes(xp: Namespace, gates: Array, tanh_cells: Array) -> Array:
 
 
 @op(
-    latex=r"h_t = o_t \tanh c_t, \quad c_t = f_t \, c_{t-1} + i_t \, g_t",
+    latex=r"h_{t} = o_{t} \tanh c_{t}, \quad c_{t} = f_{t} \, c_{t-1} + i_{t} \, \tilde{c}_{t}",
     grad=dict(
         tensors=(
             lambda arrived, tensors, output, gates, tanh_cells, reverse, to_input: _lstm_gradients(
                 arrived, tensors, output, gates, tanh_cells, reverse, to_input
             ),
-            r"\text{back through the steps: } g_{c_{t-1}} = f_t \, g_{c_t}, \; "
-            r"g_{h_{t-1}} = W^{\mathsf T} g_{i f g o}",
+            r"\text{back through the steps: } \bar{c}_{t-1} = f_{t} \, \bar{c}_{t}, \; "
+            r"\bar{h}_{t-1} = W^{\mathsf T} \bar{z}_{t}",
         )
     ),
     node="MkldnnRnnLayerBackward0",

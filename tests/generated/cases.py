@@ -185,6 +185,8 @@ PYTORCH: dict[str, Counterpart] = {
     "hardswish": functional("hardswish"),
     "glu": functional("glu"),
     "prelu_kernel": aten("_prelu_kernel"),
+    "scaled_by": lambda torch: torch.ops.aten.mul.Scalar,
+    "safe_softmax": aten("_safe_softmax"),
     "elu_over": overwriting(aten("elu_")),
     "celu_over": overwriting(functional("celu_")),
     "leaky_relu_over": overwriting(functional("leaky_relu_")),
