@@ -270,7 +270,8 @@ _SMALL = {numpy.dtype("float32"): 40.0, numpy.dtype("float64"): 300.0}
                 arrived[0], tensors, output, powers, sums, is_causal, scale
             ),
             r"\bar{v} = p^{\mathsf T} g, \quad "
-            r"\bar{s} = p \, (g \, v^{\mathsf T} - g \cdot output), \quad \bar{q} = scale \cdot \bar{s} \, k, \quad "
+            r"\bar{s} = p \, (g \, v^{\mathsf T} - g \cdot output), \quad "
+            r"\bar{q} = scale \cdot \bar{s} \, k, \quad "
             r"\bar{k} = scale \cdot \bar{s}^{\mathsf T} q",
         )
     ),
