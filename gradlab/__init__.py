@@ -64,7 +64,13 @@ from gradlab.grad_mode import (
     no_grad,
     set_grad_enabled,
 )
-from gradlab.ops.convert import contiguous_format, memory_format, preserve_format
+from gradlab.ops.convert import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    memory_format,
+    preserve_format,
+)
 from gradlab.ops.questions import layout, strided
 from gradlab.printing import set_printoptions
 from gradlab.random import get_rng_state, set_rng_state

@@ -220,14 +220,21 @@ class Tensor:
         strides = tuple(s // array.itemsize for s in array.strides)
         return strides if dim is None else strides[normal_dim(dim, self.ndim)]
 
-    def is_contiguous(self) -> bool:
+    def is_contiguous(self, memory_format: Any = None) -> bool:
         """Whether the elements lie one after the other, last dimension fastest.
+
+        With ``memory_format=channels_last``: whether pixel after pixel, the channels fastest.
 
         >>> import gradlab as gl
         >>> gl.ones(2, 3).is_contiguous(), gl.ones(2, 3).t().is_contiguous()
         (True, False)
         """
-        return bool(in_order(self).flags.c_contiguous)
+        array = in_order(self)
+        if memory_format is not None and memory_format.ndim is not None:
+            if array.ndim != memory_format.ndim:
+                return False
+            array = array.transpose(0, *range(2, array.ndim), 1)
+        return bool(array.flags.c_contiguous)
 
     def is_floating_point(self) -> bool:
         """Whether the elements are real floating-point numbers.
@@ -770,7 +777,8 @@ def in_order(tensor: Any) -> Array:
     Pictures (N, C, H, W) go from layer to layer with the channels innermost in memory, which is how
     convolution makes and reads them. Nobody sees it: whatever could tell (a view, ``stride()``,
     ``numpy()``, a second tensor on the same memory) comes here first, while the tensor is the
-    memory's only owner. Memory that somebody brought along (``OutsideCounter``) is left as it is.
+    memory's only owner. Memory that somebody brought along, or asked to lie so, is left as it is
+    (``OutsideCounter``).
     """
     array = tensor._array
     if array.ndim < 4 or array.flags.c_contiguous or isinstance(array, Layout):
@@ -784,7 +792,7 @@ def in_order(tensor: Any) -> Array:
 
 
 class OutsideCounter(list[int]):
-    """The version counter of memory that is not a tensor's own: a NumPy array of the user's."""
+    """The version counter of memory that stays as it lies: somebody else's, or laid as asked."""
 
 
 def normal_dim(dim: int, ndim: int) -> int:

@@ -590,7 +590,8 @@ class Module:
         """Move parameters and buffers to a device or a floating dtype, in place; return the module.
 
         As ``to(device)``, ``to(dtype)``, ``to(device, dtype)`` or ``to(tensor)``, by position or by
-        name. Integers keep their dtype. Raises TypeError for a dtype that isn't floating.
+        name. Integers keep their dtype. ``memory_format`` is taken, without effect. Raises
+        TypeError for a dtype that isn't floating.
 
         >>> import gradlab as gl
         >>> gl.nn.Linear(1, 1).to(gl.float64).weight.dtype
@@ -827,8 +828,9 @@ def _destination(
     dtype: arrays.dtype | None = None,
     tensor: Tensor | None = None,
     non_blocking: bool = False,
+    memory_format: Any = None,
 ) -> tuple[Any, arrays.dtype | None]:
-    """The device and dtype that the arguments of ``to`` ask for; ``non_blocking`` is no matter."""
+    """The device and dtype that the arguments of ``to`` ask for; the last two are no matter."""
     for arg in args:
         if isinstance(arg, Tensor):
             tensor = arg

@@ -12,7 +12,7 @@ from gradlab.arrays import Array, Namespace
 from gradlab.inplace import change
 from gradlab.op import FUNCTIONS, composite, op
 from gradlab.samples import call, draw, real
-from gradlab.tensor import Tensor
+from gradlab.tensor import OutsideCounter, Tensor
 
 
 class memory_format:
@@ -23,10 +23,11 @@ class memory_format:
     torch.contiguous_format
     """
 
-    __slots__ = ("_name",)
+    __slots__ = ("_name", "ndim")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, ndim: int | None = None) -> None:
         self._name = name
+        self.ndim = ndim  # of what tensors it can be the order; None: of any
 
     def __repr__(self) -> str:
         return f"torch.{self._name}"
@@ -37,6 +38,8 @@ class memory_format:
 
 contiguous_format = memory_format("contiguous_format")  # the last dimension fastest
 preserve_format = memory_format("preserve_format")  # as the tensor it is made from
+channels_last = memory_format("channels_last", 4)  # picture by picture, pixel by pixel
+channels_last_3d = memory_format("channels_last_3d", 5)  # the same of volumes
 
 
 # ------------------------------------------------------------------ copies
@@ -56,7 +59,20 @@ def clone(
     >>> gl.tensor([1.0, 2.0], requires_grad=True).clone()
     tensor([1., 2.], grad_fn=<CloneBackward0>)
     """
+    if memory_format is not None and memory_format.ndim is not None:
+        return _by_pixel(input, memory_format)
     return input.copy(order="C" if memory_format is contiguous_format else layout(input))
+
+
+def _by_pixel(array: Array, format: memory_format) -> Array:
+    """A copy with the channels, dimension 1, innermost in memory."""
+    if array.ndim != format.ndim:
+        raise RuntimeError(
+            f"required rank {format.ndim} tensor to use {format._name} format, and this one has "
+            f"shape {list(array.shape)}"
+        )
+    pixels = array.transpose(0, *range(2, array.ndim), 1).copy(order="C")
+    return pixels.transpose(0, array.ndim - 1, *range(1, array.ndim - 1))
 
 
 def layout(array: Array) -> str:
@@ -68,13 +84,21 @@ def layout(array: Array) -> str:
 def contiguous(input: Tensor, memory_format: memory_format = contiguous_format) -> Tensor:
     """The tensor itself where its elements lie one after the other; else such a copy.
 
+    With ``channels_last``, of pictures (N, C, H, W), pixel after pixel. Raises RuntimeError for
+    tensors of another number of dimensions.
+
     >>> import gradlab as gl
     >>> gl.ones(2, 3).contiguous().is_contiguous()
     True
+    >>> gl.ones(2, 3, 4, 4).contiguous(memory_format=gl.channels_last).stride()
+    (48, 1, 12, 3)
     """
-    if memory_format is not contiguous_format or input.is_contiguous():
+    if memory_format is preserve_format or input.is_contiguous(memory_format):
         return input
-    return clone(input, memory_format=memory_format)  # type: ignore[no-any-return]
+    made: Tensor = clone(input, memory_format=memory_format)
+    if memory_format.ndim is not None:
+        made._counter = OutsideCounter(made._counter)  # asked for: it stays as it lies
+    return made
 
 
 @op(
@@ -257,7 +281,8 @@ def to(
 
     ``x.to(dtype)``, ``x.to(device)``, ``x.to(device, dtype)``, or ``x.to(other)`` for another
     tensor's dtype and device. After these may follow ``non_blocking`` (taken, without effect) and
-    ``copy``: whether to copy in any case. Raises RuntimeError for a device that isn't there.
+    ``copy``: whether to copy in any case. ``memory_format`` is as of ``contiguous``. Raises
+    RuntimeError for a device that isn't there.
 
     >>> import gradlab as gl
     >>> gl.tensor([1.5, -2.5]).to(gl.int64)
@@ -286,7 +311,8 @@ def to(
             "to() received an invalid combination of arguments - got (dtype=str, ): pass "
             f"gradlab.float32 or another dtype for {dtype!r}"
         )
-    return converted(input, dtype, device, copy)
+    made = converted(input, dtype, device, copy)
+    return made if memory_format is preserve_format else contiguous(made, memory_format)
 
 
 def converted(input: Tensor, dtype: Any, device: Any, copy: bool) -> Tensor:
