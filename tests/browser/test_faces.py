@@ -160,7 +160,7 @@ def test_the_rule_is_drawn_in_symbols_and_in_numbers(show: Open) -> None:
     for _ in range(5):
         press(page, "Tab")
         part(page, "forward").click()
-    formulas = page.locator("[data-gl=formula] math")
+    formulas = page.locator("[data-gl=formula]")
     expect(formulas).to_have_count(2)
     assert "cos" in (formulas.nth(0).text_content() or "")
     assert "1.93" in (formulas.nth(1).text_content() or "")
@@ -357,12 +357,16 @@ def test_the_wheel_zooms_only_with_focus_or_a_modifier(show: Open) -> None:
 def test_modules_fold_into_one_box_and_open_again(show: Open) -> None:
     page = show("network")
     everything = part(page, "node").count()
-    title = page.locator("[data-gl=node]", has_text="T").filter(has_not_text="weight").first
-    title.dblclick()
+    page.set_viewport_size({"width": 1280, "height": 1800})
+    part(page, "fit").click()
+    page.wait_for_timeout(400)
+    expect(part(page, "frame")).to_have_count(3)
+    page.locator("[data-gl=node]", has_text="linear").first.dblclick()
     expect(part(page, "node")).to_have_count(everything - 5)
     box = page.locator("[data-gl=node].gl-module")
     expect(box).to_have_count(1)
     expect(box).to_contain_text("6 nodes")
+    expect(part(page, "frame")).to_have_count(2)
     box.click()
     part(page, "details").get_by_role("button", name="open").click()
     expect(part(page, "node")).to_have_count(everything)
@@ -503,6 +507,10 @@ def test_ten_thousand_nodes_are_drawn_without_ten_thousand_elements(show: Open, 
     page = show(name)
     part(page, "forward").click()
     expect(page.locator("[data-gl=node][data-state=now]")).to_have_count(1)
+    folds = page.locator("[data-gl=node].gl-fold")
+    if folds.count():  # what repeats is one box at first
+        assert part(page, "node").count() < 30
+        folds.first.dblclick()
     assert page.evaluate("document.querySelectorAll('.gradlab *').length") < 6000
     part(page, "fit").click()
     canvas = page.locator(".gl-far canvas").last
@@ -569,29 +577,6 @@ def test_cleaning_up_leaves_nothing_behind(show: Open) -> None:
     expect(page.locator("#two [data-gl=position]")).to_have_text("step 1 of 7")
     page.evaluate("stops[1]()")
     assert page.evaluate("listening") == 0
-
-
-def test_a_grown_trace_keeps_its_old_nodes_in_place(show: Open) -> None:
-    page = show("chain", hold=True)
-    page.evaluate(MODEL)
-    page.evaluate("stops[1]()")
-    places = """() => Object.fromEntries([...document.querySelectorAll("[data-gl=node]")]
-      .map((e) => [e.dataset.glNode, e.getAttribute("transform")]))"""
-    cut = """(size) => {
-      const { nodes, edges, ...rest } = gradlab.payload;
-      const upTo = (table, keep) => Object.fromEntries(
-        Object.entries(table).map(([name, rows]) => [name, rows.filter((_, row) => keep(row))]));
-      model.set("payload", { ...rest, root: size - 1,
-        nodes: upTo(nodes, (row) => row < size), edges: upTo(edges, (row) => edges.to[row] < size),
-        steps: upTo(rest.steps, () => false) });
-    }"""
-    page.evaluate(cut, 8)
-    expect(part(page, "node")).to_have_count(8)
-    before = page.evaluate(places)
-    page.evaluate(cut, 12)
-    expect(part(page, "node")).to_have_count(12)
-    after = page.evaluate(places)
-    assert {index: after[index] for index in before} == before
 
 
 @pytest.mark.parametrize("name", ["sin-step", "sin-graph", "network", "nasty", "plot", "gap"])

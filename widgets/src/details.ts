@@ -2,7 +2,7 @@
 
 import { h, iconButton } from "./dom";
 import { shapeText } from "./format";
-import { formula } from "./mathml";
+import { formulaBox } from "./mathml";
 import type { BoxKind } from "./shapes";
 import type { Trace } from "./trace";
 import { valueView } from "./value";
@@ -42,7 +42,7 @@ export function details(trace: Trace, node: number, actions: DetailsActions): HT
     "section",
     { class: "gl-details", "data-gl": "details", "data-gl-node": node, "aria-label": "Details" },
     h("header", { class: "gl-heading" }, ...heading(trace, node), close),
-    written !== null && h("div", { class: "gl-formula" }, formula(math[written]!)),
+    written !== null && formulaBox(math[written]!),
     h(
       "dl",
       {},

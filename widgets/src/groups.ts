@@ -121,7 +121,10 @@ function foldRepeats(trace: Trace, draft: Draft): void {
   });
   const forms = formsOf(trace, draft, isOp, rows);
   const own = ownLeaves(trace);
-  rows.forEach((row, parent) => foldRow(trace, draft, parent < known ? parent : -1, row, forms));
+  const belongs = togetherness(trace, draft, isOp);
+  rows.forEach((row, parent) =>
+    foldRow(trace, draft, parent < known ? parent : -1, row, forms, belongs),
+  );
   takeOwnLeaves(draft, own);
 }
 
@@ -155,10 +158,15 @@ function foldRow(
   parent: number,
   row: Item[],
   form: (item: Item) => number,
+  belongs: (items: Item[], turn: number) => boolean,
 ): void {
   const forms = row.map(form);
   for (let at = 0; at < row.length; ) {
     const { turn, times } = repetition(forms, at);
+    if (times >= REPEATS && !belongs(row.slice(at, at + turn * times), turn)) {
+      at++;
+      continue;
+    }
     const isAll = turn === 1 && times === row.length && parent >= 0;
     if (isAll && times >= REPEATS) draft.times[parent] = times;
     else if (times >= REPEATS) {
@@ -166,6 +174,46 @@ function foldRow(
     }
     at += times >= REPEATS ? turn * times : 1;
   }
+}
+
+/**
+ * Whether turns that look alike belong together: each goes on from the one before, or all of them
+ * take from, or give to, one and the same node.
+ */
+function togetherness({ nodes, edges }: Trace, draft: Draft, isOp: boolean[]) {
+  const users = groupBy(edges.from, nodes.kind.length);
+  const inputs = groupBy(edges.to, nodes.kind.length);
+  const members: number[][] = draft.name.map(() => []);
+  draft.of.forEach((group, node) => {
+    if (!isOp[node]) return;
+    for (let at = group; at >= 0; at = draft.parent[at]!) members[at]!.push(node);
+  });
+  return (items: Item[], turn: number): boolean => {
+    const nodesOf = (item: Item) => (item >= 0 ? [item] : members[-1 - item]!);
+    const turnOf = new Map<number, number>();
+    items.forEach((item, at) => {
+      for (const node of nodesOf(item)) turnOf.set(node, Math.floor(at / turn));
+    });
+    const goesOn = new Set<number>();
+    const shared = new Map<number, Set<number>>();
+    const share = (other: number, at: number) => {
+      const turns = shared.get(other);
+      if (turns) turns.add(at);
+      else shared.set(other, new Set([at]));
+    };
+    for (const [node, at] of turnOf) {
+      for (const edge of users.ids.subarray(users.start[node]!, users.start[node + 1]!)) {
+        const to = edges.to[edge]!;
+        if (turnOf.get(to) === at + 1) goesOn.add(at);
+        if (!turnOf.has(to)) share(to, at);
+      }
+      for (const edge of inputs.ids.subarray(inputs.start[node]!, inputs.start[node + 1]!)) {
+        if (!turnOf.has(edges.from[edge]!)) share(edges.from[edge]!, at);
+      }
+    }
+    const times = items.length / turn;
+    return goesOn.size >= times - 1 || [...shared.values()].some(({ size }) => size === times);
+  };
 }
 
 function repetition(forms: number[], at: number): { turn: number; times: number } {

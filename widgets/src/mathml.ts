@@ -5,6 +5,8 @@
  * (a script, an image, an event handler, a link) is left behind there.
  */
 
+import { h } from "./dom";
+
 const MATHML = "http://www.w3.org/1998/Math/MathML";
 
 const ELEMENTS = words(
@@ -19,6 +21,40 @@ const ATTRIBUTES = words(
 
 function words(...lines: string[]): Set<string> {
   return new Set(lines.join(" ").split(" "));
+}
+
+/** A formula of more characters is set smaller, and in lines that start with its equals signs. */
+const ONE_LINE = 36;
+
+/** A formula in its frame, of as many lines as it needs. */
+export function formulaBox(markup: string, handle: string | null = null): HTMLElement {
+  const whole = formula(markup);
+  const box = h("div", { class: "gl-formula", "data-gl": handle }, whole);
+  if ((whole.textContent ?? "").length <= ONE_LINE) return box;
+  box.classList.add("gl-long");
+  box.replaceChildren(...linesOf(whole));
+  return box;
+}
+
+/** Splits the outermost row of a formula before every equals sign but the first. */
+function linesOf(whole: Element): Element[] {
+  let row = whole;
+  while (row.childElementCount === 1 && row.firstElementChild!.localName === "mrow") {
+    row = row.firstElementChild!;
+  }
+  const lines: Element[] = [];
+  let signs = 0;
+  for (const part of [...row.childNodes]) {
+    const isSign = part.nodeName === "mo" && /^[=≈]$/.test(part.textContent?.trim() ?? "");
+    if (isSign) signs++;
+    if (!lines.length || (isSign && signs > 1)) {
+      const line = document.createElementNS(MATHML, "math");
+      line.append(document.createElementNS(MATHML, "mrow"));
+      lines.push(line);
+    }
+    lines.at(-1)!.firstElementChild!.append(part);
+  }
+  return lines;
 }
 
 /** The formula in `markup` as a fresh element; a formula nobody can read shows its text. */

@@ -29,6 +29,7 @@ const CROWD = 700;
 /** Labels of steps gone by stay on graphs up to this size. */
 const MOST_LABELS = 300;
 const READABLE = 0.5;
+const NARROW = 520;
 
 export interface Picture {
   readonly element: HTMLElement;
@@ -165,7 +166,7 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
     setStage();
     const now = stages.centreOf(stage, boxOf(member));
     const { scale } = camera;
-    if (!wasMoved && fit(everything(), size).scale >= READABLE) frameIt();
+    if (!wasMoved && fit(everything(), room()).scale >= READABLE) frameIt();
     else camera = pan(camera, (before.x - now.x) * scale, (before.y - now.y) * scale);
     draw();
     const verb = isClosed ? "opened" : "closed";
@@ -250,19 +251,24 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
     return stages.worldBox(stage, stepping ? 34 : 0);
   }
 
+  /** The part of the view that the buttons leave free: in a narrow one they are in the way. */
+  function room(): Size {
+    return size.width < NARROW ? { ...size, height: size.height - 44 } : size;
+  }
+
   /** All of the graph where it can be read so; else a readable part, at the node that matters. */
   function frameIt(): void {
-    camera = fit(everything(), size);
+    camera = fit(everything(), room());
     if (camera.scale >= READABLE) return;
     if (!nodes.kind.length) return;
     const { x, y } = stages.centreOf(stage, boxOf(cursor ?? nowNode()));
-    camera = around(x, y, 0.8, everything(), size);
+    camera = around(x, y, 0.8, everything(), room());
   }
 
   function showAll(): void {
     wasMoved = true;
     glide();
-    camera = fit(everything(), size);
+    camera = fit(everything(), room());
     draw();
   }
 
@@ -282,7 +288,7 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
   /** A graph that grows stays in view: whole while it can be read so, then its newest part. */
   function keepInView(): void {
     if (!size.width) return;
-    const whole = fit(everything(), size);
+    const whole = fit(everything(), room());
     const isShown = whole.scale >= READABLE;
     if (isShown && whole.scale < camera.scale) glide();
     if (isShown) camera = whole.scale < camera.scale || isOutside() ? whole : camera;
@@ -301,7 +307,7 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
   }
 
   function follow(node: number): void {
-    const moved = bringIn(camera, stages.boxAround(stage, boxOf(node)), 1.5 * HEIGHT, size);
+    const moved = bringIn(camera, stages.boxAround(stage, boxOf(node)), 1.5 * HEIGHT, room());
     if (moved === camera) return;
     glide();
     camera = moved;

@@ -1,7 +1,7 @@
 /** How one node looks: its outline by kind, its texts, and the room they take. */
 
 import { s } from "./dom";
-import { clip, clipStart, count, plural, shapeText } from "./format";
+import { clip, clipStart, count, glance, plural, shapeText } from "./format";
 import type { Scene } from "./project";
 import type { Groups } from "./groups";
 import type { NodeKind, Trace } from "./trace";
@@ -12,6 +12,8 @@ export const HEIGHT = 42;
 const TITLE = "600 13px system-ui, sans-serif";
 const TAG = "500 11.5px ui-monospace, monospace";
 const SMALL = "11px system-ui, sans-serif";
+/** The room for a value that changes, so that a box need not. */
+const LIVE_ROOM = "-0.0000, -0.0000";
 
 /** The words on a box and the width they need. */
 export interface Label {
@@ -39,9 +41,10 @@ export function labelOf(
     ? clipStart(groups.name[group]!, 26)
     : clip(nodes.title[node]! || nodes.op[node]! || "?", 26);
   const tag = isGroup ? timesText(groups, group) : nameOf(nodes, node);
-  const note = isGroup ? plural(scene.size[box]!, "node") : shapeText(nodes.shape[node]!);
+  const note = isGroup ? plural(scene.size[box]!, "node") : noteOf(trace, node);
   const first = lineWidths(title, tag);
-  const second = Math.max(...[note, ...notes].map((text) => textWidth(text, SMALL)));
+  const room = trace.parts && !isGroup ? [LIVE_ROOM] : notes;
+  const second = Math.max(...[note, ...room].map((text) => textWidth(text, SMALL)));
   const width = Math.max(76, Math.max(first.total, second) + (kind === "accumulate" ? 44 : isGroup ? 48 : 32));
   return { kind, title, tag, note: clip(note, 40), width: Math.ceil(width) };
 }
@@ -54,6 +57,12 @@ export function boxKind({ kind }: Groups, group: number): "module" | "function" 
 /** "×12" for what repeats. */
 export function timesText({ times }: Groups, group: number): string {
   return times[group]! > 1 ? `×${count(times[group]!)}` : "";
+}
+
+/** Its shape; while a graph is live, its value, which is what changes. */
+function noteOf({ nodes, values, parts }: Trace, node: number): string {
+  const value = nodes.value[node]!;
+  return parts && value !== null ? clip(glance(values, value), 20) : shapeText(nodes.shape[node]!);
 }
 
 function nameOf({ kind, name }: Trace["nodes"], node: number): string {

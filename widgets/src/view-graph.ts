@@ -45,7 +45,8 @@ export function makeDesk(
   const picture = createPicture(trace, { stepping, select }, signal);
   const main = h("div", { class: "gl-main" }, picture.element);
   const side = h("div", { class: "gl-side" });
-  const height = Math.min(Math.max(picture.height + 60, stepping ? 420 : 260), 540);
+  const least = first.parts ? 480 : stepping ? 420 : 260;
+  const height = Math.min(Math.max(picture.height + 60, least), 540);
   const body = h("div", { class: "gl-body", style: `--gl-height: ${height}px` }, main, side);
   const toggle = h(
     "button",
@@ -152,11 +153,11 @@ function chosenNode(model: Model, { nodes }: Trace): number | null {
 }
 
 function legend({ nodes }: Trace, picture: Picture): HTMLElement {
-  const order = Object.keys(KINDS) as BoxKind[];
+  const order = ["leaf", "accumulate", "op", "root", "module", "function", "fold"] as const;
   const groups = new Set(
     nodes.kind.flatMap((_, node) => picture.groupsOf(node).map(({ kind }) => kind)),
   );
-  const has = (kind: BoxKind) => groups.has(kind) || (nodes.kind as BoxKind[]).includes(kind);
+  const has = (kind: BoxKind) => groups.has(kind) || (nodes.kind as readonly BoxKind[]).includes(kind);
   return h(
     "ul",
     { class: "gl-legend", "aria-label": "Shapes" },

@@ -3,7 +3,7 @@
 import { heading } from "./details";
 import { h, hasModifier, iconButton, mark, write } from "./dom";
 import { count } from "./format";
-import { formula } from "./mathml";
+import { formulaBox } from "./mathml";
 import { type Model, observe, put } from "./model";
 import { variableName } from "./moment";
 import type { StepKind, Trace } from "./trace";
@@ -216,9 +216,7 @@ function rules({ steps, math }: Trace, position: number): HTMLElement[] {
   if (!rows.length) return [];
   return [
     h("h4", {}, "Rule"),
-    ...rows.map((row) =>
-      h("div", { class: "gl-formula", "data-gl": "formula" }, formula(math[row]!)),
-    ),
+    ...rows.map((row) => formulaBox(math[row]!, "formula")),
   ];
 }
 
