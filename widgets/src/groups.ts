@@ -164,7 +164,7 @@ function foldRow(
   for (let at = 0; at < row.length; ) {
     const { turn, times } = repetition(forms, at);
     if (times >= REPEATS && !belongs(row.slice(at, at + turn * times), turn)) {
-      at++;
+      at += turn * (times - 1);
       continue;
     }
     const isAll = turn === 1 && times === row.length && parent >= 0;

@@ -50,10 +50,12 @@ export interface PictureOptions {
   readonly stepping: boolean;
   /** The user asks for a node's details, or, with null, to close them. */
   readonly select: (node: number | null) => void;
+  /** A group was opened or closed. */
+  readonly regrouped: () => void;
 }
 
 export function createPicture(first: Trace, options: PictureOptions, signal: AbortSignal): Picture {
-  const { stepping, select } = options;
+  const { stepping, select, regrouped } = options;
   let trace = first;
   let { nodes, steps, values } = trace;
   let groups = groupsOf(trace, isLarge(trace));
@@ -169,8 +171,9 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
     if (!wasMoved && fit(everything(), room()).scale >= READABLE) frameIt();
     else camera = pan(camera, (before.x - now.x) * scale, (before.y - now.y) * scale);
     draw();
+    regrouped();
     const verb = isClosed ? "opened" : "closed";
-    write(spoken, `${groups.name[group]} ${verb}, ${plural(stage.labels.length, "box").replace("boxs", "boxes")} shown`);
+    write(spoken, `${groups.name[group]} ${verb}; ${plural(stage.labels.length, "shape")} in all`);
   }
 
   function openOrFold(node: number): void {

@@ -42,7 +42,7 @@ export function makeDesk(
 ): Desk {
   let trace = first;
   const select = (node: number | null) => put(model, "selected", node);
-  const picture = createPicture(trace, { stepping, select }, signal);
+  const picture = createPicture(trace, { stepping, select, regrouped: renewDetails }, signal);
   const main = h("div", { class: "gl-main" }, picture.element);
   const side = h("div", { class: "gl-side" });
   const least = first.parts ? 480 : stepping ? 420 : 260;
@@ -91,13 +91,16 @@ export function makeDesk(
     return details(trace, node, {
       close: () => select(null),
       groups: picture.groupsOf(node),
-      toggleGroup: (group) => {
-        picture.toggleGroup(group);
-        shown?.remove();
-        shown = null;
-        showDetails(node);
-      },
+      toggleGroup: picture.toggleGroup,
     });
+  }
+
+  function renewDetails(): void {
+    if (!shown) return;
+    const node = Number(shown.getAttribute("data-gl-node"));
+    const fresh = detailsOf(node);
+    shown.replaceWith(fresh);
+    shown = fresh;
   }
 
   function show(at: number): void {
