@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from gradlab_widgets import breakage as module
+import gradlab_widgets as gw
 from gradlab_widgets.breakage import Breakage, breakage, show_errors
 
 
@@ -130,7 +131,7 @@ def shell() -> Iterator[Any]:
     interactive = pytest.importorskip("IPython.core.interactiveshell")
     made = interactive.InteractiveShell()
     yield made
-    show_errors(made, False)
+    show_errors(False, made)
     made.history_manager.end_session()
 
 
@@ -160,8 +161,8 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def test_a_failing_cell_shows_it_under_its_traceback(gl: Any, shell: Any, shown: list[Any]) -> None:
     shell.user_ns["gl"] = gl
-    show_errors(shell)
-    show_errors(shell)
+    show_errors(True, shell)
+    show_errors(True, shell)
     result, printed = run_cell(shell, CELL)
     assert isinstance(result.error_in_exec, RuntimeError)
     assert "Trying to backward through the graph a second time" in printed
@@ -170,11 +171,27 @@ def test_a_failing_cell_shows_it_under_its_traceback(gl: Any, shell: Any, shown:
 
 def test_it_can_be_switched_off(gl: Any, shell: Any, shown: list[Any]) -> None:
     shell.user_ns["gl"] = gl
-    show_errors(shell)
-    show_errors(shell, False)
-    show_errors(shell, False)
+    show_errors(True, shell)
+    show_errors(False, shell)
+    show_errors(False, shell)
     run_cell(shell, CELL)
     assert shown == []
+
+
+def test_the_extension_turns_it_on_and_off(gl: Any, shell: Any, shown: list[Any]) -> None:
+    shell.user_ns["gl"] = gl
+    gw.load_ipython_extension(shell)
+    run_cell(shell, CELL)
+    gw.unload_ipython_extension(shell)
+    run_cell(shell, CELL)
+    assert len(shown) == 1
+
+
+def test_outside_ipython_it_says_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    ipython = pytest.importorskip("IPython")
+    monkeypatch.setattr(ipython, "get_ipython", lambda: None)
+    with pytest.raises(RuntimeError, match="elsewhere there is breakage"):
+        show_errors()
 
 
 def test_errors_of_our_own_are_never_seen(
@@ -183,9 +200,9 @@ def test_errors_of_our_own_are_never_seen(
     def broken(error: BaseException) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(module, "breakage", broken)
+    monkeypatch.setattr(importlib.import_module("gradlab_widgets.breakage"), "breakage", broken)
     shell.user_ns["gl"] = gl
-    show_errors(shell)
+    show_errors(True, shell)
     result, printed = run_cell(shell, CELL)
     assert isinstance(result.error_in_exec, RuntimeError)
     assert "ZeroDivisionError" not in printed
@@ -193,7 +210,7 @@ def test_errors_of_our_own_are_never_seen(
 
 
 def test_cells_without_such_errors_show_nothing(shell: Any, shown: list[Any]) -> None:
-    show_errors(shell)
+    show_errors(True, shell)
     run_cell(shell, "1 / 0")
     run_cell(shell, "x = 1")
     assert shown == []

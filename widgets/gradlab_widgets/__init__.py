@@ -8,8 +8,15 @@ Works on tensors of gradlab and of PyTorch. In a notebook:
 - `plot(f, a)` plots f and its gradient at the numbers in `a`; `figure(f, a)` does with matplotlib;
 - `live()` follows a notebook as its cells run, also as `%gradlab live`; `watch(x)` follows one
   tensor or module;
+- `why(x)` says why `x.grad` is None, zero, NaN or huge; `explain(x, index)` takes one number of
+  it apart into paths; `check(out)` compares every derivative in a graph with differences;
+- `compare(a, b)` marks what differs between two passes; `predict(out, x)` asks you for a gradient,
+  and `score()` keeps count;
+- `derivatives`, `contours`, `sweep`, `landscape` and `GradientLog` draw charts with matplotlib;
 - `save_html(step(out), "pass.html")` writes a page that needs nothing else;
 - `to_dot(out)` and `to_svg(out)` hand the graph to Graphviz;
+- `breakage(error)` says what a failed backward pass failed at, which a notebook shows by itself
+  under the error (`show_errors(False)` stops that);
 - `trace(out)` is the pass as data: a `Trace`, frozen, that turns into JSON and back;
 - `observe()` notes the line of code of every operation, which a notebook does by itself;
   `unobserve()` stops that.
@@ -26,39 +33,65 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from gradlab_widgets.breakage import breakage, show_errors
+from gradlab_widgets.charts import GradientLog, contours, derivatives, landscape, sweep
+from gradlab_widgets.checking import check
+from gradlab_widgets.comparison import compare
 from gradlab_widgets.export import save_html, to_dot, to_svg
 from gradlab_widgets.live import live, register_magic, watch
 from gradlab_widgets.origins import observe, unobserve
-from gradlab_widgets.plots import figure
 
-# `trace` the function hides the module of that name here; `from gradlab_widgets.trace import …`
-# still finds the module.
+# `trace`, `explain`, `why` and `breakage`, the functions, hide the modules of these names here;
+# `from gradlab_widgets.trace import …` still finds the module.
+from gradlab_widgets.paths import explain
+from gradlab_widgets.plots import figure
+from gradlab_widgets.prediction import predict, score
 from gradlab_widgets.recorder import record, trace
 from gradlab_widgets.trace import Trace
+from gradlab_widgets.why import why
 from gradlab_widgets.widgets import GradWidget, graph, plot, step
 
 __all__ = [
     "GradWidget",
+    "GradientLog",
     "Trace",
+    "breakage",
+    "check",
+    "compare",
+    "contours",
+    "derivatives",
+    "explain",
     "figure",
     "graph",
+    "landscape",
     "live",
     "observe",
     "plot",
+    "predict",
     "record",
     "save_html",
+    "score",
+    "show_errors",
     "step",
+    "sweep",
     "to_dot",
     "to_svg",
     "trace",
     "unobserve",
     "watch",
+    "why",
 ]
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """What `%load_ext gradlab_widgets` does: offer the magic command `%gradlab`."""
+    """What `%load_ext gradlab_widgets` does: offer `%gradlab`, and show what errors are about."""
     register_magic(shell)
+    show_errors(True, shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """What `%unload_ext gradlab_widgets` does: show errors as they are, without a picture."""
+    show_errors(False, shell)
 
 
 def _offer_in_ipython() -> None:

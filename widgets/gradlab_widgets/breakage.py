@@ -8,6 +8,7 @@ is told of each cell that was run, so it can neither hide nor change an error.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import FrameType, TracebackType
@@ -310,12 +311,17 @@ def _line_of(node: Any) -> str:
 # ---------------------------------------------------------------------- in a notebook
 
 
-def show_errors(shell: Any, on: bool = True) -> None:
-    """Show, in an IPython shell, a picture under each error of autograd's; or stop doing so.
+def show_errors(on: bool = True, shell: Any = None) -> None:
+    """Show a picture under each error of autograd's in a notebook; `show_errors(False)` stops that.
 
-    Turning it on twice is the same as once. `%load_ext gradlab_widgets` and
-    `%unload_ext gradlab_widgets` do it in a notebook.
+    Importing gradlab_widgets in IPython turns it on; twice is the same as once. Raises
+    RuntimeError where there is no IPython to show it in.
     """
+    if shell is None:
+        ipython = sys.modules.get("IPython")
+        shell = ipython.get_ipython() if ipython is not None else None
+    if shell is None:
+        raise RuntimeError("show_errors() works in IPython; elsewhere there is breakage(error)")
     registered = shell.events.callbacks["post_run_cell"]
     if on and _after_cell not in registered:
         shell.events.register("post_run_cell", _after_cell)
