@@ -593,7 +593,11 @@ class Function:
 
 
 class InplaceFunction(Function):
-    """A Function that may change its input in place; only older scripts tell it apart."""
+    """A Function that may change its input in place; only older scripts tell it apart.
+
+    >>> issubclass(InplaceFunction, Function)
+    True
+    """
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
