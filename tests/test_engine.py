@@ -819,7 +819,10 @@ def test_steps_kept_for_later_still_show_what_went_by() -> None:
     y = (x * x + x).sum()
     steps = list(steps_of(y, retain_graph=True))
     y.backward()
-    shown = {short_name(s.node): [g.tolist() for g in (*s.grad_outputs, *s.grad_inputs)] for s in steps}
+    shown = {
+        short_name(step.node): [g.tolist() for g in (*step.grad_outputs, *step.grad_inputs)]
+        for step in steps
+    }
     assert shown == {
         "SumBackward0": [1.0, [1.0]],
         "AddBackward0": [[1.0], [1.0], [1.0]],
