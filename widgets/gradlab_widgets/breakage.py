@@ -168,7 +168,7 @@ class _Scene:
     def in_place(self) -> Breakage:
         found = [(row, node) for row, node in self._nodes() if was_changed(node)]
         row, node = found[0] if found else (None, None)
-        graph, marks = self._drawn(row, {} if row is None else {row: "what it saved was changed"})
+        graph, marks = self._drawn(row, {} if row is None else {row: "saved value was changed"})
         culprit = label_of(graph, marks.culprits[0])
         change = self._change()
         changed = f"{change.name} was changed" if change is not None else "it was changed"

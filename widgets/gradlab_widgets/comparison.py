@@ -229,10 +229,13 @@ def _texts(a: Value | None, b: Value | None) -> tuple[str, str]:
 
 
 def _notes(differences: Sequence[Difference], side: str) -> dict[int, str]:
-    """What is written in the box of each node that differs: the last difference says most."""
-    found: dict[int, str] = {}
+    """What is written in the box of each node that differs."""
+    found: dict[int, list[str]] = {}
     for d in differences:
-        row, text = (d.row_a, d.a) if side == "a" else (d.row_b, d.b)
+        row = d.row_a if side == "a" else d.row_b
         if row is not None:
-            found[row] = "not in the other" if d.what.startswith("only") else f"{d.what}: {text}"
-    return found
+            found.setdefault(row, []).append(d.what)
+    return {
+        row: "not in the other" if whats[0].startswith("only") else f"differs: {', '.join(whats)}"
+        for row, whats in found.items()
+    }

@@ -215,10 +215,13 @@ class _Drawing:
 
     def _line(self, start: int, end: int, look: str) -> str:
         a, b = self.boxes[start], self.boxes[end]
-        y1 = _top(a) + (_HEIGHT / 2 if a.kind == "thread" else _HEIGHT)
-        y2 = _top(b) + (_HEIGHT / 2 if b.kind == "thread" else 0)
+        y1, y2 = _top(a) + _HEIGHT, _top(b)
         bend = (y2 - y1) / 2
-        curve = f"M{a.x:.0f} {y1:.0f}C{a.x:.0f} {y1 + bend:.0f} {b.x:.0f} {y2 - bend:.0f}"
+        # a thread goes straight down between the boxes of its layer
+        start_y = _top(a) if a.kind == "thread" else y1
+        curve = (
+            f"M{a.x:.0f} {start_y:.0f}V{y1:.0f}C{a.x:.0f} {y1 + bend:.0f} {b.x:.0f} {y2 - bend:.0f}"
+        )
         curve += f" {b.x:.0f} {y2:.0f}"
         if b.kind != "thread":
             curve += f"M{b.x - 5:.0f} {y2 - 7:.0f}L{b.x:.0f} {y2:.0f}L{b.x + 5:.0f} {y2 - 7:.0f}"
@@ -268,7 +271,7 @@ def _box_svg(box: _Box) -> str:
     middle = y + (20 if box.detail else 28)
     parts.append(_text(box.x, middle, box.heading, 21, "heading"))
     if box.detail:
-        parts.append(_text(box.x, y + 36, box.detail, 28, "detail"))
+        parts.append(_text(box.x, y + 36, box.detail, 24, "detail"))
     if box.culprit:
         parts.append(f'<circle class="badge" cx="{x + _WIDTH:.0f}" cy="{y:.0f}" r="9"/>')
         parts.append(_text(x + _WIDTH, y + 4.5, "!", 1, "mark"))
