@@ -333,6 +333,15 @@ def test_asking_changes_nothing(gl: Any) -> None:
     assert x.grad.tolist() == [4.0, 8.0]
 
 
+def test_of_several_results_the_newest_is_meant(gl: Any) -> None:
+    x = gl.tensor([1.0, 2.0], requires_grad=True)
+    older = (x * 2).sum()
+    newer = gl.sin(x).sum()
+    assert why(x).path == ("newer (sum)", "sin", "x")
+    assert why(x, older).path == ("older (sum)", "×", "x")
+    assert newer.requires_grad
+
+
 def test_every_reason_is_reached_by_a_case() -> None:
     assert {case[1] for case in CASES} == set(REASONS)
 

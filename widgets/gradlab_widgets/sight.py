@@ -28,13 +28,18 @@ def tensors_in_sight(library: Library, namespace: Mapping[str, Any]) -> Iterator
 
 
 def roots_in_sight(library: Library, namespace: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Named results that no other named result was computed from, single numbers first."""
+    """Named results that no other named result was computed from.
+
+    Single numbers come first, since backward() is for them; of these the newest, since a question
+    is rather about what was computed last.
+    """
     results = [(n, x) for n, x in tensors_in_sight(library, namespace) if _has_history(x)]
     inside: set[Any] = set()
     for _, x in results:
         inside.update(nodes_behind(library.edge(x)[0]))
     outermost = [(n, x) for n, x in results if library.edge(x)[0] not in inside]
-    return sorted(outermost, key=lambda pair: pair[1].numel() != 1)
+    newest = sorted(outermost, key=lambda pair: -int(library.edge(pair[1])[0]._sequence_nr()))
+    return sorted(newest, key=lambda pair: pair[1].numel() != 1)
 
 
 def results_from(library: Library, x: Any, namespace: Mapping[str, Any]) -> list[tuple[str, Any]]:
