@@ -100,6 +100,13 @@ def test_a_kink_is_no_mistake(gl: Any) -> None:
     assert found.agrees
 
 
+def test_of_complex_numbers_only_the_real_edges_are_checked(gl: Any) -> None:
+    z = gl.ones(3, dtype=gl.complex64, requires_grad=True)
+    found = check((z * 2).abs().sum())
+    assert [e.verdict for e in found.edges] == ["unknown", "unknown", "agrees"]
+    assert "only real ones are nudged" in found.edges[0].reason
+
+
 def test_only_some_elements_of_many_are_nudged(gl: Any) -> None:
     x = gl.ones(1000, requires_grad=True)
     edge = check(gl.sin(x)).edges[0]

@@ -196,6 +196,9 @@ def test_bad_questions_are_refused(gl: Any) -> None:
         explain(w)
     with pytest.raises(TypeError, match="takes a tensor"):
         explain(3.0)
+    z = gl.ones(2, dtype=gl.complex64, requires_grad=True)
+    with pytest.raises(ValueError, match="works on complex numbers"):
+        explain(z, 0, (z * 2).abs().sum())
 
 
 def test_negative_indices_and_zero_dimensions(gl: Any) -> None:

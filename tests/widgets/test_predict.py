@@ -216,6 +216,9 @@ def test_bad_questions_are_refused(gl: Any) -> None:
         predict((x * 2).sum(), 3.0)
     with pytest.raises(TypeError, match="takes a tensor"):
         predict(3.0, x)
+    z = gl.ones(2, dtype=gl.complex64, requires_grad=True)
+    with pytest.raises(TypeError, match="complex numbers can't be asked for"):
+        predict(z.abs().sum(), z)
 
 
 # ---------------------------------------------------------------------- formulas

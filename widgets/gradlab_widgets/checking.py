@@ -197,7 +197,8 @@ def _check_edge(
         x = inputs[slot]
         assert x is not None
         if x.dtype.kind != "f":
-            raise Unknown(f"{by} holds {x.dtype} numbers; only real ones are nudged")
+            held = "complex" if x.dtype.kind == "c" else "whole"
+            raise Unknown(f"{by} holds {held} numbers; only real ones are nudged")
         computed = replay.forward(found, inputs, slopes_only=True)
     except Unknown as unknown:
         return EdgeCheck(name, by, slot, "unknown", reason=str(unknown))

@@ -332,6 +332,11 @@ class _Web:
         for edge, array in zip(node.next_functions, leaving, strict=True):
             if array is None or edge not in edges:
                 continue
+            if array.dtype.kind == "c":
+                raise ValueError(
+                    f"explain(x, index): {library.title(node)} works on complex numbers, whose "
+                    "gradients are no products of single numbers"
+                )
             flat = array.reshape(-1)
             self._spend(flat.size)
             for i in np.flatnonzero(flat):

@@ -252,6 +252,8 @@ def predict(
             "predict(out, x): out was not computed from x, so there is no gradient to predict; "
             "why(x, out) says where the way was cut"
         )
+    if x.is_complex() or out.is_complex():
+        raise TypeError("predict(out, x): gradients of complex numbers can't be asked for")
     names = Names(library, namespace)
     of, result = names.of_tensor(x) or "x", names.of_tensor(out) or "out"
     inner = x.grad_fn is not None and not x.retains_grad

@@ -8,6 +8,7 @@ Constants and options come from what the node saved; where one can't be found, `
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import Sequence
 from typing import Any
@@ -48,11 +49,16 @@ class Replay:
             for _, tensor in self._library.saved(found.node).tensors:
                 if tensor.grad_fn is not None:
                     edge = (tensor.grad_fn, int(tensor.output_nr))
-                    self._known.setdefault(edge, self._double(tensor))
+                    with contextlib.suppress(Unknown):
+                        self._known.setdefault(edge, self._double(tensor))
 
     def _double(self, tensor: Any) -> Numbers:
-        array = np.array(self._library.array(tensor))
-        return array.astype(np.float64) if array.dtype.kind == "f" else array
+        try:
+            array = np.array(self._library.array(tensor))
+        except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
+            raise Unknown(f"the numbers of a tensor can't be read: {error}") from error
+        precise = {"f": np.float64, "c": np.complex128}.get(array.dtype.kind)
+        return array if precise is None else array.astype(precise)
 
     # ------------------------------------------------------------------ the numbers there are
 
