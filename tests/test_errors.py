@@ -622,9 +622,9 @@ def sum_of_an_array(torch: ModuleType) -> None:
     torch.sum(numpy.ones(2))
 
 
-@fails(TypeError, "matmul(): argument 'other' (position 2) must be Tensor, not int")
+@fails(TypeError, "matmul(): argument 'other' (position 1) must be Tensor, not int")
 def product_with_a_number(torch: ModuleType) -> None:
-    torch.matmul(torch.ones(2), 3)
+    torch.ones(2).matmul(3)
 
 
 @fails(TypeError, "max() received an invalid combination of arguments - got (float, Tensor)")

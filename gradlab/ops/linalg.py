@@ -368,7 +368,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     torch.Size([5, 4, 2, 2])
     """
     one = array_of(input, "matmul").ndim
-    two = array_of(other, "matmul", "other", 2).ndim
+    two = array_of(other, "matmul", "other").ndim
     if one == 2 and two == 2:
         return mm(input, other)  # type: ignore[no-any-return]
     if not one or not two:
