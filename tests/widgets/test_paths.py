@@ -159,6 +159,17 @@ def test_any_program_is_the_sum_of_its_paths(library: str, data: st.DataObject) 
         assert abs(one.product) >= abs(next_one.product) * (1 - 1e-12)
 
 
+def test_one_weight_of_many_is_found_without_taking_all_apart(gl: Any, nn: Any) -> None:
+    model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 64), nn.Linear(64, 10))
+    target = gl.tensor([0, 1, 2, 3])
+    loss = nn.functional.cross_entropy(model(gl.randn(4, 64)), target)
+    loss.backward(retain_graph=True)
+    found = explain(model[0].weight, (3, 5), loss)
+    assert found.agrees
+    assert found.total == pytest.approx(model[0].weight.grad[3, 5].item(), rel=1e-3)
+    assert found.count > 1000
+
+
 def test_nothing_is_changed(gl: Any) -> None:
     x = gl.tensor([1.0, 2.0], requires_grad=True)
     out = gl.sin(x).sum()

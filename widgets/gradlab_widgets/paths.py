@@ -31,6 +31,9 @@ _SHOWN = 12  # paths that are listed
 _DRAWN = 8  # of which so many are drawn
 _MOST_NUMBERS = 20_000_000  # local derivatives that are computed before giving up
 
+_MOST_PROBED = 200_000  # elements of a tensor whose neighbours are found by probing
+
+Numbers = np.ndarray[Any, Any]
 Place = tuple[int, int]  # a tensor (its row) and which of its elements, counted along its rows
 
 
@@ -299,6 +302,7 @@ class _Web:
         """Find the derivatives between the result and `target`, then their sums and counts."""
         self._target = target
         leading = self._leading_to(target[0])
+        self._reach = self._reached_from(target, leading)
         pending: list[list[int]] = [[] for _ in self._edges]
         pending[self.start[0]] = [self.start[1]]
         for row in range(len(self._edges)):
@@ -318,6 +322,63 @@ class _Web:
             if any(self.rows[e] in leading for e in node.next_functions if e[0] is not None):
                 leading.add(row)
         return leading
+
+    def _reached_from(self, target: Place, leading: set[int]) -> dict[int, set[int]]:
+        """row → which of its elements may depend on the target, where that is easily known.
+
+        It is where every number was made from one other (views, functions of single numbers).
+        Without it, all of a weight's elements would be taken apart to find one.
+        """
+        reach = {target[0]: {target[1]}}
+        for row in sorted((r for r in leading if r < target[0]), reverse=True):
+            node, output = self._edges[row]
+            slots = [
+                (slot, self.rows[e])
+                for slot, e in enumerate(node.next_functions)
+                if e[0] is not None and self.rows[e] in leading
+            ]
+            if len(slots) == 1 and slots[0][1] in reach and output == 0:
+                slot, below = slots[0]
+                found = self._one_to_one(row, slot, reach[below])
+                if found is not None:
+                    reach[row] = found
+        return reach
+
+    def _one_to_one(self, row: int, slot: int, below: set[int]) -> set[int] | None:
+        """The elements of a tensor that some of an input's make, if each makes at most one.
+
+        Three gradients tell: of ones comes each derivative, of 1, 2, 3, … which element it belongs
+        to, and random ones show whether that explains all.
+        """
+        shape = self._shape(row)
+        size = math.prod(shape)
+        if not 1 < size <= _MOST_PROBED or len(self._library.output_metas(self._edges[row][0])) > 1:
+            return None
+        generator = np.random.default_rng(0)
+        weights = [np.ones(size), np.arange(1.0, size + 1), generator.uniform(1, 2, size)]
+        answers = [self._answer(row, slot, w.reshape(shape)) for w in weights]
+        if any(a is None or a.dtype.kind != "f" for a in answers):
+            return None
+        ones, counted, drawn = (np.asarray(a, np.float64).reshape(-1) for a in answers)
+        live = ones != 0
+        with np.errstate(all="ignore"):
+            places = np.where(live, np.rint(counted / ones), 1).astype(np.int64) - 1
+        inside = (places >= 0) & (places < size)
+        if not inside.all():
+            return None
+        explained = weights[2][places] * ones
+        rough = 1e-2 * np.abs(ones)
+        if not (np.abs(drawn - explained) <= rough).all() or (counted[~live] != 0).any():
+            return None
+        return {int(places[i]) for i in below if live[i]}
+
+    def _answer(self, row: int, slot: int, arriving: Numbers) -> Numbers | None:
+        """What leaves a node by one slot, if `arriving` arrives at its only output."""
+        node, output = self._edges[row]
+        module = self._library.module
+        dtype = getattr(module, self._library.output_metas(node)[output][1])
+        given = module.tensor(arriving.tolist(), dtype=dtype, device=self._device)
+        return local_gradients(self._library, node, [given])[slot]
 
     def _taken_apart(self, row: int, element: int, leading: set[int]) -> list[tuple[Place, float]]:
         """The derivatives of one element with respect to those it was computed from."""
@@ -339,8 +400,9 @@ class _Web:
                 )
             flat = array.reshape(-1)
             self._spend(flat.size)
-            for i in np.flatnonzero(flat):
-                found.append(((self.rows[edge], int(i)), float(flat[i])))
+            below = self.rows[edge]
+            places = np.flatnonzero(flat) if below not in self._reach else self._reach[below]
+            found += [((below, int(i)), float(flat[i])) for i in places if flat[i]]
         return found
 
     def _one_hot(self, row: int, element: int) -> Any:
