@@ -193,3 +193,17 @@ def test_rows_are_in_the_order_the_nodes_were_made(gl: Any) -> None:
     second = gl.exp(a)
     both = second * first
     assert gw.graph(both).trace.nodes.title[2:] == ("sin", "exp", "×")
+
+
+def test_the_weights_of_a_model_that_is_gone_are_with_the_call_that_used_them(
+    gl: Any, nn: Any
+) -> None:
+    def loss() -> Any:
+        model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
+        return model(gl.ones(1, 2)).sum()
+
+    trace = gw.graph(loss() * 2).trace
+    for group, titles in members(trace).items():
+        if group.startswith("Linear"):
+            assert titles.count("accumulate") == 2
+    assert "accumulate" not in members(trace).get("", [])

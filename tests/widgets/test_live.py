@@ -213,7 +213,7 @@ def test_watching_a_module_shows_its_parameters_and_what_ran_in_it(
 
 @pytest.mark.parametrize("thing", [3, "a", None, [1]])
 def test_what_cannot_be_watched_is_refused(shell: InteractiveShell, thing: Any) -> None:
-    with pytest.raises(TypeError, match="takes a tensor or an nn.Module"):
+    with pytest.raises(TypeError, match=r"takes a tensor or an nn\.Module"):
         gw.watch(thing)
 
 
@@ -234,9 +234,7 @@ def test_outside_a_notebook_it_says_what_else_to_do() -> None:
         gw.live()
 
 
-def test_docking_needs_sidecar(
-    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_docking_needs_sidecar(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_module.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match="pip install sidecar"):
         gw.live(beside=True)

@@ -45,6 +45,8 @@ class _Grouping:
         for found in graph.found:
             if id(found) not in rows:
                 rows[id(found)] = self._of_path(found.module)
+        for found, users in self._strange_leaves():
+            rows[id(found)] = self._around_all([rows[id(user)] for user in users])
         self._rows = [rows[id(found)] for found in graph.found]
 
     def result(self) -> tuple[list[Group], list[int | None]]:
@@ -99,6 +101,30 @@ class _Grouping:
             else:
                 break
         return group
+
+    def _strange_leaves(self) -> list[tuple[Found, list[Found]]]:
+        """Leaves that nothing in sight owns, such as those of a model that is gone, and users."""
+        users: defaultdict[int, list[Found]] = defaultdict(list)
+        for found in self._graph.found:
+            for node, _ in found.inputs:
+                if node is not None:
+                    users[self._graph.index[node]].append(found)
+        leaves = [(i, f) for i, f in enumerate(self._graph.found) if f.accumulates]
+        return [(f, users[i]) for i, f in leaves if users[i] and not f.name]
+
+    def _around_all(self, rows: list[int | None]) -> int | None:
+        """The innermost group that all of `rows` are in."""
+        common, *others = (self._path(row) for row in rows)
+        for path in others:
+            common = [one for one, other in zip(common, path, strict=False) if one == other]
+        return common[-1] if common else None
+
+    def _path(self, row: int | None) -> list[int]:
+        path: list[int] = []
+        while row is not None:
+            path.append(row)
+            row = self._groups[row].parent
+        return path[::-1]
 
     def _container(self, path: str, group: int | None) -> int:
         key = (group, path)

@@ -1,6 +1,6 @@
 """Takes screenshots of the example pages: wide and narrow, light and dark, at several steps.
 
-    npm run pages -- FOLDER && PYTHONPATH=../tools python scripts/look.py FOLDER SHOTS [names…]
+npm run pages -- FOLDER && PYTHONPATH=../tools python scripts/look.py FOLDER SHOTS [names…]
 """
 
 from __future__ import annotations

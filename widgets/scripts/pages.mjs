@@ -1,8 +1,9 @@
 // Writes one self-contained page per example trace into a folder: for looking at and for measuring.
+// Payloads that are there already (NAME.json, of models.py) get pages, too.
 // usage: node scripts/pages.mjs FOLDER
 
 import { build } from "esbuild";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { bundle } from "./build.mjs";
@@ -36,7 +37,15 @@ async function examples(folder) {
     empty: ["graph", make.emptyTrace()],
     plot: ["plot", make.sinPlot()],
     gap: ["plot", make.gapPlot()],
+    ...(await payloadsIn(folder)),
   };
+}
+
+async function payloadsIn(folder) {
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".json"));
+  const read = async (name) => JSON.parse(await readFile(join(folder, name), "utf8"));
+  const pairs = names.map(async (name) => [name.slice(0, -5), await read(name)]);
+  return Object.fromEntries(await Promise.all(pairs));
 }
 
 /** JSON inside a script element: `<` must not be able to close it. */

@@ -29,7 +29,7 @@ export interface Scene {
 /** Graphs up to this many boxes are shown whole. */
 export const COMFORTABLE = 100;
 /** A larger one is first shown as an overview of at most so many. */
-const OVERVIEW = 24;
+const OVERVIEW = 12;
 /** More boxes than these are only shown to those who open them. */
 export const MOST = 300;
 
