@@ -375,6 +375,8 @@ OWN_PARTS = {
     "sum_over": "a part of the derivatives of normalisation",
     "taken_at": "a part of the derivatives of pooling",
     "weighted_sum": "a part of the derivatives of normalisation",
+    "attention": "hands on what its backward pass needs; tests/nn/test_attention.py compares it",
+    "lstm_layer": "hands on what its backward pass needs; tests/nn/test_rnn.py compares it",
     "multilabel_margin_slopes": "the derivative of multilabel_margin_loss",
     "nll_loss_backward": "takes the weights where PyTorch's takes their sum",
     "sinc_slope": "the derivative of sinc",
