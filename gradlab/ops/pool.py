@@ -300,6 +300,8 @@ def max_pool3d_with_indices(
     node="MaxUnpool2DBackward0",
     public=False,
     method=False,
+    # One maximum for each plane: two at one place would depend on their order.
+    samples=(call(draw(2, 1, 1), indices(2, 1, 1, below=4), (2, 2)),),
 )
 def max_unpool2d(xp: Namespace, input: Array, indices: Array, output_size: Sizes) -> Array:
     """Zeros, with each number at its index in a picture of ``output_size``."""
@@ -312,6 +314,8 @@ def max_unpool2d(xp: Namespace, input: Array, indices: Array, output_size: Sizes
     node="MaxUnpool3DBackward0",
     public=False,
     method=False,
+    # One maximum for each plane: two at one place would depend on their order.
+    samples=(call(draw(2, 1, 1, 1), indices(2, 1, 1, 1, below=8), (2, 2, 2)),),
 )
 def max_unpool3d(xp: Namespace, input: Array, indices: Array, output_size: Sizes) -> Array:
     """As ``max_unpool2d``, for volumes."""

@@ -316,7 +316,12 @@ PYTORCH: dict[str, Counterpart] = {
     "adaptive_max_pool2d": aten("adaptive_max_pool2d"),
     "adaptive_max_pool3d": aten("adaptive_max_pool3d"),
     "max_unpool2d": aten("max_unpool2d"),
-    "max_unpool3d": aten("max_unpool3d"),
+    "max_unpool3d": lambda torch: (
+        # One maximum for each window, so the windows are as large as the result.
+        lambda input, indices, output_size: torch.nn.functional.max_unpool3d(
+            input, indices, output_size
+        )
+    ),
     "avg_pool2d": aten("avg_pool2d"),
     "avg_pool3d": aten("avg_pool3d"),
     "adaptive_avg_pool2d": functional("adaptive_avg_pool2d"),
