@@ -247,6 +247,7 @@ def rule_of(op: str, ones: frozenset[str] = frozenset(SCALES)) -> Rule | None:
     """
     nodes: Mapping[str, Any] = importlib.import_module("gradlab.op").NODES
     importlib.import_module("gradlab")  # importing it fills the table
+    is_pointwise = importlib.import_module("gradlab.func.pointwise").is_pointwise
     declared = nodes.get(op)
     if declared is None:
         return None
@@ -265,7 +266,7 @@ def rule_of(op: str, ones: frozenset[str] = frozenset(SCALES)) -> Rule | None:
         inputs=tuple(declared.gradients),
         forward=template(declared.latex),
         gradients={name: template(g.latex) for name, g in declared.gradients.items()},
-        elementwise=declared.forward.__module__ == "gradlab.ops.pointwise",
+        elementwise=is_pointwise(declared.name),
         sequence=declared.sequence,
     )
 
