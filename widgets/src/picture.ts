@@ -28,7 +28,7 @@ const WHOLE = 800;
 const CROWD = 700;
 /** Labels of steps gone by stay on graphs up to this size. */
 const MOST_LABELS = 300;
-const READABLE = 0.5;
+const READABLE = 0.44;
 const NARROW = 520;
 
 export interface Picture {
@@ -507,7 +507,9 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
       },
       pressTwice(x, y) {
         const node = handleAt(x, y) === null ? nodeAt(x, y) : null;
-        if (node !== null) openOrFold(node);
+        if (node === null || !groupStates(node).length) return;
+        select(null); // the first press of the two has chosen it
+        openOrFold(node);
       },
       hover(x, y) {
         const node = nodeAt(x, y);
