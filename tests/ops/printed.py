@@ -28,10 +28,14 @@ PLAIN = {"copy": copy, "math": math, "pickle": pickle}
 def printed(library: Any, line: str) -> tuple[str, list[type[Warning]]]:
     """The text of a line's value, and the kinds of warnings on the way."""
     library.manual_seed(0)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"gradlab\.")
-        text = repr(eval(line, {"torch": library, "numpy": numpy, **PLAIN}))
+    library.set_warn_always(True)  # whatever was warned of once before
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"gradlab\.")
+            text = repr(eval(line, {"torch": library, "numpy": numpy, **PLAIN}))
+    finally:
+        library.set_warn_always(False)
     return re.sub(r"0x[0-9a-f]+", "0x…", text), [one.category for one in caught]
 
 

@@ -455,3 +455,15 @@ def test_odd_values_are_drawn_honestly(gl: Any, numbers: list[float]) -> None:
     assert leaf.nan == sum(map(math.isnan, numbers))
     assert leaf.inf == sum(map(math.isinf, numbers))
     json.dumps(trace.to_json(), allow_nan=False)
+
+
+def test_a_view_elsewhere_whose_history_was_lost_is_passed_over() -> None:
+    torch = pytest.importorskip("torch")
+    base = torch.ones(3)
+    with torch.no_grad():
+        view = base[:2]
+    base.mul_(torch.ones(3, requires_grad=True))
+    with pytest.raises(RuntimeError, match="A view was created in no_grad mode"):
+        _ = view.grad_fn
+    _, out = sines(torch)
+    assert gw.trace(out).steps

@@ -266,3 +266,15 @@ def title(op: str) -> str:
     bare = re.sub(r"Backward\d*$", "", op)
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", bare).lower()
     return _SIGNS.get(snake, snake)
+
+
+def node_of(tensor: Any) -> Any:
+    """The node that made a tensor that somebody holds; None for a leaf.
+
+    None, too, for a view whose history was lost by a change in place, which raises when asked:
+    it is in no graph.
+    """
+    try:
+        return tensor.grad_fn
+    except RuntimeError:
+        return None

@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gradlab_widgets.adapters import Library, known_libraries, library_of_type
+from gradlab_widgets.adapters import Library, known_libraries, library_of_type, node_of
 from gradlab_widgets.explain import Explained
 from gradlab_widgets.names import Names, running_namespace, tensors_named
 from gradlab_widgets.origins import moment, observe
@@ -239,9 +239,9 @@ def _is_module(library: Library, x: object) -> bool:
 
 def _by_age(tensors: list[Any]) -> list[Any]:
     """Results, the oldest first, then leaves; so what is new is drawn after what was there."""
-    made = [x for x in tensors if x.grad_fn is not None]
-    made.sort(key=lambda x: int(x.grad_fn._sequence_nr()))
-    return made + [x for x in tensors if x.grad_fn is None]
+    made = [x for x in tensors if node_of(x) is not None]
+    made.sort(key=lambda x: int(node_of(x)._sequence_nr()))
+    return made + [x for x in tensors if node_of(x) is None]
 
 
 def _keep(graph: Graph, wanted: Callable[[Found], bool] | None) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any
 
-from gradlab_widgets.adapters import Library
+from gradlab_widgets.adapters import Library, node_of
 
 __all__ = [
     "NOT_THE_USER",
@@ -142,7 +142,7 @@ class Names:
 
     def _remember(self, name: str, tensor: Any) -> None:
         self._held.append(tensor)
-        node = tensor.grad_fn
+        node = node_of(tensor)
         if node is None:
             self._leaves.setdefault(id(tensor), name)
         else:

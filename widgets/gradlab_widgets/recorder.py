@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from gradlab_widgets.adapters import FREED, Library, known_libraries
+from gradlab_widgets.adapters import FREED, Library, known_libraries, node_of
 from gradlab_widgets.explain import Explained
 from gradlab_widgets.groups import groups_of
 from gradlab_widgets.names import Names, caller_namespace
@@ -250,10 +250,12 @@ def _tensors_with_grad(graph: Graph) -> list[Any]:
     leaves = [found.variable for found in graph.found if found.accumulates]
     tensor_type = graph.library.tensor_type
     tensors = [x for x in gc.get_objects() if issubclass(type(x), tensor_type)]
-    retaining = [
-        t for t in tensors if t.grad_fn is not None and t.retains_grad and t.grad_fn in graph.index
-    ]
-    return leaves + retaining
+    return leaves + [tensor for tensor in tensors if _retains_grad_in(graph, tensor)]
+
+
+def _retains_grad_in(graph: Graph, tensor: Any) -> bool:
+    node = node_of(tensor)
+    return node is not None and tensor.retains_grad and node in graph.index
 
 
 def _seed(graph: Graph, root: Any, gradient: Any) -> Event:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradlab_widgets.adapters import Edge, Library
+from gradlab_widgets.adapters import Edge, Library, node_of
 
 __all__ = [
     "edge_to",
@@ -67,7 +67,7 @@ def shares_memory(library: Library, a: Any, b: Any) -> bool:
 
 
 def _has_history(x: Any) -> bool:
-    return x.requires_grad and x.grad_fn is not None
+    return node_of(x) is not None
 
 
 def nodes_behind(node: Any) -> set[Any]:
