@@ -191,6 +191,10 @@ def multi_margin_loss(
     rows, right = input.reshape(-1, input.shape[-1]), target.reshape(-1)
     if right.size and not 0 <= right.min() <= right.max() < rows.shape[1]:
         raise RuntimeError(f"target out of range: of {rows.shape[1]} classes, got {right.tolist()}")
+    if weight is not None and weight.size != rows.shape[1]:
+        raise RuntimeError(
+            f"inconsistent weight size, expected {rows.shape[1]} but got {list(weight.shape)}"
+        )
     places = xp.arange(len(rows))
     lacking = xp.maximum(margin - rows[places, right][:, None] + rows, 0) ** p
     if weight is not None:

@@ -162,6 +162,7 @@ def test_old_flags_still_say_how_to_reduce(flags: Any, reduction: str) -> None:
         lambda f, t: f.triplet_margin_loss(t(X), t(Y), t(Z[0])),
         lambda f, t: f.multi_margin_loss(t(X), t(CLASSES), p=3),
         lambda f, t: f.multi_margin_loss(t(X), t(CLASSES), weight=t(X)),
+        lambda f, t: f.multi_margin_loss(t(X), t(CLASSES), weight=t(X[0, :2])),
         lambda f, t: f.multilabel_margin_loss(t(X), t(SEVERAL[:2])),
     ],
 )
