@@ -6,11 +6,12 @@ from typing import Any
 
 from gradlab import arrays, generator
 from gradlab.levels import by_chance, level_of
-from gradlab.nn import functions, losses, nonlinear
+from gradlab.nn import functions
 from gradlab.nn.functions import *  # noqa: F403  # published as its own
-from gradlab.nn.losses import *  # noqa: F403  # published as its own
-from gradlab.nn.nonlinear import *  # noqa: F403  # published as its own
-from gradlab.nn.nonlinear import placed
+from gradlab.nn.functions import activation, loss
+from gradlab.nn.functions.activation import *  # noqa: F403  # published as its own
+from gradlab.nn.functions.activation import placed
+from gradlab.nn.functions.loss import *  # noqa: F403  # published as its own
 from gradlab.op import FUNCTIONS
 from gradlab.ops import pointwise
 from gradlab.ops.arrange import channel_shuffle, pixel_shuffle, pixel_unshuffle
@@ -20,8 +21,8 @@ from gradlab.tensor import Tensor
 
 __all__ = [
     *functions.__all__,
-    *losses.__all__,
-    *nonlinear.__all__,
+    *loss.__all__,
+    *activation.__all__,
     "dropout",
     "linear",
     "one_hot",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradlab.nn import functional
-from gradlab.nn.losses import old_reduction
+from gradlab.nn.functions.loss import old_reduction
 from gradlab.nn.module import Module
 from gradlab.nn.similarity import PairwiseDistance
 from gradlab.tensor import Tensor

@@ -1,4 +1,4 @@
-"""Rooms of ``nn.functional``: convolution, pooling, normalisation, resizing, dropout, …"""
+"""Rooms of ``nn.functional``: activations, losses, convolution, pooling, normalisation, …"""
 
 from __future__ import annotations
 
