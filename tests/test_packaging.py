@@ -13,14 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from hatch_build import is_fresh
+
 ROOT = Path(__file__).parent.parent
 LOCKS = [*sorted((ROOT / "requirements").glob("*.txt")), ROOT / "widgets/package-lock.json"]
 LESSON = "01_tensors_that_remember.ipynb"
-BUNDLE = "gradlab_widgets/static/widget.js"
+BUNDLES = [f"gradlab_widgets/static/{name}" for name in ("widget.js", "chart.js")]
 
 
 def hatch(project: Path, target: str, into: Path) -> Path:
-    """Build with no `node` to be found: the bundle must be there, or travel in the sdist."""
+    """Build with no `node` to be found: the bundles must be there, or travel in the sdist."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(into)]
     subprocess.run(command, cwd=project, env={**os.environ, "PATH": "/nowhere"}, check=True)
     (built,) = into.iterdir()
@@ -43,10 +45,10 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.xdist_group("packaging")
-def test_the_wheel_carries_both_packages_the_bundle_and_the_lessons(wheel: Path) -> None:
+def test_the_wheel_carries_both_packages_the_bundles_and_the_lessons(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for expected in ("gradlab/__init__.py", "gradlab/py.typed", f"gradlab/lessons/{LESSON}",
-                     "gradlab_widgets/__init__.py", BUNDLE):  # fmt: skip
+                     "gradlab_widgets/__init__.py", *BUNDLES):  # fmt: skip
         assert expected in names
     for shared in ("lab/settings/overrides.d/gradlab.json",
                    "labextensions/gradlab/package.json",
@@ -56,9 +58,28 @@ def test_the_wheel_carries_both_packages_the_bundle_and_the_lessons(wheel: Path)
 
 
 @pytest.mark.xdist_group("packaging")
-def test_the_bundle_in_the_wheel_is_the_one_that_was_built(wheel: Path) -> None:
-    built = (ROOT / "widgets" / BUNDLE).read_bytes()
-    assert zipfile.ZipFile(wheel).read(BUNDLE) == built
+@pytest.mark.parametrize("bundle", BUNDLES)
+def test_the_bundle_in_the_wheel_is_the_one_that_was_built(wheel: Path, bundle: str) -> None:
+    built = (ROOT / "widgets" / bundle).read_bytes()
+    assert zipfile.ZipFile(wheel).read(bundle) == built
+
+
+@pytest.mark.parametrize("stale", BUNDLES)
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_bundle_that_is_missing_or_older_than_a_source_is_made_anew(
+    tmp_path: Path, stale: str, missing: bool
+) -> None:
+    widgets = tmp_path / "widgets"
+    for name in ("src/index.ts", "scripts/build.mjs", "package.json", *BUNDLES):
+        (widgets / name).parent.mkdir(parents=True, exist_ok=True)
+        (widgets / name).touch()
+        os.utime(widgets / name, (1000, 1000))
+    assert is_fresh(tmp_path)
+    if missing:
+        (widgets / stale).unlink()
+    else:
+        os.utime(widgets / stale, (999, 999))
+    assert not is_fresh(tmp_path)
 
 
 @pytest.mark.xdist_group("packaging")

@@ -41,11 +41,21 @@ def test_the_page_holds_the_widget_where_it_stands(out: Any, tmp_path: Path) -> 
     assert state["payload"] == shown.payload
 
 
-def test_the_page_holds_the_whole_bundle(out: Any, tmp_path: Path) -> None:
-    page = gw.save_html(gw.graph(out), tmp_path / "graph.html").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("show", "bundle"),
+    [
+        (lambda gl, out: gw.graph(out), "widget.js"),
+        (lambda gl, out: gw.plot(gl.sin, gl.ones(3)), "chart.js"),
+    ],
+    ids=["graph", "plot"],
+)
+def test_the_page_holds_the_whole_bundle_of_its_face(
+    gl: Any, out: Any, show: Any, bundle: str, tmp_path: Path
+) -> None:
+    page = gw.save_html(show(gl, out), tmp_path / "graph.html").read_text(encoding="utf-8")
     found = re.search(r'<script type="application/json" id="bundle">(.*?)</script>', page, re.S)
     assert found is not None
-    assert json.loads(found[1]) == widgets.bundle()
+    assert json.loads(found[1]) == widgets.bundle(bundle)
 
 
 def test_the_page_asks_nothing_of_the_network(out: Any, tmp_path: Path) -> None:

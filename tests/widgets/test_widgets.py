@@ -88,10 +88,10 @@ def test_no_trait_hides_a_method_of_the_widget() -> None:
 
 
 def test_a_missing_bundle_is_explained(monkeypatch: pytest.MonkeyPatch, out: Any) -> None:
-    monkeypatch.setattr(widgets, "BUNDLE", widgets.BUNDLE.with_name("nowhere.js"))
+    monkeypatch.setattr(widgets, "STATIC", widgets.STATIC / "nowhere")
     widgets.bundle.cache_clear()
     try:
-        with pytest.raises(RuntimeError, match=r"there is no nowhere\.js in .*pip install -e"):
+        with pytest.raises(RuntimeError, match=r"no widget\.js in .*nowhere.*pip install -e"):
             gw.step(out)
     finally:
         widgets.bundle.cache_clear()

@@ -11,7 +11,7 @@ from typing import Any
 
 import graphviz  # type: ignore[import-untyped]
 
-from gradlab_widgets import picture, widgets
+from gradlab_widgets import picture
 from gradlab_widgets.recorder import trace_of_graph
 from gradlab_widgets.trace import Trace
 from gradlab_widgets.widgets import GradWidget
@@ -73,7 +73,7 @@ def save_html(shown: GradWidget | Trace, path: str | os.PathLike[str]) -> Path:
         title=picture.escaped(repr(shown).strip("<>")),
         still=shown.still(),
         state=_embedded(state),
-        bundle=_embedded(widgets.bundle()),
+        bundle=_embedded(shown._esm),
     )
     target = Path(path)
     target.write_text(page, encoding="utf-8")

@@ -21,22 +21,25 @@ from gradlab_widgets.trace import Trace
 
 __all__ = ["GradWidget", "graph", "plot", "step"]
 
-BUNDLE = Path(__file__).parent / "static" / "widget.js"
+STATIC = Path(__file__).parent / "static"
 
 _VIEWS = ("graph", "step", "plot", "live")
 _FROM_BROWSER = ("position", "selected")
 
 
 @functools.cache
-def bundle() -> str:
-    """The browser's part, as JavaScript; RuntimeError with the way out if it was not built."""
+def bundle(name: str = "widget.js") -> str:
+    """A browser's part, as JavaScript; RuntimeError with the way out if it was not built.
+
+    "chart.js" draws charts, "widget.js" everything else: each widget carries its bundle whole.
+    """
     try:
-        return BUNDLE.read_text(encoding="utf-8")
+        return (STATIC / name).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise RuntimeError(
-            f"the browser part of gradlab_widgets is missing: there is no {BUNDLE.name} in "
-            f"{BUNDLE.parent}. It is built when the package is installed: run `pip install -e .` "
-            "in the source folder (or `make lab`)."
+            f"the browser part of gradlab_widgets is missing: there is no {name} in {STATIC}. It "
+            "is built when the package is installed: run `pip install -e .` in the source folder "
+            "(or `make lab`)."
         ) from None
 
 
@@ -57,7 +60,7 @@ class GradWidget(anywidget.AnyWidget):
         self.trace = payload if isinstance(payload, Trace) else None
         self.set_trait("view", view)
         self.set_trait("payload", payload.to_json() if isinstance(payload, Trace) else payload)
-        super().__init__(_esm=bundle())
+        super().__init__(_esm=bundle("chart.js" if view == "plot" else "widget.js"))
         self.on_msg(type(self)._answer)
 
     # ------------------------------------------------------------------ what may change

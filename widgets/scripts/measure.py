@@ -26,7 +26,7 @@ from playwright.sync_api import Page, sync_playwright
 import chromium
 
 RESULTS = Path(__file__).parents[2] / "benchmarks/results/browser.json"
-BUNDLE = Path(__file__).parents[1] / "gradlab_widgets/static/widget.js"
+STATIC = Path(__file__).parents[1] / "gradlab_widgets/static"
 GRAPHS = ("sin-step", "network", "chain", "fan", "recurrent", "random", "large")
 MODELS = ("resnet18", "resnet50", "transformer", "rnn", "stack", "long-chain")
 REPEATS = 5
@@ -137,7 +137,7 @@ def main(folder: Path) -> None:
             "browser": f"Chromium {browser.version}, headless, software rendering",
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "load_average": round(load, 1),
-            "bundle_bytes": BUNDLE.stat().st_size,
+            "bundle_bytes": {file.name: file.stat().st_size for file in STATIC.glob("*.js")},
             "limits": {
                 "appear_ms": 1000,
                 "step_ms": 50,

@@ -72,9 +72,12 @@ if (!location.hash) mount(document.getElementById("here"), { view: gradlab.view,
 const folder = process.argv[2];
 if (!folder) throw new Error("usage: node scripts/pages.mjs FOLDER");
 await mkdir(folder, { recursive: true });
-await bundle(join(folder, "widget.js"));
-const source = await readFile(join(folder, "widget.js"), "utf8");
+await bundle(folder);
+const [graphs, charts] = await Promise.all(
+  ["widget.js", "chart.js"].map((name) => readFile(join(folder, name), "utf8")),
+);
 for (const [name, [view, payload]] of Object.entries(await examples(folder))) {
+  const source = ["graph", "step", "live"].includes(view) ? graphs : charts;
   await writeFile(join(folder, `${name}.html`), page(name, source, view, payload));
 }
 console.log(`pages written to ${folder}`);

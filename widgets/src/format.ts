@@ -1,6 +1,7 @@
 /** Numbers as a reader wants them: short, honest about NaN and infinity, written PyTorch's way. */
 
-import type { Element, Trace } from "./trace";
+import type { Element } from "./payload";
+import type { Trace } from "./trace";
 
 type Values = Trace["values"];
 

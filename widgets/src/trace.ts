@@ -1,14 +1,35 @@
 /**
- * What the browser accepts: the payloads of docs/trace.md, as types and as a check.
+ * The trace the browser accepts, docs/trace.md's, as a type and as a check.
  *
  * Every face draws only what has passed here, so no face asks again whether a column is there or an
  * index is in range. A payload that does not fit is refused with a sentence naming the place.
  */
 
+import {
+  checkColumns,
+  checkLength,
+  checkList,
+  type Columns,
+  count,
+  type Element,
+  indexOf,
+  list,
+  listOf,
+  Misfit,
+  oneOf,
+  opened,
+  element,
+  orNull,
+  require,
+  rows,
+  type Rule,
+  type Sizes,
+  statistic,
+  text,
+} from "./payload";
+
 export type NodeKind = "leaf" | "accumulate" | "op" | "root";
 export type StepKind = "seed" | "vjp" | "accumulate" | "free";
-/** One element of a value: JSON has no NaN, infinity or complex numbers, so those are text. */
-export type Element = number | string;
 
 export interface Trace {
   readonly schema: 1;
@@ -72,71 +93,10 @@ export interface Trace {
   readonly words?: string;
 }
 
-export interface Plot {
-  readonly schema: 1;
-  readonly x: readonly Element[];
-  readonly y: readonly Element[] | null;
-  readonly dy: readonly Element[];
-  readonly x_label: string;
-  readonly y_label: string;
-  readonly dy_label: string;
-  readonly title: string;
-  readonly note: string;
-}
-
-/** A payload that does not fit docs/trace.md; the message says where and why. */
-export class Misfit extends Error {}
-
-/** How many rows each table has: what an index into it must stay below. */
-type Sizes = Record<"nodes" | "values" | "sources" | "groups" | "math", number>;
-/** Says what a cell should have been, or nothing when it fits. */
-type Rule = (cell: unknown, sizes: Sizes) => string | null;
-
-const isCount = (cell: unknown): cell is number => Number.isInteger(cell) && (cell as number) >= 0;
-const isElement = (cell: unknown): cell is Element =>
-  typeof cell === "string" || (typeof cell === "number" && Number.isFinite(cell));
-
-const text: Rule = (cell) => (typeof cell === "string" ? null : "text");
-const count: Rule = (cell) => (isCount(cell) ? null : "a whole number, 0 or more");
-const statistic: Rule = (cell) =>
-  cell === null || isElement(cell) ? null : "a number, text or null";
-
-const oneOf =
-  (...names: string[]): Rule =>
-  (cell) =>
-    names.includes(cell as string) ? null : `one of ${names.join(", ")}`;
-
-const indexOf =
-  (table: keyof Sizes): Rule =>
-  (cell, sizes) =>
-    isCount(cell) && cell < sizes[table] ? null : `an index into ${table}, below ${sizes[table]}`;
-
-const orNull =
-  (rule: Rule): Rule =>
-  (cell, sizes) => {
-    const wanted = cell === null ? null : rule(cell, sizes);
-    return wanted && `${wanted}, or null`;
-  };
-
-const listOf =
-  (rule: Rule): Rule =>
-  (cell, sizes) => {
-    if (!Array.isArray(cell)) return "a list";
-    for (const item of cell) {
-      const wanted = rule(item, sizes);
-      if (wanted) return `a list in which each entry is ${wanted}`;
-    }
-    return null;
-  };
-
 const savedValue: Rule = (cell, sizes) =>
   Array.isArray(cell) && cell.length === 2 && !text(cell[0], sizes)
     ? indexOf("values")(cell[1], sizes)
     : "a pair of name and value index";
-
-const element: Rule = (cell) => (isElement(cell) ? null : "a finite number or text");
-
-type Columns = Record<string, Rule>;
 
 const NODES: Columns = {
   kind: oneOf("leaf", "accumulate", "op", "root"),
@@ -215,80 +175,6 @@ export function readTrace(payload: unknown): Trace {
   return read;
 }
 
-/** Returns `payload` as plot data; raises Misfit where it is none. */
-export function readPlot(payload: unknown): Plot {
-  const plot = opened(payload);
-  const none: Sizes = { nodes: 0, values: 0, sources: 0, groups: 0, math: 0 };
-  const length = list(plot.x, "x").length;
-  for (const name of ["x", "y", "dy"]) {
-    if (name === "y" && plot.y === null) continue;
-    const column = list(plot[name], name);
-    checkLength(column, name, length, "x");
-    checkList(column, name, element, none);
-  }
-  for (const name of ["x_label", "y_label", "dy_label", "title", "note"]) {
-    require(name, text(plot[name], none), plot[name]);
-  }
-  return payload as Plot;
-}
-
-type Bag = Record<string, unknown>;
-
-const isBag = (value: unknown): value is Bag =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-function opened(payload: unknown): Bag {
-  if (!isBag(payload) || Object.keys(payload).length === 0) {
-    throw new Misfit("the payload is empty");
-  }
-  if (payload.schema !== 1) {
-    throw new Misfit(`schema is ${shown(payload.schema)}, and this widget reads schema 1`);
-  }
-  return payload;
-}
-
-function list(value: unknown, place: string): unknown[] {
-  if (value === undefined) throw new Misfit(`${place} is missing`);
-  require(place, Array.isArray(value) ? null : "a list", value);
-  return value as unknown[];
-}
-
-function table(trace: Bag, name: string): Bag {
-  const found = trace[name];
-  if (found === undefined) throw new Misfit(`${name} is missing`);
-  require(name, isBag(found) ? null : "an object of columns", found);
-  return found as Bag;
-}
-
-function rows(trace: Bag, name: string, column: string): number {
-  return list(table(trace, name)[column], `${name}.${column}`).length;
-}
-
-function checkColumns(trace: Bag, name: string, columns: Columns, sizes: Sizes): void {
-  const first = Object.keys(columns)[0]!;
-  const length = rows(trace, name, first);
-  for (const [column, rule] of Object.entries(columns)) {
-    const place = `${name}.${column}`;
-    const cells = list(table(trace, name)[column], place);
-    checkLength(cells, place, length, `${name}.${first}`);
-    checkList(cells, place, rule, sizes);
-  }
-}
-
-function checkLength(cells: unknown[], place: string, length: number, model: string): void {
-  if (cells.length !== length) {
-    throw new Misfit(`${place} has ${cells.length} rows, but ${model} has ${length}`);
-  }
-}
-
-function checkList(cells: unknown[], place: string, rule: Rule, sizes: Sizes): void {
-  cells.forEach((cell, row) => require(`${place}[${row}]`, rule(cell, sizes), cell));
-}
-
-function require(place: string, wanted: string | null, got: unknown): void {
-  if (wanted) throw new Misfit(`${place} should be ${wanted}, but is ${shown(got)}`);
-}
-
 /** Inputs come before users: the layout and the walk along edges rely on it. */
 function checkOrder({ edges }: Trace): void {
   edges.from.forEach((from, row) => {
@@ -316,9 +202,4 @@ function checkPreviews({ values }: Trace): void {
       throw new Misfit(`values.data[${row}] has ${data.length} elements, but at most ${most} fit`);
     }
   });
-}
-
-function shown(value: unknown): string {
-  const written = value === undefined ? "missing" : JSON.stringify(value);
-  return written.length > 60 ? `${written.slice(0, 59)}…` : written;
 }

@@ -2,7 +2,8 @@
 
 import { h, s } from "./dom";
 import { count, glance, isConstant, isOdd, shapeText, short } from "./format";
-import type { Element as Cell, Trace } from "./trace";
+import type { Element as Cell } from "./payload";
+import type { Trace } from "./trace";
 
 type Values = Trace["values"];
 

@@ -2,17 +2,12 @@
 
 import { details, KINDS } from "./details";
 import { h, hasModifier, s } from "./dom";
+import type { Face } from "./door";
 import { type Model, observe, put } from "./model";
 import { createPicture, type Picture } from "./picture";
 import { type BoxKind, outline } from "./shapes";
 import { tableTwin, type Twin } from "./table";
 import type { Trace } from "./trace";
-
-export interface Face {
-  readonly element: HTMLElement;
-  /** Goes on with another payload; a face that cannot is made anew. */
-  readonly change?: (trace: Trace) => void;
-}
 
 /** The parts that the graph and the stepper have in common. */
 export interface Desk {

@@ -1,13 +1,30 @@
 /** The `live` face: the graph of a notebook's tensors, which goes on as they change. */
 
 import { h, write } from "./dom";
+import type { Face } from "./door";
 import { plural } from "./format";
 import { type Model, observe, put } from "./model";
-import type { Trace } from "./trace";
-import { type Face, listenForKeys, makeDesk } from "./view-graph";
+import { Misfit } from "./payload";
+import { readTrace, type Trace } from "./trace";
+import { listenForKeys, makeDesk } from "./view-graph";
 
 /** A screen reader hears of changes at most this often. */
 const HEARD = 2000;
+
+/** All live faces on the page; those with one payload are views of one panel. */
+const faces = new Map<HTMLElement, Model>();
+
+/** While a panel is docked beside the notebook, its view in the cell's output only says so. */
+function yieldToDocked(): void {
+  const payloadOf = (model: Model) => model.get("payload");
+  const docked = [...faces].filter(([element]) => element.closest(".jupyterlab-sidecar"));
+  const payloads = docked.map(([, model]) => payloadOf(model));
+  for (const [element, model] of faces)
+    element.classList.toggle(
+      "gl-elsewhere",
+      payloads.includes(payloadOf(model)) && !element.closest(".jupyterlab-sidecar"),
+    );
+}
 
 export function liveFace(model: Model, first: Trace, signal: AbortSignal): Face {
   let trace = first;
@@ -21,7 +38,14 @@ export function liveFace(model: Model, first: Trace, signal: AbortSignal): Face 
     h("code", {}, "a = gl.tensor(2.0, requires_grad=True)"),
     ", and it appears here.",
   );
-  const head = h("div", { class: "gl-bar gl-live-bar" }, h("span", { class: "gl-dot" }), "live", count);
+  const head = h(
+    "div",
+    { class: "gl-bar gl-live-bar" },
+    h("span", { class: "gl-dot" }),
+    "live",
+    h("span", { class: "gl-beside" }, "beside the notebook"),
+    count,
+  );
   desk.body.prepend(hint);
   const element = h(
     "div",
@@ -33,7 +57,16 @@ export function liveFace(model: Model, first: Trace, signal: AbortSignal): Face 
   );
   listenForKeys(element);
   let clock: ReturnType<typeof setTimeout> | undefined;
-  signal.addEventListener("abort", () => clearTimeout(clock));
+  faces.set(element, model);
+  // It is called when the view comes into the page and when it leaves it.
+  const placed = new ResizeObserver(yieldToDocked);
+  placed.observe(element);
+  signal.addEventListener("abort", () => {
+    clearTimeout(clock);
+    placed.disconnect();
+    faces.delete(element);
+    yieldToDocked();
+  });
 
   function tell(): void {
     const size = trace.nodes.kind.length;
@@ -47,8 +80,19 @@ export function liveFace(model: Model, first: Trace, signal: AbortSignal): Face 
     }, HEARD);
   }
 
+  /** A payload that does not fit is left to a face that says so. */
+  function change(payload: unknown): boolean {
+    try {
+      goOn(readTrace(payload));
+    } catch (problem) {
+      if (problem instanceof Misfit) return false;
+      throw problem;
+    }
+    return true;
+  }
+
   /** The node whose details are shown is another row now, or gone. */
-  function change(next: Trace): void {
+  function goOn(next: Trace): void {
     const chosen = model.get("selected");
     const part = chosen === null ? undefined : trace.parts?.[chosen];
     trace = next;

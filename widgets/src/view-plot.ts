@@ -1,10 +1,11 @@
 /** The `plot` face: a function and its gradient over the inputs, with a point that moves. */
 
+import type { Plot } from "./chart-data";
 import { h, hasModifier, mark, s, write } from "./dom";
+import type { Face } from "./door";
 import { short } from "./format";
+import type { Element as Cell } from "./payload";
 import { axis, type Axis } from "./ticks";
-import type { Element as Cell, Plot } from "./trace";
-import type { Face } from "./view-graph";
 
 const HEIGHT = 340;
 const EDGE = { left: 52, right: 16, top: 14, bottom: 42 };

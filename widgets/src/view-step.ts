@@ -2,13 +2,14 @@
 
 import { heading } from "./details";
 import { h, hasModifier, iconButton, mark, write } from "./dom";
+import type { Face } from "./door";
 import { count } from "./format";
 import { formulaBox } from "./mathml";
 import { type Model, observe, put } from "./model";
 import { variableName } from "./moment";
 import type { StepKind, Trace } from "./trace";
 import { noneView, valueView } from "./value";
-import { type Face, listenForKeys, makeDesk } from "./view-graph";
+import { listenForKeys, makeDesk } from "./view-graph";
 
 /** How long a step stays while playing. */
 const BEAT = 1200;

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Misfit, readPlot, readTrace } from "../src/trace";
+import { readPlot } from "../src/chart-data";
+import { Misfit } from "../src/payload";
+import { readTrace } from "../src/trace";
 import * as make from "./fixtures/traces";
 
 const FITTING = {
