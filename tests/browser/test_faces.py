@@ -481,14 +481,14 @@ def test_nan_infinity_and_nothing_are_seen(show: Open) -> None:
         ("graph", "{...p, schema: 9}", "schema is 9"),
         ("step", "{...p, nodes: {...p.nodes, title: []}}", "nodes.title has 0 rows"),
         ("step", "{...p, root: 60}", "root should be an index into nodes, below 6, but is 60"),
-        ("plot", "p", "x is missing"),
+        ("plot", "{...p, dy: [1]}", "dy has 1 rows, but x has 200"),
         ("<script>", "p", 'there is no view named "<script>"'),
     ],
 )
 def test_a_payload_that_does_not_fit_is_refused_in_words(
     show: Open, view: str, spoil: str, told: str
 ) -> None:
-    page = show("sin-step", hold=True)
+    page = show("plot" if view == "plot" else "sin-step", hold=True)
     page.evaluate(MOUNT, [view, page.evaluate(f"((p) => ({spoil}))(gradlab.payload)")])
     message = part(page, "message")
     expect(message).to_contain_text(told)
