@@ -7,6 +7,7 @@ tensor is found among those in `sys.modules`.
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -257,14 +258,23 @@ _SIGNS = {
 }
 
 
+# PyTorch writes `max_pool2d` as MaxPool2D and `smooth_l1_loss` as SmoothL1Loss: behind a digit, a
+# capital begins no new word but in these.
+_PARTED = re.compile(r"^(grid_sampler|smooth_l1)(?=[a-z0-9])")
+_NODE_SUFFIX = re.compile(r"Backward(?:Autograd\w*?)?\d*(?=$|_copy$)")
+
+
+@functools.cache
 def title(op: str) -> str:
     """The short forward name of a built-in operation's node.
 
     >>> title("SinBackward0"), title("MulBackward0"), title("LogSoftmaxBackward0")
     ('sin', '×', 'log_softmax')
+    >>> title("MaxPool2DWithIndicesBackward0"), title("SmoothL1LossBackward0")
+    ('max_pool2d_with_indices', 'smooth_l1_loss')
     """
-    bare = re.sub(r"Backward\d*$", "", op)
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", bare).lower()
+    words = re.sub(r"(?<=[A-Za-z])(?=[A-Z])", "_", _NODE_SUFFIX.sub("", op)).lower()
+    snake = _PARTED.sub(r"\1_", words)
     return _SIGNS.get(snake, snake)
 
 
