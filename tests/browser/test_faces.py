@@ -84,6 +84,26 @@ def states(page: Page) -> dict[str, str]:
     }
 
 
+@pytest.mark.parametrize("name", ["network", "middle", "sin-step"])
+def test_at_first_sight_no_box_is_cut_by_the_upper_edge(show: Open, name: str) -> None:
+    page = show(name)
+    edge = part(page, "graph").evaluate("e => e.getBoundingClientRect().top")
+    cut = part(page, "node").evaluate_all(
+        """(all, edge) => all.map(e => e.getBoundingClientRect())
+            .filter(({ top, bottom }) => top < edge && bottom > edge).length""",
+        edge,
+    )
+    assert cut == 0
+    assert in_view(page, page.evaluate("gradlab.payload.root")), "the pass starts in sight"
+
+
+def in_view(page: Page, index: int) -> bool:
+    """Whether a node lies wholly within the drawing."""
+    places = "(box, frame) => [box, frame].map(e => e.getBoundingClientRect().toJSON())"
+    box, frame = node(page, index).evaluate(places, part(page, "graph").element_handle())
+    return bool(box["top"] > frame["top"] and box["bottom"] < frame["bottom"])
+
+
 # ------------------------------------------------------------------ step
 
 

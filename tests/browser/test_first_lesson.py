@@ -238,6 +238,21 @@ def test_the_keyboard_alone_steps_to_the_gradient_and_back(at_start: Place) -> N
     assert place.step == (last, last)
 
 
+@pytest.mark.parametrize("width", [1280, 400])
+def test_the_names_of_the_keys_stand_on_one_line_each(at_start: Place, width: int) -> None:
+    place = at_start
+    with looking(place, "light", width):
+        lines = place.walk.locator(".gl-keys dt").evaluate_all(
+            """all => all.map(term => {
+                const text = document.createRange();
+                text.selectNodeContents(term);
+                return text.getClientRects().length;
+            })"""
+        )
+        assert len(lines) >= 8
+        assert set(lines) == {1}
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
 def test_pictures_are_kept(at_start: Place, theme: str, width: int) -> None:

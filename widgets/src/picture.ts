@@ -266,6 +266,7 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
     if (!nodes.kind.length) return;
     const { x, y } = stages.centreOf(stage, boxOf(cursor ?? nowNode()));
     camera = around(x, y, 0.8, everything(), room());
+    camera = pan(camera, 0, -camera.scale * stages.offRow(seen(camera, size).top));
   }
 
   function showAll(): void {

@@ -98,6 +98,13 @@ export function worldBox({ plan, frames }: Stage, room: number): Box {
   return { left, right, top, bottom };
 }
 
+/** How far an edge at `y` has to move down so that it does not cut through a row of boxes. */
+export function offRow(y: number): number {
+  const row = Math.round(y / PITCH);
+  const below = row * PITCH + HEIGHT / 2 + 8 - y;
+  return row >= 0 && below < HEIGHT + 16 ? Math.max(below, 0) : 0;
+}
+
 /** The frames that reach into a part of the world. */
 export function framesIn({ frames }: Stage, part: Box): Frame[] {
   return frames.filter(
