@@ -31,6 +31,7 @@ from gradlab import (
     profiler,
     random,
     special,
+    testing,
     utils,
     version,
 )

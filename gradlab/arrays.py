@@ -345,8 +345,13 @@ _DEVICE = re.compile(r"[a-zA-Z_]+(:([1-9][0-9]*|0))?")
 class device:
     """Where a tensor's numbers live: ``device("cpu")`` or ``device("cuda", 0)``.
 
+    Within a ``with`` block it is where tensors are made unless something else is asked for.
+
     >>> device("cuda:1").index
     1
+    >>> with device("cpu"):
+    ...     print(get_default_device())
+    cpu
     """
 
     __slots__ = ("index", "type")
@@ -387,9 +392,18 @@ class device:
     def __hash__(self) -> int:
         return hash((self.type, self.index))
 
+    def __enter__(self) -> device:
+        _devices_before.append(_default_device)
+        set_default_device(self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        set_default_device(_devices_before.pop())
+
 
 CPU = device("cpu")
 _default_device = CPU
+_devices_before: list[device] = []  # the defaults outside of the ``with`` blocks we are in
 
 
 def array_module(array: Array) -> ModuleType:

@@ -24,6 +24,7 @@ from tests.generated.cases import (
     numbers,
     tensors,
 )
+from tests.gpu.networks_on_the_device import NetworksOnTheDevice
 from tests.gpu.on_the_device import OnTheDevice
 
 
@@ -88,6 +89,11 @@ def test_gradients_are_on_the_device_and_as_on_the_cpu(
 
 @pytest.mark.usefixtures("_on_cuda")
 class TestOnTheStandIn(OnTheDevice):
+    """As on a real GPU."""
+
+
+@pytest.mark.usefixtures("_on_cuda")
+class TestNetworksOnTheStandIn(NetworksOnTheDevice):
     """As on a real GPU."""
 
 

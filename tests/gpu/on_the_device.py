@@ -17,6 +17,14 @@ class OnTheDevice:
         assert gl.cuda.device_count() == 1
         assert gl.ones(2).device == gl.device("cuda", 0)
 
+    def test_a_with_block_says_where_tensors_are_made(self) -> None:
+        with gl.device("cpu") as here:
+            assert gl.ones(2).device == here
+            with gl.device("cuda"):
+                assert gl.ones(2).is_cuda
+            assert gl.zeros(2).device == here
+        assert gl.ones(2).is_cuda
+
     def test_moving_there_and_back_is_recorded(self) -> None:
         x = gl.ones(2, device="cpu", requires_grad=True)
         y = (x.to("cuda") * 2).cpu()

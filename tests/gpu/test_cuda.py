@@ -11,12 +11,17 @@ import gc
 import pytest
 
 import gradlab as gl
+from tests.gpu.networks_on_the_device import NetworksOnTheDevice
 from tests.gpu.on_the_device import OnTheDevice
 
 pytestmark = pytest.mark.gpu
 
 
 class TestOnCuda(OnTheDevice):
+    """As on the stand-in."""
+
+
+class TestNetworksOnCuda(NetworksOnTheDevice):
     """As on the stand-in."""
 
 
