@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ElementTree
+from dataclasses import astuple
 
 import pytest
 
@@ -70,6 +72,10 @@ NUMBERS = {
         (r"\textstyle\sum_{i} g \, out", "∑_i gradient of c · c", "∑_i 2 · 0.5"),
         (r"g \left(1 - out\right)", "gradient of c · (1 − c)", "2 · (1 − 0.5)"),
         (r"\text{input of other}", "input of other", "input of other"),
+        (r"g \, \psi(input)", "gradient of c · ψ(a)", "2 · ψ(−0.26)"),
+        (r"g \, \sigma (1 - input)", "gradient of c · σ(1 − a)", "2 · σ(1 − (−0.26))"),
+        (r"\frac{input}{\sigma} \, g", "a / σ · gradient of c", "(−0.26) / σ · 2"),
+        (r"{g}_{min} \, other_{ij}", "gradient of c_min · b_ij", "2_min · 3_ij"),
     ],
 )
 def test_templates_take_names_and_numbers(latex: str, named: str, numeric: str) -> None:
@@ -158,11 +164,29 @@ def test_numbers_are_short(x: float | str, text: str) -> None:
 def test_values_are_cut_and_say_so() -> None:
     long = Value((2, 3), "float32", (1.0, 2.0, 3.0, 4.0, 5.0, 6.0), 6)
     assert value_text(long) == "[1, 2, 3, …] (2×3 numbers)"
-    assert plain_text(value_markup(long)) == "[1, 2, 3, …]"
+    assert plain_text(value_markup(Value((6,), *astuple(long)[1:]))) == "[1, 2, 3, …]"
     assert value_text(Value((0,), "float32", (), 0)) == "an empty tensor"
     assert value_text(None) == "nothing"
     assert plain_text(value_markup(Value((), "float32", (-2.5,), 1))) == "(−2.5)"
     assert plain_text(value_markup(Value((), "float32", (-2.5,), 1), alone=True)) == "−2.5"
+
+
+@pytest.mark.parametrize(
+    ("shape", "kept", "text"),
+    [
+        ((2, 3), 6, "[0, 1, 2; 3, 4, 5]"),
+        ((2, 1), 2, "[0; 1]"),
+        ((2, 5), 10, "[0, 1, ⋯; 5, 6, ⋯]"),
+        ((4, 2), 8, "[0, 1; 2, 3; ⋮, ⋮]"),
+        ((9, 9), 64, "[0, 1, ⋯; 9, 10, ⋯; ⋮, ⋮, ⋱]"),
+        ((2, 100), 64, "[0, 1, 2, …]"),  # the second row was not kept
+        ((0, 3), 0, "[]"),
+        ((2, 2, 2), 8, "[0, 1, 2, …]"),
+    ],
+)
+def test_matrices_stand_in_rows_and_columns(shape: tuple[int, ...], kept: int, text: str) -> None:
+    value = Value(shape, "int64", tuple(range(kept)), math.prod(shape))
+    assert plain_text(value_markup(value)) == text
 
 
 def test_powers_of_ten_are_written_as_such() -> None:

@@ -7,6 +7,8 @@ constant, and x and y for what has no name. A bar over a name is the gradient wi
 from __future__ import annotations
 
 import html
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,9 +20,11 @@ from gradlab_widgets.formulas import (
     Rule,
     Template,
     bar,
+    counted,
     equation,
     identifier,
     indexed,
+    not_averaged,
     numeral,
     plain_text,
     rule_of,
@@ -40,6 +44,11 @@ _NUMBERS_UP_TO = 1000  # nodes; a larger graph's trace has its formulas in symbo
 
 # PyTorch's names for what a node saved, where they are not the parameter's.
 _SAVED_AS = {"input": "self", "out": "result", "input_shape": "self_sym_sizes"}
+
+_MEAN, _SUM = 1, 2  # what a loss's reduction may be, as nodes save it
+
+# Formulas that pass on what arrives, or a multiple of it.
+_PASSES_ON = re.compile(r"\s*(?:-|(?:alpha|beta) *\\,)?\s*g\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +80,9 @@ class Explained:
         rule = vocabulary.rule
         if rule is None:
             return None
-        symbols = {word: vocabulary.operand(word).markup for word in rule.forward.used}
-        return equation(vocabulary.out.markup, rule.forward.fill(symbols))
+        template = vocabulary.averaged(rule.forward)
+        symbols = {word: vocabulary.operand(word).markup for word in template.used}
+        return equation(vocabulary.out.markup, template.fill(symbols))
 
     def seed(self, event: Event) -> tuple[list[str], str]:
         """The first step: the root's gradient with respect to itself."""
@@ -189,11 +199,19 @@ class _Vocabulary:
         """The formula of the gradient that leaves at `slot`."""
         if self.rule is None or slot >= len(self.rule.inputs):
             return None
-        return self.rule.gradients.get(self.rule.inputs[slot])
+        template = self.rule.gradients.get(self.rule.inputs[slot])
+        return None if template is None else self.averaged(template)
+
+    def averaged(self, template: Template) -> Template:
+        """A formula of this node, as it is for a loss that takes no mean."""
+        reduction = self._found.options.get("reduction", _MEAN)
+        if self.rule is None or not self.rule.counts or reduction == _MEAN:
+            return template
+        return not_averaged(template, summed=reduction == _SUM)
 
     def sums(self, template: Template | None, arrived: Value, left: Value) -> bool:
         """Whether a broadcast is undone: more arrives than leaves, and nothing else did that."""
-        passed_on = template is not None and template.latex.strip() == "g"
+        passed_on = template is not None and _PASSES_ON.fullmatch(template.latex) is not None
         return arrived.size > left.size and (self.elementwise or passed_on)
 
     def symbolic(self, template: Template, target: Operand, summed: bool) -> str:
@@ -207,6 +225,10 @@ class _Vocabulary:
         self, template: Template, target: Operand, event: Event, left: Value, summed: bool
     ) -> list[str]:
         """The rule with this node's numbers; where it works element by element, one of them too."""
+        if not template.used:  # 0, whatever arrives
+            return [equation(bar(target.markup), value_markup(left, alone=True))]
+        if self.rule is not None and self.rule.counts:
+            template = counted(template, left.size // max(1, math.prod(self._found.shape)))
         values: dict[str, Value] = {}
         constants: dict[str, str] = {}
         for word in template.used:

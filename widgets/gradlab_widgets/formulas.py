@@ -24,9 +24,11 @@ __all__ = [
     "Rule",
     "Template",
     "bar",
+    "counted",
     "equation",
     "identifier",
     "indexed",
+    "not_averaged",
     "number_text",
     "numeral",
     "plain_text",
@@ -97,11 +99,16 @@ class Template:
         return None
 
     def _mark(self, match: re.Match[str]) -> str:
-        """A placeholder's mark; for `input_i` that of `input`, with its subscript behind it."""
+        """A placeholder's mark; for `input_i` that of `input`, with its subscript behind it.
+
+        Any other word of several letters is one name, where LaTeX would multiply its letters.
+        """
         word, found = match.group(), match.group()
         while found and found not in self.words:
             found = found.rpartition("_")[0]
-        return chr(_PLACE + self.words.index(found)) + word[len(found) :] if found else word
+        if found:
+            return chr(_PLACE + self.words.index(found)) + word[len(found) :]
+        return rf"\operatorname{{{word}}}" if word.isalnum() and len(word) > 1 else word
 
     def fill(self, fragments: Mapping[str, str], *, numeric: bool = False) -> str:
         """The formula with a fragment of MathML in each place.
@@ -156,9 +163,12 @@ def _join(row: ElementTree.Element) -> None:
             starts, ends = not inside_bars, inside_bars
             inside_bars = not inside_bars
         if previous is not None and starts:
+            in_brackets = _first(child).text == "("
             if _is_function(previous):
-                if not _is_argument(child) and _first(child).text != "(":
+                if not _is_argument(child) and not in_brackets:
                     row.append(_sign("\u2061"))
+            elif in_brackets and _first(previous).text in _LETTER_FUNCTIONS:
+                pass  # ψ(x) is no product
             elif ended:
                 row.append(_sign(_TIMES))
         row.append(child)
@@ -173,6 +183,7 @@ def _sign(text: str) -> ElementTree.Element:
 
 _ROWS = ("math", "mrow", "mtd", "mstyle")
 _SCRIPTED = ("msup", "msub", "msubsup")
+_LETTER_FUNCTIONS = ("Φ", "ψ", "σ", "Γ", "I")
 
 
 def _first(element: ElementTree.Element) -> ElementTree.Element:
@@ -236,6 +247,7 @@ class Rule:
     gradients: Mapping[str, Template]
     elementwise: bool
     sequence: bool  # its only input is a list of tensors
+    counts: bool  # its n is how many elements are averaged
 
 
 @functools.cache
@@ -266,9 +278,41 @@ def rule_of(op: str, ones: frozenset[str] = frozenset(SCALES)) -> Rule | None:
         inputs=tuple(declared.gradients),
         forward=template(declared.latex),
         gradients={name: template(g.latex) for name, g in declared.gradients.items()},
-        elementwise=is_pointwise(declared.name),
+        elementwise=is_pointwise(declared.name) or declared.name in _ELEMENTWISE,
         sequence=declared.sequence,
+        counts=declared.name in _AVERAGES,
     )
+
+
+# Pointwise operations that promote no dtypes, which is_pointwise() leaves aside.
+_ELEMENTWISE = (
+    *("angle", "clamp_scalar", "clone", "copy", "gelu", "lerp_scalar", "lerp_tensor", "logsigmoid"),
+    *("masked_fill_scalar", "masked_fill_tensor", "mvlgamma", "pow_scalar", "scalar_pow"),
+    *("to_copy", "where"),
+)
+
+# Operations of whose formulas the n is the number of elements that are averaged into one.
+_LOSSES = "binary_cross_entropy binary_cross_entropy_with_logits huber_loss mse_loss smooth_l1_loss"
+_AVERAGES = ("mean", "mean_dim", "var", "std", "soft_margin_loss", *_LOSSES.split())
+_N = re.compile(r"(?<![A-Za-z\\_])n(?![A-Za-z_])")
+
+
+@functools.lru_cache(maxsize=1024)
+def counted(template: Template, n: int) -> Template:
+    """A formula with the number of elements averaged in the place of its n."""
+    return Template(_N.sub(str(n), template.latex), template.words)
+
+
+@functools.lru_cache(maxsize=256)
+def not_averaged(template: Template, *, summed: bool) -> Template:
+    """A loss's formula where it is no mean: without n; and, unless `summed`, without the sum.
+
+    >>> not_averaged(Template(r"\\frac{1}{n} \\sum input^2", ["input"]), summed=True).latex
+    '\\\\sum input^2'
+    """
+    latex = template.latex.replace(r"\frac{2}{n}", "2").replace(r"\frac{g}{n} \,", r"g \,")
+    latex = latex.replace(r"\frac{1}{n} ", "")
+    return Template(latex if summed else latex.replace(r"\sum ", ""), template.words)
 
 
 # ---------------------------------------------------------------------- fragments of MathML
@@ -351,13 +395,38 @@ def numeral(x: Number, *, alone: bool = False) -> str:
 
 
 def value_markup(value: Value, most: int = 3, *, alone: bool = False) -> str:
-    """A value as MathML: a number, or the first of many in brackets."""
+    """A value as MathML: a number, a matrix, or the first of many in brackets."""
     if value.size == 1 and value.data:
         return numeral(value.data[0], alone=alone)
+    if len(value.shape) == 2 and value.size:
+        matrix = _matrix(value)
+        if matrix:
+            return matrix
     shown = [numeral(x, alone=True) for x in value.data[:most]]
     if value.size > min(most, len(value.data)):
         shown.append("<mi>…</mi>")
     return f"<mrow><mo>[</mo>{'<mo>,</mo>'.join(shown)}<mo>]</mo></mrow>"
+
+
+_MATRIX = 3  # rows and columns of a matrix that a formula shows
+
+
+def _matrix(value: Value) -> str:
+    """A matrix in brackets, a large one by its first corner; "" where that was not kept."""
+    rows, columns = value.shape
+    shown = [n if n <= _MATRIX else _MATRIX - 1 for n in (rows, columns)]
+    if (shown[0] - 1) * columns + shown[1] > len(value.data):
+        return ""
+    lines = []
+    for i in range(shown[0]):
+        cells = [numeral(x, alone=True) for x in value.data[i * columns :][: shown[1]]]
+        lines.append([*cells, "<mo>⋯</mo>"] if shown[1] < columns else cells)
+    if shown[0] < rows:
+        lines.append(["<mo>⋮</mo>"] * shown[1] + ["<mo>⋱</mo>"] * (shown[1] < columns))
+    body = "".join(
+        "<mtr>" + "".join(f"<mtd>{cell}</mtd>" for cell in line) + "</mtr>" for line in lines
+    )
+    return f"<mrow><mo>[</mo><mtable>{body}</mtable><mo>]</mo></mrow>"
 
 
 def value_text(value: Value | None, most: int = 3) -> str:
@@ -419,7 +488,9 @@ def _text(element: ElementTree.Element) -> str:
     if kind == "mover":
         return f"gradient of {_text(parts[0])}"
     if kind == "mtr":
-        return ", ".join(_text(cell).strip() for cell in parts) + "; "
+        return ", ".join(_text(cell).strip() for cell in parts)
+    if kind == "mtable":
+        return "; ".join(map(_text, parts))
     return (element.text or "") + "".join(map(_text, parts))
 
 
