@@ -18,6 +18,9 @@ from gradlab_widgets.widgets import GradWidget
 
 __all__ = ["save_html", "to_dot", "to_svg"]
 
+# The still picture instead of the widget: where no script runs, and of a tour, all of it, on paper.
+_STILL = "#widget { display: none; } #still { display: block; }"
+
 # Everything is in the page: it may run its own script, and load nothing from anywhere.
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -30,18 +33,24 @@ script-src 'unsafe-inline' blob:; style-src 'unsafe-inline'; img-src data:">
 <title>{title}</title>
 <style>
 body {{ margin: 0 auto; max-width: 1200px; padding: 1rem; font-family: system-ui, sans-serif; }}
+#still {{ display: none; }}
+#still section {{ break-inside: avoid; }}
+#still table {{ border-collapse: collapse; }}
+#still td, #still th {{ padding: 2px 12px 2px 0; text-align: left; vertical-align: top; }}
+@media print {{ {print} }}
 </style>
+<noscript><style>{plain}</style></noscript>
 </head>
 <body>
 <main id="widget"></main>
-<noscript>{still}</noscript>
+<section id="still">{still}</section>
 <script type="application/json" id="state">{state}</script>
 <script type="application/json" id="bundle">{bundle}</script>
 <script type="module">
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const code = new Blob([read("bundle")], {{ type: "text/javascript" }});
 const {{ mount }} = await import(URL.createObjectURL(code));
-mount(document.getElementById("widget"), read("state"));
+mount(document.getElementById("widget"), {{ ...read("state"), alone: true }});
 </script>
 </body>
 </html>
@@ -63,14 +72,11 @@ def save_html(shown: GradWidget | Trace, path: str | os.PathLike[str]) -> Path:
             "save_html(widget, path) takes what graph, step or plot returned, or a Trace, but got "
             f"{type(shown).__name__}; for a tensor x it is save_html(step(x), path)"
         )
-    state = {
-        "view": shown.view,
-        "payload": shown.payload,
-        "position": shown.position,
-        "selected": shown.selected,
-    }
+    state = {name: getattr(shown, name) for name in ("view", "payload", *shown.from_browser)}
     page = _PAGE.format(
         title=picture.escaped(repr(shown).strip("<>")),
+        print=_STILL if shown.view == "tour" else "",
+        plain=_STILL,
         still=shown.still(),
         state=_embedded(state),
         bundle=_embedded(shown._esm),

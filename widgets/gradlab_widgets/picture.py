@@ -14,7 +14,17 @@ from typing import Any
 from gradlab_widgets.formulas import number_text, value_text
 from gradlab_widgets.trace import Number, Trace, clean
 
-__all__ = ["FILL", "STROKE", "escaped", "plot_html", "plot_svg", "trace_html", "trace_svg"]
+__all__ = [
+    "FILL",
+    "STROKE",
+    "escaped",
+    "image_html",
+    "plot_html",
+    "plot_svg",
+    "table_html",
+    "trace_html",
+    "trace_svg",
+]
 
 _DRAWN = 120  # nodes up to which a still picture is readable
 _ROWS = 60  # of the table beside it
@@ -27,15 +37,20 @@ _STYLE = 'font-family="system-ui, sans-serif" text-anchor="middle"'
 
 def trace_html(trace: Trace, position: int) -> str:
     """A graph as picture and table; for a pass, the table says what each step does."""
-    described = _describe(trace)
-    if len(trace.nodes) <= _DRAWN:
-        shown = _image(trace_svg(trace, position), described)
-    else:
-        shown = f"<p>{escaped(described)} It is too large for a still picture.</p>"
+    shown = image_html(trace, position)
+    if not shown:
+        shown = f"<p>{escaped(_describe(trace))} It is too large for a still picture.</p>"
     if len(trace.steps):
         rows = [[str(i), words] for i, words in enumerate(trace.steps.words)]
-        return shown + _table(["step", "what happens"], rows)
-    return shown + _table(["operation", "name", "shape", "value"], _node_rows(trace))
+        return shown + table_html(["step", "what happens"], rows)
+    return shown + table_html(["operation", "name", "shape", "value"], _node_rows(trace))
+
+
+def image_html(trace: Trace, position: int) -> str:
+    """The picture alone; "" for a graph that is too large for one."""
+    if len(trace.nodes) > _DRAWN:
+        return ""
+    return _image(trace_svg(trace, position), _describe(trace))
 
 
 def _describe(trace: Trace) -> str:
@@ -156,7 +171,7 @@ def plot_html(data: dict[str, Any]) -> str:
     labels = [data["x_label"], *([data["y_label"]] if data["y"] is not None else [])]
     rows = [[number_text(v) for v in row] for row in zip(*columns, strict=True)]
     note = f"<p>{escaped(data['note'])}</p>" if data["note"] else ""
-    table = _table([*labels, data["dy_label"]], rows)
+    table = table_html([*labels, data["dy_label"]], rows)
     return _image(plot_svg(data), described) + note + table
 
 
@@ -240,7 +255,7 @@ def _image(svg: str, described: str) -> str:
     )
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table_html(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """The first rows as an HTML table, folded away."""
 
     def line(cells: Sequence[str], tag: str) -> str:

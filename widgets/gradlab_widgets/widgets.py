@@ -1,4 +1,4 @@
-"""The widgets: a trace or a plot, frozen, with a position that Python and the browser share.
+"""The widgets: a trace, frozen, with a position that Python and the browser share.
 
 Everything that is drawn is in the payload; the browser asks nothing of Python afterwards. So a
 running widget, a saved notebook and an exported page show the same thing. What comes back from
@@ -15,16 +15,16 @@ import anywidget
 import traitlets
 
 from gradlab_widgets import picture
-from gradlab_widgets.plots import plot_data
 from gradlab_widgets.recorder import record, trace, trace_of_graph
 from gradlab_widgets.trace import Trace
 
-__all__ = ["GradWidget", "graph", "plot", "step"]
+__all__ = ["GradWidget", "graph", "step"]
 
 STATIC = Path(__file__).parent / "static"
 
-_VIEWS = ("graph", "step", "plot", "live")
-_FROM_BROWSER = ("position", "selected")
+_VIEWS = ("graph", "step", "live", "tour")
+# What each number counts, and from where on.
+_COUNTED = {"position": ("steps", -1), "selected": ("nodes", 0), "stop": ("stops", 0)}
 
 
 @functools.cache
@@ -44,7 +44,7 @@ def bundle(name: str = "widget.js") -> str:
 
 
 class GradWidget(anywidget.AnyWidget):
-    """What `graph`, `step` and `plot` return: shows itself in a notebook.
+    """What `graph` and `step` return: shows itself in a notebook.
 
     `position` is the step shown (-1 before the first), `selected` the node whose details are
     shown, or None; both can be set from Python, too. `trace` is the Trace that is shown.
@@ -56,11 +56,15 @@ class GradWidget(anywidget.AnyWidget):
     position = traitlets.Int(-1).tag(sync=True)
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
-    def __init__(self, view: str, payload: Trace | dict[str, Any]) -> None:
+    _bundle = "widget.js"
+    from_browser: tuple[str, ...] = ("position", "selected")  # the traits it may change
+
+    def __init__(self, view: str, payload: Trace | dict[str, Any], **more: Any) -> None:
         self.trace = payload if isinstance(payload, Trace) else None
+        data = payload.to_json() if isinstance(payload, Trace) else payload
         self.set_trait("view", view)
-        self.set_trait("payload", payload.to_json() if isinstance(payload, Trace) else payload)
-        super().__init__(_esm=bundle("chart.js" if view == "plot" else "widget.js"))
+        self.set_trait("payload", {**data, **more})
+        super().__init__(_esm=bundle(self._bundle))
         self.on_msg(type(self)._answer)
 
     # ------------------------------------------------------------------ what may change
@@ -76,8 +80,8 @@ class GradWidget(anywidget.AnyWidget):
 
     def _checked(self, name: str, value: object) -> int:
         """`value` if the payload has such a row, else TraitError."""
-        table, first = ("steps", -1) if name == "position" else ("nodes", 0)
-        rows = 0 if self.trace is None else len(getattr(self.trace, table))
+        table, first = _COUNTED[name]
+        rows = self._rows(table)
         if type(value) is not int or not first <= value < rows:
             raise traitlets.TraitError(
                 f"{name} is to be a whole number from {first} to {rows - 1}, the {table} of this "
@@ -85,19 +89,24 @@ class GradWidget(anywidget.AnyWidget):
             )
         return value
 
+    def _rows(self, table: str) -> int:
+        """How many rows a table of the payload has."""
+        return 0 if self.trace is None else len(getattr(self.trace, table))
+
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take what the browser changed, all of it or, if anything does not fit, nothing."""
         try:
             for name, value in sync_data.items():
-                if name not in _FROM_BROWSER:
+                if name not in self.from_browser:
+                    theirs = " and ".join(self.from_browser)
                     raise traitlets.TraitError(
-                        f"{name!r} is not the browser's to change; only position and selected are"
+                        f"{name!r} is not the browser's to change; only {theirs} are"
                     )
                 if not (name == "selected" and value is None):
                     self._checked(name, value)
         except traitlets.TraitError as error:
             self._refuse(str(error))
-            self.send_state([name for name in sync_data if name in _FROM_BROWSER])
+            self.send_state([name for name in sync_data if name in self.from_browser])
             return
         super().set_state(sync_data)
 
@@ -124,13 +133,11 @@ class GradWidget(anywidget.AnyWidget):
 
     def still(self) -> str:
         """What is shown now, as HTML without a script: an image and a table."""
-        if self.trace is None:
-            return picture.plot_html(self.payload)
+        assert self.trace is not None
         return picture.trace_html(self.trace, self.position)
 
     def __repr__(self) -> str:
-        if self.trace is None:
-            return f"<plot of {self.payload.get('title', '')}>"
+        assert self.trace is not None
         nodes, steps = len(self.trace.nodes), len(self.trace.steps)
         extent = f"{nodes} nodes" if self.view == "graph" else f"{nodes} nodes, {steps} steps"
         return f"<{self.view} of {self.trace.library}: {extent}>"
@@ -160,16 +167,3 @@ def step(x: Any, gradient: Any = None) -> GradWidget:
             raise TypeError("step(recorded, gradient): a recorded pass has its gradient already")
         return GradWidget("step", x.trace if isinstance(x, record) else x)
     return GradWidget("step", trace(x, gradient))
-
-
-def plot(f: Any, inputs: Any) -> GradWidget:
-    """Plot f(inputs) and the gradient of f, interactively.
-
-    `f` maps a tensor to a tensor, element by element, or to one number; in that case only its
-    gradient is drawn. `inputs` is a floating-point tensor of gradlab or PyTorch; neither its
-    `.grad` nor anybody else's is touched.
-
-    Raises TypeError for inputs that are no floating-point tensor, and ValueError if f returns
-    something that is neither of the inputs' shape nor a single number.
-    """
-    return GradWidget("plot", plot_data(f, inputs))

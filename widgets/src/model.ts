@@ -5,6 +5,9 @@ export interface Traits {
   payload: unknown;
   position: number;
   selected: number | null;
+  /** Of a tour: the stop shown; and whether it has a page, with its address and keys, to itself. */
+  stop?: number;
+  alone?: boolean;
 }
 
 /** The part of anywidget's model that the widgets use. */
