@@ -8,7 +8,7 @@ Arrays never enter the trace: a `Value` keeps the first few elements and honest 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -19,10 +19,14 @@ __all__ = [
     "SCHEMA",
     "Edges",
     "Groups",
+    "Hooks",
     "Nodes",
     "Number",
+    "Second",
     "Sources",
     "Steps",
+    "Sums",
+    "Terms",
     "Trace",
     "TraceBuilder",
     "Value",
@@ -38,6 +42,7 @@ TEXT_LENGTH = 240  # the same for source lines and sentences
 NODE_KINDS = ("leaf", "accumulate", "op", "root")
 STEP_KINDS = ("seed", "vjp", "accumulate", "free")
 GROUP_KINDS = ("module", "function")
+HOOK_KINDS = ("tensor", "prehook", "hook", "accumulated", "retain_grad")
 
 # What no HTML, SVG or XML may hold (control characters, halves of surrogate pairs), and private
 # characters, which look like nothing and mark the places in formulas.
@@ -154,6 +159,47 @@ class Groups(Columns):
     parent: tuple[int | None, ...]
 
 
+@dataclass(frozen=True)
+class Sums(Columns):
+    """One row per gradient that a node summed over axes, since its forward had broadcast them."""
+
+    node: tuple[int, ...] = ()
+    slot: tuple[int, ...] = ()
+    axes: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Terms(Columns):
+    """One row per gradient that is one of several for its tensor: what they amount to with it."""
+
+    node: tuple[int, ...] = ()
+    slot: tuple[int, ...] = ()
+    sum: tuple[int | None, ...] = ()
+
+
+@dataclass(frozen=True)
+class Hooks(Columns):
+    """One row per hook of the user's that ran; before and after are None where it changed none."""
+
+    node: tuple[int, ...] = ()
+    kind: tuple[str, ...] = ()
+    name: tuple[str, ...] = ()
+    slot: tuple[int | None, ...] = ()
+    before: tuple[int | None, ...] = ()
+    after: tuple[int | None, ...] = ()
+
+
+@dataclass(frozen=True)
+class Second(Columns):
+    """One row per node that an earlier pass with create_graph=True made: while `of` ran."""
+
+    node: tuple[int, ...] = ()
+    of: tuple[int, ...] = ()
+
+
+# What most passes have nothing of; left out of the JSON then.
+_RARE: dict[str, type[Columns]] = {"sums": Sums, "terms": Terms, "hooks": Hooks, "second": Second}
+
 _VALUE_COLUMNS = [f.name for f in fields(Value)]
 
 
@@ -173,6 +219,10 @@ class Trace:
     sources: Sources
     groups: Groups
     math: tuple[str, ...]
+    sums: Sums = Sums()
+    terms: Terms = Terms()
+    hooks: Hooks = Hooks()
+    second: Second = Second()
 
     def __post_init__(self) -> None:
         _check(self)
@@ -191,6 +241,7 @@ class Trace:
             "sources": self.sources.to_json(),
             "groups": self.groups.to_json(),
             "math": list(self.math),
+            **{name: rare.to_json() for name in _RARE if len(rare := getattr(self, name))},
         }
 
     @classmethod
@@ -212,7 +263,13 @@ class Trace:
             sources=Sources.from_json(payload["sources"]),
             groups=Groups.from_json(payload["groups"]),
             math=tuple(payload["math"]),
+            **_rare(lambda kind, name: kind.from_json(payload[name]), payload),
         )
+
+
+def _rare(make: Callable[[type[Columns], str], Columns], there: Container[str]) -> dict[str, Any]:
+    """The rare tables among those that are there, each as `make` makes it."""
+    return {name: make(kind, name) for name, kind in _RARE.items() if name in there}
 
 
 def _listed(x: Any) -> Any:
@@ -225,7 +282,8 @@ def _tupled(x: Any) -> Any:
 
 def _check(trace: Trace) -> None:
     """Raise ValueError unless every column has its length and every index its row."""
-    for table in (trace.nodes, trace.edges, trace.steps, trace.sources, trace.groups):
+    rare: list[Columns] = [getattr(trace, name) for name in _RARE]
+    for table in (trace.nodes, trace.edges, trace.steps, trace.sources, trace.groups, *rare):
         lengths = {name: len(column) for name, column in table.columns().items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"trace: {type(table).__name__.lower()} has uneven columns {lengths}")
@@ -251,7 +309,14 @@ def _check(trace: Trace) -> None:
     for row, parent in enumerate(trace.groups.parent):
         _inside("groups.parent", [parent], row)
     _inside("steps.formulas", (i for row in steps.formulas for i in row), math_rows)
+    for name, table in zip(_RARE, rare, strict=True):
+        _inside(f"{name}.node", table.columns()["node"], rows)
+    for kind in trace.hooks.kind:
+        if kind not in HOOK_KINDS:
+            raise ValueError(f"trace: {kind!r} is no kind of hook")
+    _inside("second.of", trace.second.of, rows)
     used = [*nodes.value, *steps.before, *steps.after]
+    used += [*trace.terms.sum, *trace.hooks.before, *trace.hooks.after]
     used += [i for row in (*steps.incoming, *steps.outgoing) for i in row]
     used += [i for row in nodes.saved for _, i in row]
     _inside("a value index", used, len(trace.values))
@@ -283,6 +348,7 @@ class TraceBuilder:
         self._sources: dict[tuple[str, int, str], int] = {}
         self._groups: list[tuple[str, str, int | None]] = []
         self._math: dict[str, int] = {}
+        self._rare: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _RARE}
 
     def value(self, value: Value | None) -> int | None:
         """The row of `value`; None stays None."""
@@ -345,6 +411,30 @@ class TraceBuilder:
         columns = (tuple(incoming), tuple(outgoing), before, after, tuple(formulas), sentence)
         self._steps.append((kind, node, *columns))
 
+    def sum(self, node: int, slot: int, axes: Sequence[int]) -> None:
+        """Say that what leaves `node` by `slot` was summed over the axes of a broadcast."""
+        self._rare["sums"].append((node, slot, tuple(axes)))
+
+    def term(self, node: int, slot: int, so_far: int | None) -> None:
+        """Say what the gradients of one tensor amount to, up to the one leaving by `slot`."""
+        self._rare["terms"].append((node, slot, so_far))
+
+    def hook(
+        self,
+        node: int,
+        kind: str,
+        name: str,
+        slot: int | None = None,
+        before: int | None = None,
+        after: int | None = None,
+    ) -> None:
+        """Say that a hook of the user's ran at `node`, and which gradient it changed."""
+        self._rare["hooks"].append((node, kind, clean(name), slot, before, after))
+
+    def second(self, node: int, of: int) -> None:
+        """Say that an earlier pass made `node` while it ran `of`."""
+        self._rare["second"].append((node, of))
+
     def build(self, root: int) -> Trace:
         """Freeze what was collected; ValueError if it contradicts itself."""
         return Trace(
@@ -357,4 +447,5 @@ class TraceBuilder:
             sources=Sources.from_rows(list(self._sources)),
             groups=Groups.from_rows(self._groups),
             math=tuple(self._math),
+            **_rare(lambda kind, name: kind.from_rows(self._rare[name]), _RARE),
         )
