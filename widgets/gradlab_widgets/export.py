@@ -37,7 +37,7 @@ body {{ margin: 0 auto; max-width: 1200px; padding: 1rem; font-family: system-ui
 #still section {{ break-inside: avoid; }}
 #still table {{ border-collapse: collapse; }}
 #still td, #still th {{ padding: 2px 12px 2px 0; text-align: left; vertical-align: top; }}
-@media print {{ {print} }}
+@media print {{ :root {{ color-scheme: light; }} {print} }}
 </style>
 <noscript><style>{plain}</style></noscript>
 </head>
@@ -77,7 +77,7 @@ def save_html(shown: GradWidget | Trace, path: str | os.PathLike[str]) -> Path:
         title=picture.escaped(repr(shown).strip("<>")),
         print=_STILL if shown.view == "tour" else "",
         plain=_STILL,
-        still=shown.still(),
+        still=shown.paper(),
         state=_embedded(state),
         bundle=_embedded(shown._esm),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,14 +95,26 @@ class Tour(GradWidget):
         return save_html(self, path)
 
     def still(self) -> str:
-        """The whole tour to read: of each stop its words and a picture."""
+        """The whole tour to read: of each stop its words and a picture.
+
+        Formulas are text, since notebooks that are not trusted show MathML without its structure.
+        """
+        return self._written(lambda markup: f"<em>{picture.escaped(plain_text(markup))}</em>")
+
+    def paper(self) -> str:
+        """The same with formulas as mathematics."""
+        return self._written(lambda markup: markup)
+
+    def _written(self, formula: Callable[[str], str]) -> str:
         assert self.trace is not None
         written = zip(self._stops["words"], self._stops["position"], strict=True)
         parts = [f"<h2>{picture.escaped(self._stops['title'])}</h2>"]
         for i, (words, position) in enumerate(written):
             happens = "" if position < 0 else f" · step {position + 1}"
             parts.append(f"<section><h3>{i + 1}{happens}</h3>")
-            parts += [f"<p>{''.join(map(_run_html, paragraph))}</p>" for paragraph in words]
+            for paragraph in words:
+                runs = (_run_html(style, text, formula) for style, text in paragraph)
+                parts.append(f"<p>{''.join(runs)}</p>")
             if position >= 0:
                 told = picture.escaped(self.trace.steps.words[position])
                 parts.append(f"<p><small>{told}</small></p>")
@@ -315,6 +327,9 @@ _SIGNS = re.compile(
     re.VERBOSE,
 )
 
+# What \alpha, \bar, \frac, \rho, \tanh and \vec become in words without an r before them.
+_EATEN = re.compile(r"[\x07\x08\x0b\x0c]\w*|\r(?!\n)\w*|\$[^$\n]*\t\w*")
+
 
 def parsed(words: str, what: str = "parsed(words)") -> list[list[Run]]:
     """Read a teacher's words: for each paragraph its runs, pairs of a style and a text.
@@ -327,6 +342,12 @@ def parsed(words: str, what: str = "parsed(words)") -> list[list[Run]]:
     """
     if not isinstance(words, str):
         raise TypeError(f"{what}: words is to be text, but got {type(words).__name__}")
+    eaten = _EATEN.search(words)
+    if eaten:
+        raise ValueError(
+            f"{what}: Python has taken a backslash in {eaten[0]!r} for its own; put an r before "
+            'the words: r"…"'
+        )
     paragraphs = re.split(r"\n\s*\n", words.strip())
     return [list(_runs(paragraph, what)) for paragraph in paragraphs if paragraph]
 
@@ -361,29 +382,43 @@ def _mathml(latex: str, display: str, what: str) -> str:
     """A formula as MathML that an XML parser can read; ValueError says why there is none."""
     from latex2mathml.converter import convert  # 30 ms to import, and only formulas need it
 
-    if re.search(r"[\x00-\x09\x0b-\x1f]", latex):
-        raise ValueError(
-            f"{what}: Python has taken a backslash of the formula {latex!r} for its own; put an r "
-            'before the words: r"…"'
-        )
     try:
         markup = re.sub(r' xmlns="[^"]*"', "", convert(latex, display=display))
-        unknown = [e.text for e in ElementTree.fromstring(markup).iter() if _is_command(e)]
+        root = ElementTree.fromstring(markup)
     except Exception as error:  # latex2mathml raises what it comes upon
         why = f"{type(error).__name__}{f': {error}' if str(error) else ''}"
         raise ValueError(f"{what}: the formula ${latex}$ can't be read ({why})") from None
-    if unknown:
-        raise ValueError(f"{what}: {unknown[0]} in the formula ${latex}$ isn't known")
-    return markup
+    for element in root.iter():
+        unknown = element.tag if element.tag not in _MATHEMATICS else _command(element)
+        if unknown:
+            raise ValueError(f"{what}: {unknown} in the formula ${latex}$ isn't known")
+        element.attrib = {k: v for k, v in element.attrib.items() if k in _ATTRIBUTES}
+    return ElementTree.tostring(root, encoding="unicode")
 
 
-def _is_command(element: ElementTree.Element) -> bool:
-    """Whether this is a command of LaTeX that was left as it is."""
-    return re.match(r"\\\w", element.text or "") is not None
+def _words(*lines: str) -> frozenset[str]:
+    return frozenset(" ".join(lines).split())
 
 
-def _run_html(run: Run) -> str:
-    style, text = run
+# All that may be in a formula, so that it can stand in a page as it is.
+_MATHEMATICS = _words(
+    "math mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle mpadded mphantom mover munder",
+    "munderover msub msup msubsup mtable mtr mtd",
+)
+_ATTRIBUTES = _words(
+    "accent columnalign columnspacing depth display displaystyle fence form height largeop",
+    "linethickness lspace mathvariant maxsize minsize movablelimits rowspacing rspace scriptlevel",
+    "separator stretchy symmetric voffset width",
+)
+
+
+def _command(element: ElementTree.Element) -> str:
+    """The command of LaTeX that was left as it is; "" if there is none."""
+    found = re.match(r"\\\w+", element.text or "")
+    return found[0] if found else ""
+
+
+def _run_html(style: str, text: str, formula: Callable[[str], str]) -> str:
     if style == "math":
-        return f"<em>{picture.escaped(plain_text(text))}</em>"
+        return formula(text)
     return f"<{style}>{picture.escaped(text)}</{style}>" if style else picture.escaped(text)

@@ -136,6 +136,10 @@ class GradWidget(anywidget.AnyWidget):
         assert self.trace is not None
         return picture.trace_html(self.trace, self.position)
 
+    def paper(self) -> str:
+        """The same for a page of its own, where it may be printed, too."""
+        return self.still()
+
     def __repr__(self) -> str:
         assert self.trace is not None
         nodes, steps = len(self.trace.nodes), len(self.trace.steps)
