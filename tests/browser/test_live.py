@@ -1,4 +1,7 @@
-"""The live panel in a real JupyterLab: it grows as cells run, follows a training loop, forgets."""
+"""The live panel in a real JupyterLab: it grows as cells run, follows a training loop, forgets.
+
+With gradlab it is docked beside the notebook, with PyTorch it stays in the cell's output.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,11 @@ from tests.browser.test_first_lesson import choose, kernel_is_idle, looking
 
 PICTURES = Path(__file__).parents[2] / "artefacts" / "live-panel"
 SIZE = {"width": 1280, "height": 1600}
-LIBRARIES = ["gradlab", "torch"]
+LIBRARIES = {"gradlab": "%gradlab live", "torch": "gw.live(beside=False)"}
 
 CELLS = [
     "import {library} as gl\nimport gradlab_widgets as gw\nfrom {library} import nn",
-    "%gradlab live",
+    "{live}",
     "a = gl.tensor([0.5, 1.0], requires_grad=True)",
     "b = gl.sin(a)",
     "out = (2 * b + 1).sum()",
@@ -49,7 +52,8 @@ class Notebook:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.panel = page.locator("[data-gl-view=live]")
+        self.panels = page.locator("[data-gl-view=live]:not(.gl-ended)")
+        self.panel = self.panels.and_(page.locator(":not(.gl-elsewhere)"))
 
     def run(self, cell: int, *, wait: bool = True) -> None:
         code = self.page.locator(".jp-CodeCell").nth(cell)
@@ -57,6 +61,10 @@ class Notebook:
         self.page.keyboard.press("Control+Enter")
         if wait:
             expect(code.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]:"))
+
+    @property
+    def is_docked(self) -> bool:
+        return bool(self.panel.evaluate("(e) => e.matches('.jupyterlab-sidecar *')"))
 
     def texts(self) -> set[str]:
         return set(self.panel.locator("[data-gl=node] text").all_text_contents())
@@ -85,7 +93,8 @@ class Notebook:
 @pytest.fixture(scope="module", params=LIBRARIES)
 def notebook(request: pytest.FixtureRequest, lab: Lab, browser: Browser) -> Iterator[Notebook]:
     pytest.importorskip(request.param)
-    cells = [c.replace("{library}", request.param) for c in CELLS]
+    live = LIBRARIES[request.param]
+    cells = [c.replace("{library}", request.param).replace("{live}", live) for c in CELLS]
     written = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
     written.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     name = f"{request.param}.ipynb"
@@ -151,19 +160,21 @@ def test_details_stay_open_while_the_graph_goes_on(notebook: Notebook) -> None:
     expect(details).to_contain_text("SinBackward0")
     notebook.run(5)
     expect(details).to_contain_text("SinBackward0")
-    notebook.page.keyboard.press("Escape")
+    details.locator("[data-gl=close-details]").click()
+    expect(details).to_have_count(0)
     notebook.run(6)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
 def test_pictures_are_kept(notebook: Notebook, theme: str, width: int) -> None:
-    PICTURES.mkdir(parents=True, exist_ok=True)
     page = notebook.page
+    folder = PICTURES / ("docked" if notebook.is_docked else "output")
+    folder.mkdir(parents=True, exist_ok=True)
     with looking(notebook, theme, width):
         notebook.panel.scroll_into_view_if_needed()
         page.wait_for_timeout(400)
-        page.screenshot(path=PICTURES / f"{theme}-{width}.png")
+        page.screenshot(path=folder / f"{theme}-{width}.png")
         assert notebook.panel.evaluate("e => e.scrollWidth <= e.clientWidth"), "cut off"
     page.set_viewport_size(SIZE)
 
@@ -190,8 +201,27 @@ def test_a_restart_leaves_nothing_that_follows(notebook: Notebook) -> None:
     choose(notebook.page, "Kernel", r"Restart Kernel…")
     notebook.page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
     kernel_is_idle(notebook.page)
+    was_docked = notebook.page.locator(".jupyterlab-sidecar").count() > 0
+    for old in notebook.page.locator("[data-gl-view=live]").all():
+        expect(old).to_contain_text("no longer live", use_inner_text=True)
     notebook.run(0)
     notebook.run(1)
     notebook.run(2)
     notebook.has(2)
     assert set(notebook.places()) == {"a"}
+    assert notebook.is_docked == was_docked
+    ghosts = notebook.page.locator("[data-gl=node]:visible").filter(has_text="sin")
+    expect(ghosts).to_have_count(0)
+
+
+def test_the_output_shows_the_panel_where_nothing_is_docked(notebook: Notebook) -> None:
+    if not notebook.is_docked:
+        expect(notebook.panels).to_have_count(1)
+        return
+    output = notebook.page.locator(".jp-Cell [data-gl-view=live]")
+    expect(output).to_have_text(re.compile(r"live\s+beside the notebook"), use_inner_text=True)
+    docked = notebook.page.locator(".jupyterlab-sidecar", has=notebook.panel)
+    tab = notebook.page.locator(f".lm-TabBar-tab[data-id='{docked.get_attribute('id')}']")
+    tab.locator(".lm-TabBar-tabCloseIcon").click()
+    expect(output.locator("[data-gl=node]")).to_have_count(2)
+    expect(output.locator("[data-gl=node]").first).to_be_visible()

@@ -241,7 +241,7 @@ def test_docking_needs_sidecar(shell: InteractiveShell, monkeypatch: pytest.Monk
     assert "text/html" in gw.live()._repr_mimebundle_()[0]
 
 
-def test_with_sidecar_it_docks_and_the_output_says_so(
+def test_with_sidecar_it_docks_and_the_output_keeps_a_view(
     shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[dict[str, str]] = []
@@ -265,6 +265,6 @@ def test_with_sidecar_it_docks_and_the_output_says_so(
     monkeypatch.setitem(sys.modules, "sidecar", fake)
     panel = gw.live()
     assert opened == [{"title": "live graph", "anchor": "split-right"}]
-    assert panel._repr_mimebundle_()[0] == {"text/plain": "<live graph, beside the notebook>"}
+    assert "application/vnd.jupyter.widget-view+json" in panel._repr_mimebundle_()[0]
     panel.close()
     assert opened == []

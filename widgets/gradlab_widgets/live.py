@@ -68,7 +68,11 @@ class LiveWidget(GradWidget):
         super().close()
 
     def dock(self) -> None:
-        """Show the panel beside the notebook; needs the package `sidecar`."""
+        """Show the panel beside the notebook; needs the package `sidecar`.
+
+        The output keeps a view of it. Only the browser knows whether there is a "beside" (Notebook
+        has none), so it is the browser that folds that view while the panel stands elsewhere.
+        """
         sidecar = importlib.import_module("sidecar")
         panel = sidecar.Sidecar(title=self.title, anchor="split-right")
         with panel:
@@ -139,12 +143,6 @@ class LiveWidget(GradWidget):
     def still(self) -> str:
         """What is shown now, as HTML without a script: an image and a table."""
         return super().still() if self._parts else "<p>No tensor requires a gradient yet.</p>"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """The panel; where it is docked already, a line that says so."""
-        if self._sidecar is not None:
-            return {"text/plain": f"<{self.title}, beside the notebook>"}, {}
-        return super()._repr_mimebundle_(**kwargs)
 
     def __repr__(self) -> str:
         return f"<{self.title}: {len(self._parts)} nodes>"

@@ -11,19 +11,22 @@ import { listenForKeys, makeDesk } from "./view-graph";
 /** A screen reader hears of changes at most this often. */
 const HEARD = 2000;
 
+/** Jupyter's word to a model whose kernel was restarted. */
+const KERNEL_ENDED = "comm_live_update";
+
 /** All live faces on the page; those with one payload are views of one panel. */
 const faces = new Map<HTMLElement, Model>();
 
 /** While a panel is docked beside the notebook, its view in the cell's output only says so. */
 function yieldToDocked(): void {
-  const payloadOf = (model: Model) => model.get("payload");
-  const docked = [...faces].filter(([element]) => element.closest(".jupyterlab-sidecar"));
-  const payloads = docked.map(([, model]) => payloadOf(model));
-  for (const [element, model] of faces)
-    element.classList.toggle(
-      "gl-elsewhere",
-      payloads.includes(payloadOf(model)) && !element.closest(".jupyterlab-sidecar"),
-    );
+  const isDocked = (element: HTMLElement) =>
+    element.matches("body .jupyterlab-sidecar :not(.gl-ended)");
+  const docked = [...faces].filter(([element]) => isDocked(element));
+  const payloads = docked.map(([, model]) => model.get("payload"));
+  for (const [element, model] of faces) {
+    const isElsewhere = !isDocked(element) && payloads.includes(model.get("payload"));
+    element.classList.toggle("gl-elsewhere", isElsewhere);
+  }
 }
 
 export function liveFace(model: Model, first: Trace, signal: AbortSignal): Face {
@@ -38,11 +41,12 @@ export function liveFace(model: Model, first: Trace, signal: AbortSignal): Face 
     h("code", {}, "a = gl.tensor(2.0, requires_grad=True)"),
     ", and it appears here.",
   );
+  const name = h("span", {}, "live");
   const head = h(
     "div",
     { class: "gl-bar gl-live-bar" },
     h("span", { class: "gl-dot" }),
-    "live",
+    name,
     h("span", { class: "gl-beside" }, "beside the notebook"),
     count,
   );
@@ -58,15 +62,23 @@ export function liveFace(model: Model, first: Trace, signal: AbortSignal): Face 
   listenForKeys(element);
   let clock: ReturnType<typeof setTimeout> | undefined;
   faces.set(element, model);
+  model.on(KERNEL_ENDED, end);
   // It is called when the view comes into the page and when it leaves it.
   const placed = new ResizeObserver(yieldToDocked);
   placed.observe(element);
   signal.addEventListener("abort", () => {
     clearTimeout(clock);
     placed.disconnect();
+    model.off(KERNEL_ENDED, end);
     faces.delete(element);
     yieldToDocked();
   });
+
+  function end(): void {
+    element.classList.add("gl-ended");
+    write(name, "no longer live");
+    yieldToDocked();
+  }
 
   function tell(): void {
     const size = trace.nodes.kind.length;
