@@ -133,12 +133,12 @@ def _run(
                 raise
         elif accumulate and gradients[0] is not None:
             kind.accumulate(node, gradients[0])
-        leaving = kind.fitted(node, leaving)
         if needed is not None:
             leaving = [
                 gradient if edge[0] in kind.nodes else None
                 for edge, gradient in zip(node.next_functions, leaving, strict=True)
             ]
+        leaving = kind.fitted(node, leaving)
         if hooks is not None and hooks.post:
             leaving = kind.after(hooks, leaving, gradients)
         if not retain_graph:
@@ -187,6 +187,7 @@ def _run_plain(
     nodes, uses, hooked = _order(arrived, needed, captured)
     if hooked:
         return False
+    running = None if needed is None else {*nodes, *uses}
     for leaf in [leaf for leaf, left in uses.items() if not left]:
         _finish(leaf, arrived.pop(leaf), False, captured, wrap)
     for node in nodes:
@@ -210,6 +211,8 @@ def _run_plain(
                 if not exact and (
                     given.shape != following.shape or given.dtype is not following.dtype
                 ):
+                    if running is not None and following not in running:
+                        continue  # nobody asked for it, so it may be wrong
                     given = _fit_array(given, following.outputs[output], node, edge)
                 if following in own:
                     known = arrived[following]
@@ -273,8 +276,8 @@ def _order(
     nodes: list[Node] = []
     hooked = False
     wanted = None
-    if needed is not None and captured is not None:
-        wanted = needed.union(node for node, _ in captured if node is not None)
+    if needed is not None:
+        wanted = needed.union(node for node, _ in captured or () if node is not None)
     for node in starts:
         if wanted is None or node in wanted:
             hooked = hooked or node.hooks is not None
@@ -415,7 +418,7 @@ class _Gradients:
     def fitted(self, node: Node, leaving: Sequence[Any]) -> list[Any]:
         """A node's results as its hooks see them: each in the shape and dtype of its input."""
         return [
-            gradient
+            None
             if edge[0] is None or gradient is None
             else self.fit(gradient, edge[0].outputs[edge[1]], node, edge)
             for edge, gradient in zip(node.next_functions, leaving, strict=True)
@@ -554,7 +557,7 @@ def pass_is_limited() -> bool:
     Read off the stack, since few ask: a flag would cost each call of ``grad`` 0.2 µs.
     """
     frame: FrameType | None = sys._getframe()
-    while frame is not None and frame.f_code is not _gradients.__code__:
+    while frame is not None and frame.f_code is not _run_limited.__code__:
         frame = frame.f_back
     return frame is not None
 
@@ -705,11 +708,8 @@ def backward(
     for tensor in chosen:
         _check_input(tensor)
         tensor.retain_grad()
-    for tensor, gradient in zip(
-        chosen, _found(roots, grads, chosen, keep, create_graph, including=True), strict=True
-    ):
-        if gradient is not None and not tensor.retains_grad:  # which has stored it already
-            tensor._accumulate_grad(gradient)
+    targets = {node for node, _ in map(edge_of, chosen) if node is not None}
+    _run_limited(roots, grads, keep, create_graph, _leading_to(targets, roots) | targets)
 
 
 def _under_its_old_name(grad_tensors: Any, grad_variables: Any) -> Any:
@@ -822,15 +822,11 @@ def _found(
     inputs: Sequence[Any],
     keep: bool,
     recorded: bool,
-    including: bool = False,
 ) -> list[Any]:
-    """The gradient that arrives at each input, or None; of wrapped tensors, wrapped ones.
-
-    ``including``: the nodes that made the inputs run as well.
-    """
+    """The gradient that arrives at each input, or None; of wrapped tensors, wrapped ones."""
     if levels.active and levels.innermost(*roots, *inputs) is not None:
         return levels.differentiate(_gradients, roots, grads, inputs, keep, recorded)
-    return _gradients(roots, grads, inputs, keep, recorded, including)
+    return _gradients(roots, grads, inputs, keep, recorded)
 
 
 def _gradients(
@@ -839,21 +835,29 @@ def _gradients(
     inputs: Sequence[Any],
     keep: bool,
     recorded: bool,
-    including: bool = False,
 ) -> list[Any]:
     """As ``_found``, of plain tensors. What arrives at the roots may be wrapped."""
     edges = [edge_of(tensor) for tensor in inputs]
     captured: dict[Edge, Any] = dict.fromkeys(edges)
     targets = {node for node, _ in edges if node is not None}
-    needed = _leading_to(targets, roots)
-    if including:
-        needed.update(node for node in targets if type(node) is not AccumulateGrad)
+    _run_limited(roots, grads, keep, recorded, _leading_to(targets, roots), captured)
+    return [captured[edge] for edge in edges]
+
+
+def _run_limited(
+    roots: Sequence[Any],
+    grads: Sequence[Any],
+    keep: bool,
+    recorded: bool,
+    needed: set[Node],
+    captured: dict[Edge, Any] | None = None,
+) -> None:
+    """As ``_run_through``, of some nodes only. What arrives at the roots may be wrapped."""
     if levels.active and levels.innermost(*grads) is not None:
         kind = _Tensors(roots[0]._wrap, recorded)
         _drain(_run(kind, roots, grads, keep, needed=needed, captured=captured))
     else:
         _run_through(roots, grads, keep, recorded, needed, captured)
-    return [captured[edge] for edge in edges]
 
 
 def _gradients_of_batch(

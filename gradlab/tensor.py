@@ -123,17 +123,6 @@ class Tensor:
             tensor._counter = inference_counter()
         return tensor
 
-    def _accumulate_grad(self, gradient: Tensor) -> None:
-        """Add a gradient to ``.grad``, leaf or not (``backward(inputs=…)``)."""
-        if gradient.requires_grad:
-            known = self._grad
-            self._grad = gradient.clone() if known is None else known + gradient
-        elif self._grad is None:
-            self._grad = Tensor._wrap(gradient._array.copy())
-        else:
-            self._grad._array += gradient._array
-            self._grad._counter[0] += 1
-
     # ------------------------------------------------------------------ what it is
 
     @property

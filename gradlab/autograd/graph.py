@@ -102,10 +102,6 @@ class GradientEdge(_Fields):
     def retain_grad(self) -> None:
         """Nothing stands here whose gradient could be retained."""
 
-    def _accumulate_grad(self, gradient: Tensor) -> None:
-        if isinstance(self.node, AccumulateGrad):
-            self.node.variable._accumulate_grad(gradient)
-
 
 def get_gradient_edge(tensor: Tensor) -> GradientEdge:
     """The edge at which the gradient of ``tensor`` arrives: at its grad_fn, or its accumulator.

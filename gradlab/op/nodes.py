@@ -84,7 +84,8 @@ class OpNode(Node):
         if not (self.op.conjugates and gs[0]._array.dtype.kind == "c"):
             return self._by_formulas(gs, gradients)
         conj = ON_TENSORS.conj
-        leaving = self._by_formulas([conj(g) for g in gs], gradients)
+        arrived = tuple(None if g is None else conj(g) for g in gradients)
+        leaving = self._by_formulas([conj(g) for g in gs], arrived)
         return tuple(None if g is None else conj(g) for g in leaving)
 
     def _zeros(self, output: int, known: Tensor) -> Tensor:

@@ -63,8 +63,11 @@ def _conjugation(declared: Op) -> list[str]:
         return [
             'conjugate = g.dtype.kind == "c"',
             "if conjugate:",
-            "    gs = conjugated(gs)",
-            "    g = gs[0]",
+            *(
+                ["    arrived = conjugated(arrived)"]
+                if _asks_what_arrived(declared)
+                else ["    gs = conjugated(gs)", "    g = gs[0]"]
+            ),
         ]
     return [
         'conjugate = self.dtype is not FLOAT32 and self.dtype.kind == "c"',
@@ -88,7 +91,7 @@ def _used_by_several(declared: Op) -> dict[str, list[str]]:
 
 def _arrival_of_several(declared: Op) -> list[str]:
     """Lines that begin ``apply`` where there are several outputs."""
-    if any("arrived" in rule.parameters for rule in declared.gradients.values()):
+    if _asks_what_arrived(declared):
         return [
             "def apply(self, *arrived):",
             "    g = next((g for g in arrived if g is not None), None)",
@@ -102,6 +105,11 @@ def _arrival_of_several(declared: Op) -> list[str]:
         "        return (None,) * len(self.next_functions)",
         "    g = gs[0]",
     ]
+
+
+def _asks_what_arrived(declared: Op) -> bool:
+    """Whether a formula tells gradients that are zeros from those that are none."""
+    return any("arrived" in rule.parameters for rule in declared.gradients.values())
 
 
 def release_source(declared: Op) -> str:
@@ -359,9 +367,8 @@ def _one_output(declared: Op) -> list[str]:
     if not declared.view:
         plain += ["if mode.inference:", "    made._counter = inference_counter()"]
     if declared.gradients:
-        needs = " or ".join(f"needs_{name}" for name in declared.gradients)
         lines += [
-            f"if ({needs}) and recording:",
+            f"if ({_needs_any(declared)}) and recording:",
             *("    " + line for line in _recording(declared)),
             "    node.shape = result.shape",
             "    node.dtype = result.dtype",
@@ -377,6 +384,13 @@ def _one_output(declared: Op) -> list[str]:
     return ["    " + line for line in [*lines, "return made"]]
 
 
+def _needs_any(declared: Op) -> str:
+    """Whether a tensor requires grad, also one that no gradient is known for: an error."""
+    differentiable = [name for name in declared.tensors if name in declared.gradients]
+    others = [name for name in declared.tensors if name not in declared.gradients]
+    return " or ".join(f"needs_{name}" for name in (*differentiable, *others))
+
+
 _OUTPUT_OF_VIEW = ["    if made._view is not None:", "        made._view.output = output"]
 
 
@@ -384,9 +398,8 @@ def _many_outputs(declared: Op) -> list[str]:
     """A tuple of results; those that are no floating-point numbers have no gradient."""
     lines = ["node = None"]
     if declared.gradients:
-        needs = " or ".join(f"needs_{name}" for name in declared.gradients)
         lines += [
-            f"if ({needs}) and recording:",
+            f"if ({_needs_any(declared)}) and recording:",
             *("    " + line for line in _recording(declared)),
             "    node.shape = node.dtype = None",
             "    node.outputs = tuple((array.shape, array.dtype) for array in result)",

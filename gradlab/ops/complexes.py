@@ -17,6 +17,7 @@ from gradlab import arrays
 from gradlab.arrays import Array, Namespace
 from gradlab.inplace import change
 from gradlab.op import composite, op
+from gradlab.ops.convert import contiguous_format
 from gradlab.samples import call, complex_draw, draw, pairs
 from gradlab.samples import real as numbers
 from gradlab.tensor import Tensor
@@ -28,7 +29,12 @@ _COMPLEX = tuple(call(complex_draw(*shape)) for shape in ((3,), (2, 3), ()))
 
 @op(
     latex=r"(\operatorname{Re} input, \operatorname{Im} input)",
-    grad=dict(input=(lambda g, xp: xp.view_as_complex(g), r"{g}_0 + i \, {g}_1")),
+    grad=dict(
+        input=(
+            lambda g, xp: xp.view_as_complex(xp.clone(g, memory_format=contiguous_format)),
+            r"{g}_0 + i \, {g}_1",
+        ),
+    ),
     holomorphic=False,
     view=True,
     samples=_COMPLEX,

@@ -146,7 +146,7 @@ def _check_cdist(one: Array, two: Array, p: float) -> None:
     if p < 0:
         raise RuntimeError(f"cdist only supports non-negative p values, not {p}")
     check_scalar_type(one, two)
-    if one.dtype.itemsize == 2:
+    if one.dtype.itemsize == 2 and one.size and two.size:
         raise NotImplementedError("\"cdist\" not implemented for 'Half'. Convert with .float().")
     common_batch(one.shape[:-2], two.shape[:-2])
 

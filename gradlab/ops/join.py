@@ -27,6 +27,7 @@ from gradlab.ops.shape import (
     unsqueeze,
     view,
 )
+from gradlab.ops.windows import pixels_of
 from gradlab.samples import call, draw
 from gradlab.tensor import Size, Tensor, normal_dim
 
@@ -59,9 +60,28 @@ def cat(xp: Namespace, tensors: list[Array], dim: int = 0) -> Array:
     """
     parts = [a for a in tensors if a.shape != (0,)] or tensors[:1]
     try:
-        return xp.concatenate(parts, dim)
-    except ValueError:
+        return xp.concatenate(parts, dim, out=_place_for(xp, parts, dim))
+    except (ValueError, IndexError):
         raise _cannot_cat(parts, dim) from None
+
+
+def _place_for(xp: Namespace, parts: list[Array], dim: int) -> Array | None:
+    """An array for the parts in the usual order, which NumPy leaves for that of the parts.
+
+    Pictures that all lie pixel by pixel stay so.
+    """
+    for part in parts:  # all() takes twice the time
+        if not part.flags.c_contiguous:
+            break
+    else:
+        return None
+    shape = list(parts[0].shape)
+    shape[dim] = sum(part.shape[dim] for part in parts)
+    if all(part.ndim > 3 and pixels_of(part).flags.c_contiguous for part in parts):
+        count, channels, *sizes = shape
+        by_pixel = xp.empty((count, *sizes, channels), parts[0].dtype)
+        return by_pixel.transpose(0, by_pixel.ndim - 1, *range(1, by_pixel.ndim - 1))
+    return xp.empty(shape, parts[0].dtype)
 
 
 def _cut(xp: Any, g: Any, shapes: list[tuple[int, ...]], dim: int) -> Any:
@@ -156,8 +176,9 @@ def stack(xp: Namespace, tensors: list[Array], dim: int = 0) -> Array:
                 f"{list(array.shape)} at entry {number}"
             )
     if first and dim in (0, -len(first) - 1):  # a quarter of the time that xp.stack takes
-        return xp.concatenate(tensors).reshape((len(tensors), *first))
-    return xp.stack(tensors, dim)
+        joined = xp.concatenate(tensors, out=_place_for(xp, tensors, 0))
+        return joined.reshape((len(tensors), *first))
+    return xp.stack([xp.asarray(array, order="C") for array in tensors], dim)
 
 
 @composite("stack", method=False)

@@ -108,7 +108,8 @@ def mv(xp: Namespace, input: Array, vec: Array) -> Array:
             f"addmv input tensors must have the same dtype, but got {other}, {own}, and {other}. "
             "Convert one with .to()."
         )
-    check_not_bool("addmv_impl_cpu", input)
+    if input.size:
+        check_not_bool("addmv_impl_cpu", input)
     return xp.matmul(input, vec)
 
 
@@ -152,7 +153,8 @@ def _product(xp: Namespace, one: Array, two: Array) -> Array:
     if one.dtype is not two.dtype or one.dtype.kind == "b":
         _check_sizes(one, two)
         _check_dtypes(one, two)
-        check_not_bool("addmm_impl_cpu_", one)
+        if one.size and two.size:
+            check_not_bool("addmm_impl_cpu_", one)
     rows, inner = one.shape
     try:
         if (
@@ -233,7 +235,8 @@ def bmm(xp: Namespace, input: Array, mat2: Array) -> Array:
             f"[{input.shape[0]}, {input.shape[2]}] but got: [{mat2.shape[0]}, {mat2.shape[1]}]."
         )
     check_scalar_type(input, mat2)
-    check_not_bool("bmm", input)
+    if input.size and mat2.size:
+        check_not_bool("bmm", input)
     return xp.matmul(input, mat2)
 
 

@@ -138,8 +138,8 @@ def _multi_margin_gradient(
     reduction: int,
     input_shape: tuple[int, ...],
 ) -> Any:
-    classes = input_shape[-1]
-    count = math.prod(input_shape[:-1])
+    classes = input_shape[-1] if input_shape else 1
+    count = input_shape[0] if len(input_shape) == 2 else 1
     rows, right = xp.view(input, (count, classes)), xp.view(target, (count, 1))
     lacking = xp.clamp_scalar(margin - xp.gather(rows, 1, right) + rows, 0.0)
     slopes = 2 * lacking if p == 2 else xp.sign(lacking)
@@ -148,6 +148,11 @@ def _multi_margin_gradient(
     slopes = xp.scatter_value(slopes, 1, right, 0.0) / classes
     slopes = xp.scatter_add(slopes, 1, right, -xp.sum_dim(slopes, (1,), True))
     return xp.view(slopes * _of_rows(g, xp, reduction, input_shape), input_shape)
+
+
+def _as_rows(array: Array) -> Array:
+    """One row for each sample, also of a single sample or number."""
+    return array.reshape(-1, array.shape[-1] if array.ndim else 1)
 
 
 def _of_rows(g: Any, xp: Any, reduction: int, shape: tuple[int, ...]) -> Any:
@@ -183,12 +188,18 @@ def multi_margin_loss(
     reduction: int = MEAN,
 ) -> Array:
     """What the right class's score lacks to be above each other one."""
-    if input.ndim not in (1, 2) or target.shape != input.shape[:-1]:
+    if input.ndim > 2 or (input.ndim and not input.shape[-1]):
         raise RuntimeError(
             "Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
-            f"{list(input.shape)}, and a target of shape {list(target.shape)}"
+            f"{list(input.shape)}"
         )
-    rows, right = input.reshape(-1, input.shape[-1]), target.reshape(-1)
+    rows, right = _as_rows(input), target.reshape(-1)
+    if target.ndim > 1 or right.size != len(rows):
+        raise RuntimeError(
+            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input "
+            f"samples (batch size). Expected target size [{len(rows)}], but got "
+            f"{list(target.shape)}. Input has shape {list(input.shape)}."
+        )
     if right.size and not 0 <= right.min() <= right.max() < rows.shape[1]:
         raise RuntimeError(f"target out of range: of {rows.shape[1]} classes, got {right.tolist()}")
     if weight is not None and weight.size != rows.shape[1]:
@@ -201,6 +212,8 @@ def multi_margin_loss(
         lacking = lacking * weight[right][:, None]
     lacking[places, right] = 0
     losses = xp.add.reduce(lacking, 1) / rows.shape[1]
+    if not losses.size and reduction == MEAN:
+        reduction = SUM  # 0, not 0/0
     return reduced(xp, losses.reshape(target.shape), reduction)
 
 

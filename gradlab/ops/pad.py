@@ -171,6 +171,29 @@ _PADS = {
 }
 
 
+def _check_not_empty(shape: tuple[int, ...], padding: Sequence[int]) -> None:
+    """Raise where there is nothing to fill the places with, or no place is left."""
+    dims = len(padding) // 2
+    if 0 in (shape[1:] if len(shape) == dims + 2 else shape):
+        raise RuntimeError(
+            f"Expected {dims + 1}D or {dims + 2}D (batch mode) tensor with possibly 0 batch size "
+            f"and other non-zero dimensions for input, but got: {list(shape)}"
+        )
+    after = [shape[d] + left + right for d, left, right in _by_dimension(padding, len(shape))]
+    if max(after) > 0 > min(after):
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {min(after)}: "
+            f"{[*shape[:-dims], *reversed(after)]}. The padding cuts off more than there is."
+        )
+    if max(after) < 1:
+        sizes = ("W: {}", "H: {}, W: {}", "D: {} H: {}, W: {}")[dims - 1].format(*shape[-dims:])
+        left = zip("DHW"[-dims:], reversed(after), strict=True)
+        raise RuntimeError(
+            f"input ({sizes}) is too small. Calculated output "
+            + " ".join(f"{name}: {size}" for name, size in left)
+        )
+
+
 def _check_reflected(shape: tuple[int, ...], padding: Sequence[int]) -> None:
     for place, (d, before, after) in enumerate(_by_dimension(padding, len(shape))):
         if max(before, after) >= shape[d]:
@@ -243,6 +266,7 @@ def pad(
         raise NotImplementedError(
             f"Unrecognised padding mode {mode}: constant, reflect, replicate or circular"
         )
+    _check_not_empty(array.shape, widths)
     if mode == "reflect":
         _check_reflected(array.shape, widths)
     return _PADS[mode, dims](input, widths)

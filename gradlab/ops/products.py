@@ -215,6 +215,7 @@ def addmv(
             f"addmv input tensors must have the same dtype, but got {kinds[0]}, {kinds[1]}, and "
             f"{kinds[2]}. Convert them with .to()."
         )
+    check_not_bool("addmv_impl_cpu", input)
     return _plus(input, xp.matmul(mat, vec), beta, alpha)
 
 
@@ -241,6 +242,8 @@ def _plus(input: Array, product: Array, beta: float, alpha: float) -> Array:
     ),
     inplace=True,
     promote="same",
+    public=False,
+    method=False,
     samples=(
         call(draw(2, 3), draw(2), draw(3)),
         call(draw(3), draw(2), draw(3), beta=0.5, alpha=2.0),
@@ -249,13 +252,7 @@ def _plus(input: Array, product: Array, beta: float, alpha: float) -> Array:
 def addr(
     xp: Namespace, input: Array, vec1: Array, vec2: Array, *, beta: float = 1, alpha: float = 1
 ) -> Array:
-    """``beta`` times ``input`` plus ``alpha`` times every element of one vector times another's.
-
-    >>> import gradlab as gl
-    >>> gl.addr(gl.zeros(2, 2), gl.tensor([1.0, 2.0]), gl.tensor([3.0, 4.0]))
-    tensor([[3., 4.],
-            [6., 8.]])
-    """
+    """A matrix and the products of every element of one vector with every one of another."""
     for name, array in (("vec1", vec1), ("vec2", vec2)):
         if array.ndim != 1:
             raise RuntimeError(f"addr: Expected 1-D argument {name}, but got {array.ndim}-D")
@@ -265,6 +262,22 @@ def addr(
                 f"For integral input tensors, argument {name} must not be a floating point number."
             )
     return _plus(input, vec1[:, None] * vec2, beta, alpha)
+
+
+@composite("addr")
+def _addr(
+    input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1
+) -> Tensor:
+    """``beta`` times ``input`` plus ``alpha`` times every element of one vector times another's.
+
+    >>> import gradlab as gl
+    >>> gl.addr(gl.zeros(2, 2), gl.tensor([1.0, 2.0]), gl.tensor([3.0, 4.0]))
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
+    if not array_of(input, "addr").ndim:  # its dtype counts as if it had been stretched already
+        input = view(input, (1,))
+    return addr(input, vec1, vec2, beta=beta, alpha=alpha)  # type: ignore[no-any-return]
 
 
 def _check_batches(batch1: Array, batch2: Array) -> None:

@@ -515,13 +515,8 @@ def _std(
     latex=r"\lVert input \rVert_{ord}",
     grad=dict(
         input=(
-            lambda g, xp, input, out, ord, dim, keepdim: norm_gradient(
-                xp,
-                put_back(xp, g, input.shape, dim, keepdim),
-                input,
-                put_back(xp, out, input.shape, dim, keepdim),
-                ord,
-                dim,
+            lambda g, xp, input, out, ord, dim, keepdim: _vector_norm_gradient(
+                xp, g, input, out, ord, dim, keepdim
             ),
             r"g \, \mathrm{sign}(input) \left(\frac{|input|}{out}\right)^{ord - 1}",
         )
@@ -561,6 +556,15 @@ def vector_norm(
     if ord == 2:
         return xp.sqrt(xp.add.reduce(size * size, dim, None, None, keepdim))
     return xp.add.reduce(size**ord, dim, None, None, keepdim) ** (1 / ord)
+
+
+def _vector_norm_gradient(
+    xp: Any, g: Any, input: Any, out: Any, ord: float, dim: tuple[int, ...], keepdim: bool
+) -> Any:
+    if ord == 0:
+        return None  # a number of elements, to which nothing flows
+    g, out = (put_back(xp, one, input.shape, dim, keepdim) for one in (g, out))
+    return norm_gradient(xp, g, input, out, ord, dim)
 
 
 def norm_gradient(xp: Any, g: Any, input: Any, out: Any, ord: float, dim: tuple[int, ...]) -> Any:

@@ -588,7 +588,7 @@ _XLOGY_NUMBER = (
     ),
     r"g \ln other",
 )
-_XLOGY_OTHER = (lambda g, input, other: g * (input / other), r"g \cdot \frac{input}{other}")
+_XLOGY_OTHER = (lambda g, input, other: g * input / other, r"g \cdot \frac{input}{other}")
 
 
 @op(
@@ -668,7 +668,7 @@ _XLOG1PY_NUMBER = (
     r"g \ln (1 + other)",
 )
 _XLOG1PY_OTHER = (
-    lambda g, input, other: g * (input / (other + 1)),
+    lambda g, input, other: g * input / (other + 1),
     r"g \cdot \frac{input}{1 + other}",
 )
 

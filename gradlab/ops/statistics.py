@@ -128,7 +128,7 @@ def _lowest(dtype: Any) -> int:
     """PyTorch's median of no integers, or of no bools."""
     if dtype.kind == "b":
         return True
-    return 0 if dtype.kind == "u" else -(2 ** (8 * dtype.itemsize - 1))
+    return 0 if dtype.kind == "u" or dtype.itemsize < 4 else -(2 ** (8 * dtype.itemsize - 1))
 
 
 _ALL = (call(draw(2, 3)), call(draw(5)), call(draw()))

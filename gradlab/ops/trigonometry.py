@@ -185,7 +185,7 @@ def asinh(xp: Namespace, input: Array) -> Array:
     grad=dict(
         input=(
             lambda g, xp, input: (
-                g / (xp.sqrt(input - 1) * xp.sqrt(input + 1))  # the right one of the two roots
+                g * (xp.rsqrt(input + 1) * xp.rsqrt(input - 1))  # the right one of the two roots
                 if arrays.is_complex(input)
                 else g / xp.sqrt(input * input - 1)
             ),

@@ -1,0 +1,73 @@
+"""What random programs found to differ once, each as the one line that is left of the program."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.ops.expressions import assert_same_error
+from tests.ops.printed import assert_prints_same
+
+CALCULATIONS = [
+    # complex gradients, where a formula asks which gradients arrived, or what lies side by side
+    "torch.autograd.grad(torch.var_mean(z)[0] * 2, z) if (z := torch.tensor([1 + 2j, 3 - 1j], "
+        "requires_grad=True)) is not None else 0",
+    "[torch.autograd.grad(torch.std_mean(z)[1].abs() * torch.std_mean(z)[0], z) for z in "
+        "[torch.tensor([1 + 2j, 3 - 1j, 2j], requires_grad=True)]]",
+    "[torch.autograd.grad(torch.view_as_real(z * 2).sum(), z) for z in "
+        "[torch.tensor([1 + 2j, 3 - 1j], requires_grad=True)]]",
+    # how what is joined lies in memory
+    "torch.cat([torch.ones(3, 4).t()] * 2, 1).stride()",
+    "torch.cat([torch.ones(4).expand(2, 3, 4)] * 2).view(-1).shape",
+    "torch.stack([torch.ones(3, 4).t()] * 2, 1).stride()",
+    "torch.stack([torch.ones(2, 3, 4).permute(2, 0, 1)] * 2).stride()",
+    "torch.stack([torch.ones(2)[0]] * 2, 0)", "torch.stack([torch.ones(2, 2).t()[0]] * 2, 1)",
+    # losses of a single sample
+    "torch.nn.functional.multi_margin_loss(torch.ones(1, 3), torch.tensor(0), reduction='none')",
+    "torch.nn.functional.multi_margin_loss(torch.tensor(0.5), torch.tensor(0))",
+    "torch.nn.functional.multi_margin_loss(torch.ones(0, 3), torch.zeros(0, dtype=torch.long), "
+        "reduction='none')",
+    "[torch.autograd.grad(torch.nn.functional.multi_margin_loss(x, torch.tensor(1)), x) for x in "
+        "[torch.tensor([[0.5, 0.25, 1.0]], requires_grad=True)]]",
+    # nothing to compute with
+    "torch.mv(torch.ones(2, 0, dtype=torch.bool), torch.ones(0, dtype=torch.bool))",
+    "torch.mm(torch.ones(2, 0, dtype=torch.bool), torch.ones(0, 1, dtype=torch.bool))",
+    "torch.bmm(torch.ones(0, 2, 2, dtype=torch.bool), torch.ones(0, 2, 1, dtype=torch.bool))",
+    "torch.cdist(torch.ones(2, 0).half(), torch.ones(3, 0).half())",
+    "[torch.zeros(0, dtype=d).median() for d in (torch.int8, torch.int16, torch.int32, "
+        "torch.int64, torch.uint8, torch.bool)]",
+    # dtypes
+    "torch.addr(torch.ones((), dtype=torch.float64), torch.ones(2).half(), torch.ones(2).char())",
+    # derivatives
+    "[(x.norm(0).backward(), x.grad) for x in [torch.ones(2, requires_grad=True)]]",
+    "[torch.autograd.grad(torch.autograd.grad(torch.xlogy(0, x), x, create_graph=True)[0], x) "
+        "for x in [torch.tensor(1e-3, dtype=torch.float16, requires_grad=True)]]",
+    "[torch.autograd.grad((x.scatter(0, torch.tensor([1]), y).floor() + x * 2).sum(), x) for x, y "
+        "in [(torch.ones(2, requires_grad=True), torch.ones(3, requires_grad=True))]]",
+    # hooks
+    "[(x.register_post_accumulate_grad_hook(lambda t: seen.append(t.grad)), "
+        "(x * x).sum().backward(inputs=x), seen) for x, seen in "
+        "[(torch.ones(2, requires_grad=True), [])]][0][1:]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", CALCULATIONS)
+def test_prints_the_same(line: str) -> None:
+    assert_prints_same(line)
+
+
+ERRORS = [
+    "torch.nn.functional.multi_margin_loss(torch.ones(2, 3), torch.zeros(1, dtype=torch.long))",
+    "torch.nn.functional.multi_margin_loss(torch.ones(2, 0), torch.zeros(2, dtype=torch.long))",
+    "torch.nn.functional.multi_margin_loss(torch.ones(2, 3, dtype=torch.uint8), "
+        "torch.zeros(2, dtype=torch.long), weight=torch.ones(3, requires_grad=True))",
+    "torch.nn.functional.pad(torch.ones(0, 2, 3), (1, 0, 2, 1), mode='replicate')",
+    "torch.nn.functional.pad(torch.ones(1, 0), (1, 1), mode='reflect')",
+    "torch.nn.functional.pad(torch.ones(2, 2, 3), (-2, -1), mode='reflect')",
+    "torch.nn.functional.pad(torch.ones(2, 3, 3), (-3, -1, 0, 0), mode='replicate')",
+    "torch.addmv(torch.ones(2).bool(), torch.ones(2, 2).bool(), torch.ones(2).bool())",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", ERRORS)
+def test_raises_the_same(line: str) -> None:
+    assert_same_error(line)
