@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradlab_widgets.elements import Apart, axes_of, taken_apart
 from gradlab_widgets.formulas import (
     SCALES,
     Rule,
@@ -26,6 +27,7 @@ from gradlab_widgets.formulas import (
     indexed,
     not_averaged,
     numeral,
+    parenthesised,
     plain_text,
     rule_of,
     sum_of,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["Explained"]
 
 _NUMBERS_UP_TO = 1000  # nodes; a larger graph's trace has its formulas in symbols only
+_APART_UP_TO = 200  # nodes; the operations of larger graphs are not taken apart
 
 # PyTorch's names for what a node saved, where they are not the parameter's.
 _SAVED_AS = {"input": "self", "out": "result", "input_shape": "self_sym_sizes"}
@@ -78,11 +81,20 @@ class Explained:
         """The equation of what a node computed: b = sin a."""
         vocabulary = self._vocabulary(row)
         rule = vocabulary.rule
+        if vocabulary.joins:
+            return equation(vocabulary.out.markup, vocabulary.joined())
         if rule is None:
             return None
         template = vocabulary.averaged(rule.forward)
         symbols = {word: vocabulary.operand(word).markup for word in template.used}
         return equation(vocabulary.out.markup, template.fill(symbols))
+
+    def apart(self, row: int, event: Event | None = None) -> list[Apart]:
+        """The results of a node (with its `event`, the gradients that left) taken apart."""
+        vocabulary = self._vocabulary(row)
+        if vocabulary.rule is None or len(self._graph.found) > _APART_UP_TO:
+            return []
+        return vocabulary.apart(event)
 
     def seed(self, event: Event) -> tuple[list[str], str]:
         """The first step: the root's gradient with respect to itself."""
@@ -140,7 +152,9 @@ class Explained:
         numbers: list[str] = []
         deeds: list[str] = []
         for slot, left in enumerate(event.outgoing):
-            if left is None:
+            if (
+                left is None or found.inputs[slot][0] is None
+            ):  # PyTorch's cat: a gradient for nobody
                 continue
             target = vocabulary.target(slot)
             template = vocabulary.gradient_of(slot)
@@ -149,6 +163,11 @@ class Explained:
                 symbols.append(vocabulary.symbolic(template, target, summed))
                 if self._numbers:
                     numbers += vocabulary.numeric(template, target, event, left, summed)
+            elif vocabulary.joins:
+                part = vocabulary.part(slot)
+                symbols.append(equation(bar(target.markup), part))
+                if self._numbers:
+                    numbers.append(equation(bar(target.markup), value_markup(left, alone=True)))
             deed = _deed(found.title, template, vocabulary)
             if summed:
                 deed += f", adds it up over what {target.text} was repeated for"
@@ -170,6 +189,7 @@ class _Vocabulary:
         rule = rule_of(found.op, frozenset(s for s in SCALES if found.options.get(s, 1) == 1))
         self.rule: Rule | None = None if rule is None or rule.sequence else rule
         self.elementwise = self.rule is not None and self.rule.elementwise
+        self.joins = _JOINS.get(found.op, "")
         self._operands: dict[str, Operand] = {}
         self._letters: dict[Any, str] = {}
         edges = {edge for edge in found.inputs if edge[0] is not None}
@@ -235,7 +255,7 @@ class _Vocabulary:
             value = event.incoming[0] if word == "g" else self.operand(word).value
             if value is not None and (value.data or not value.size):
                 values[word] = value
-            elif word in self._found.options or word.endswith("_shape"):
+            elif self._is_option(word):
                 constants[word] = self.operand(word).markup
             else:
                 return []
@@ -247,6 +267,87 @@ class _Vocabulary:
         if self.elementwise and left.size > 1:
             lines += _one_element(template, target, values, constants, left)
         return lines
+
+    def _is_option(self, word: str) -> bool:
+        """Whether a placeholder stands for something known that is no tensor."""
+        if word in self._found.options or word.endswith("_shape"):
+            return True
+        is_tensor = word == "out" or (self.rule is not None and word in self.rule.tensors)
+        return not is_tensor and self.operand(word).text != word
+
+    def apart(self, event: Event | None) -> list[Apart]:
+        """This node's result taken apart, or the gradients that left it in `event`."""
+        rule, found = self.rule, self._found
+        assert rule is not None
+        shapes = {word: self._shape(word) for word in rule.tensors} | {"out": found.shape}
+        known = {word: shape for word, shape in shapes.items() if shape is not None}
+        axes = axes_of(found.op, rule, known, found.options)
+        if axes is None:
+            return []
+        if event is None:
+            if self.out.value is None:
+                return []
+            whole = (self.out.value, self.out.markup)
+            parts = [taken_apart(found.op, rule, axes, self.operand, "out", *whole, None)]
+        else:
+            gradient = Operand(bar(self.out.markup), "", event.incoming[0])
+            parts = [
+                taken_apart(
+                    *(found.op, rule, axes),
+                    lambda word: gradient if word == "g" else self.operand(word),
+                    *(rule.inputs[slot], left, bar(self.target(slot).markup), template),
+                )
+                for slot, left in enumerate(event.outgoing)
+                if left is not None and (template := self.gradient_of(slot)) is not None
+            ]
+        return [part for part in parts if part is not None]
+
+    def _shape(self, word: str) -> tuple[int, ...] | None:
+        """The shape of an operand, if it is known."""
+        assert self.rule is not None
+        slot = self.rule.inputs.index(word) if word in self.rule.inputs else len(self._found.inputs)
+        node, output = self._found.inputs[slot] if slot < len(self._found.inputs) else (None, 0)
+        if node is not None:
+            return self._graph.library.output_metas(node)[output][0]
+        value = self.operand(word).value
+        return None if value is None else value.shape
+
+    # ------------------------------------------------------------------ cat and stack
+
+    def joined(self) -> str:
+        """What was put together: cat(a, b)."""
+        inputs = [
+            "<mo>…</mo>" if node is None else self._input(slot).markup
+            for slot, (node, _) in enumerate(self._found.inputs)
+        ]
+        return f"<mi>{self.joins}</mi><mo>\u2061</mo>" + parenthesised("<mo>,</mo>".join(inputs))
+
+    def part(self, slot: int) -> str:
+        """The part of the result's gradient that belongs to the input at `slot`: its [:, 2:5]."""
+        dim = int(self._found.options.get("dim", 0)) % 2**64  # PyTorch saves -1 as 2**64 - 1
+        rank = len(self._found.shape)
+        dim = dim - 2**64 + rank if dim >= 2**63 else dim
+        at = f"{slot}"
+        if self.joins == "cat":
+            sizes = [self._length(node, output, dim) for node, output in self._found.inputs]
+            before, after = sizes[:slot], sizes[slot + 1 :]
+            if None not in before:
+                start = sum(n for n in before if n)
+            elif None not in after:
+                start = self._found.shape[dim] - sum(n for n in (*after, sizes[slot]) if n)
+            else:
+                return f"<mi>split</mi>{parenthesised(bar(self.out.markup))}"
+            at = f"{start}:{start + (sizes[slot] or 0)}"
+        places = ", ".join([":"] * dim + [at])
+        place = f"<mo>[</mo><mtext>{places}</mtext><mo>]</mo>"
+        return f"<mrow>{bar(self.out.markup)}{place}</mrow>"
+
+    def _length(self, node: Any, output: int, dim: int) -> int | None:
+        """How long an input is along `dim`; None for one that no node made."""
+        if node is None:
+            return None
+        shape, _ = self._graph.library.output_metas(node)[output]
+        return shape[dim] if dim < len(shape) else 0  # cat passes over empty vectors
 
     # ------------------------------------------------------------------ finding operands
 
@@ -301,6 +402,9 @@ class _Vocabulary:
         if value is not None:
             return Operand(value_markup(value), value_text(value), value)
         option = found.options.get(saved_as, found.options.get(word))
+        several = [v for of, v in found.saved if of.startswith(f"{saved_as}[")]
+        if option is None and several:  # x[[0, 2], [1, 1]]
+            return Operand("<mo>,</mo>".join(map(value_markup, several)), "the indices")
         constants = found.origin.arguments if found.origin is not None else ()
         if option is None and self.rule and word in self.rule.tensors and len(constants) == 1:
             option = constants[0]
@@ -316,6 +420,7 @@ class _Vocabulary:
         return Operand(identifier(word), word)
 
 
+_JOINS = {"CatBackward0": "cat", "StackBackward0": "stack"}
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 

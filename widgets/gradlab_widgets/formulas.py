@@ -31,6 +31,7 @@ __all__ = [
     "not_averaged",
     "number_text",
     "numeral",
+    "parenthesised",
     "plain_text",
     "rule_of",
     "sum_of",

@@ -17,7 +17,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from gradlab_widgets.adapters import FREED, Library, known_libraries, node_of
+from gradlab_widgets.elements import Apart
 from gradlab_widgets.explain import Explained
+from gradlab_widgets.formulas import equation
 from gradlab_widgets.groups import groups_of
 from gradlab_widgets.names import Names, caller_namespace
 from gradlab_widgets.trace import Trace, TraceBuilder, Value
@@ -276,6 +278,8 @@ def _build(graph: Graph, events: list[Event], seeds: list[Event], freed: frozens
     builder = TraceBuilder(graph.library.name)
     explained = Explained(graph, numbers=bool(events))
     rows = write_graph(builder, graph, explained)
+    for i, row in enumerate(rows):
+        _write_elements(builder, row, explained.apart(i))
     for seed in seeds if events else []:
         _write_step(builder, "seed", rows, seed, *explained.seed(seed))
     for event in events:
@@ -284,6 +288,7 @@ def _build(graph: Graph, events: list[Event], seeds: list[Event], freed: frozens
             ("accumulate", explained.accumulate) if accumulates else ("vjp", explained.vjp)
         )
         _write_step(builder, kind, rows, event, *explain(event))
+        _write_elements(builder, rows[event.row], explained.apart(event.row, event))
         if event.row in freed:
             builder.step(kind="free", node=rows[event.row], words=explained.free(event.row))
     return builder.build(root=rows[graph.index[graph.roots[0][0]]])
@@ -337,6 +342,22 @@ def _write_node(
         source=None if origin is None else builder.source(origin.cell, origin.line, origin.text),
         **common,
     )
+
+
+def _write_elements(builder: TraceBuilder, row: int, parts: list[Apart]) -> None:
+    for part in parts:
+        values = tuple(builder.value(value) for value in part.values)
+        builder.element(
+            node=row,
+            slot=part.slot,
+            sizes=part.sizes,
+            axes=part.axes,
+            values=tuple(index for index in values if index is not None),
+            names=tuple(builder.math(equation(name)) for name in part.names),
+            term=builder.math(equation(part.term)),
+            how=part.how,
+            plus=part.plus,
+        )
 
 
 def _write_step(

@@ -18,6 +18,7 @@ __all__ = [
     "PREVIEW",
     "SCHEMA",
     "Edges",
+    "Elements",
     "Groups",
     "Hooks",
     "Nodes",
@@ -197,8 +198,29 @@ class Second(Columns):
     of: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True)
+class Elements(Columns):
+    """One row per result, or gradient, whose elements can be taken apart into their terms."""
+
+    node: tuple[int, ...] = ()
+    slot: tuple[int, ...] = ()
+    sizes: tuple[tuple[int, ...], ...] = ()
+    axes: tuple[tuple[tuple[int, ...], ...], ...] = ()
+    values: tuple[tuple[int, ...], ...] = ()
+    names: tuple[tuple[int, ...], ...] = ()
+    term: tuple[int, ...] = ()
+    how: tuple[str, ...] = ()
+    plus: tuple[int | None, ...] = ()
+
+
 # What most passes have nothing of; left out of the JSON then.
-_RARE: dict[str, type[Columns]] = {"sums": Sums, "terms": Terms, "hooks": Hooks, "second": Second}
+_RARE: dict[str, type[Columns]] = {
+    "sums": Sums,
+    "terms": Terms,
+    "hooks": Hooks,
+    "second": Second,
+    "elements": Elements,
+}
 
 _VALUE_COLUMNS = [f.name for f in fields(Value)]
 
@@ -223,6 +245,7 @@ class Trace:
     terms: Terms = Terms()
     hooks: Hooks = Hooks()
     second: Second = Second()
+    elements: Elements = Elements()
 
     def __post_init__(self) -> None:
         _check(self)
@@ -315,7 +338,11 @@ def _check(trace: Trace) -> None:
         if kind not in HOOK_KINDS:
             raise ValueError(f"trace: {kind!r} is no kind of hook")
     _inside("second.of", trace.second.of, rows)
+    elements = trace.elements
+    _inside("elements.term", elements.term, math_rows)
+    _inside("elements.names", (i for row in elements.names for i in row), math_rows)
     used = [*nodes.value, *steps.before, *steps.after]
+    used += [i for row in elements.values for i in row]
     used += [*trace.terms.sum, *trace.hooks.before, *trace.hooks.after]
     used += [i for row in (*steps.incoming, *steps.outgoing) for i in row]
     used += [i for row in nodes.saved for _, i in row]
@@ -434,6 +461,23 @@ class TraceBuilder:
     def second(self, node: int, of: int) -> None:
         """Say that an earlier pass made `node` while it ran `of`."""
         self._rare["second"].append((node, of))
+
+    def element(
+        self,
+        *,
+        node: int,
+        slot: int,
+        sizes: tuple[int, ...],
+        axes: tuple[tuple[int, ...], ...],
+        values: tuple[int, ...],
+        names: tuple[int, ...],
+        term: int,
+        how: str = "",
+        plus: int | None = None,
+    ) -> None:
+        """Say how the elements of a node's result, or of a gradient that left it, are made."""
+        row = (node, slot, sizes, axes, values, names, term, how, plus)
+        self._rare["elements"].append(row)
 
     def build(self, root: int) -> Trace:
         """Freeze what was collected; ValueError if it contradicts itself."""
