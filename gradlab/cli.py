@@ -1,4 +1,4 @@
-"""The `gradlab` command: `gradlab lab` puts the lessons in a folder of yours and opens JupyterLab.
+"""The `gradlab` command: opens JupyterLab on lessons of your own, and cleans notebooks for git.
 
 The lessons in your folder are yours to change. A lesson you changed is never written over: when
 gradlab brings a newer one, it is laid beside yours as "… (new).ipynb". What was laid down is
@@ -11,11 +11,13 @@ import argparse
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from gradlab import __version__
+from gradlab.cleaning import NotInstalled, cleaned, install_filter, notebooks_in, run_filter
 
 FOLDER = Path.home() / "gradlab-lessons"
 RECORD = ".gradlab-lessons.json"
@@ -38,12 +40,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     lab.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
     lab.add_argument("--port", type=int, help="port to listen on (default: JupyterLab's)")
+    clean = commands.add_parser(
+        "clean",
+        help="take widgets out of notebooks to be committed, and leave their pictures",
+        description="Take widgets out of notebooks, and leave the pictures they show without a "
+        "kernel. Without a NOTEBOOK: from standard input to standard output.",
+    )
+    clean.add_argument("notebooks", metavar="NOTEBOOK", nargs="*", type=Path, help="file or folder")
+    what = clean.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="change nothing; status 1 if it would")
+    what.add_argument(
+        "--install-filter",
+        action="store_true",
+        help="let git clean the notebooks of the repository you are in, whenever one is added",
+    )
     options = parser.parse_args(argv)
 
-    folder = options.dir.expanduser().resolve()
-    for line in copy_lessons(shipped_lessons(), folder):
-        print(line, flush=True)
-    return open_lab(folder, browser=not options.no_browser, port=options.port)
+    if options.command == "lab":
+        folder = options.dir.expanduser().resolve()
+        for line in copy_lessons(shipped_lessons(), folder):
+            print(line, flush=True)
+        return open_lab(folder, browser=not options.no_browser, port=options.port)
+    if options.install_filter:
+        return install_clean_filter(Path.cwd())
+    if options.notebooks:
+        return clean_notebooks(options.notebooks, check=options.check)
+    if options.check or sys.stdin.isatty():
+        clean.error("name notebooks to clean, or send one to standard input")
+    return run_filter()
 
 
 def shipped_lessons() -> list[Path]:
@@ -146,6 +170,38 @@ def _write(path: Path, content: bytes) -> None:
     half = path.with_name(f"{path.name}.part")
     half.write_bytes(content)
     half.replace(path)
+
+
+def clean_notebooks(paths: Sequence[Path], *, check: bool) -> int:
+    """Clean notebooks where they lie, or only say which would be; 1 if any would, or can't be."""
+    status = 0
+    for path in notebooks_in(paths):
+        try:
+            before = path.read_bytes()
+            after = cleaned(before)
+        except (OSError, ValueError) as error:
+            print(f"gradlab clean: {path} stays as it is: {error}", file=sys.stderr)
+            status = 1
+            continue
+        if after == before:
+            continue
+        if check:
+            status = 1
+        else:
+            _write(path, after)
+        print(f"{'has widgets' if check else 'cleaned'}: {path}")
+    return status
+
+
+def install_clean_filter(folder: Path) -> int:
+    """Let git clean the notebooks of the repository around `folder`."""
+    try:
+        for line in install_filter(folder):
+            print(line)
+    except NotInstalled as error:
+        print(f"gradlab clean --install-filter: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def open_lab(folder: Path, *, browser: bool, port: int | None) -> int:

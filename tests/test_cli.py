@@ -122,7 +122,7 @@ def test_jupyterlab_opens_on_the_first_lesson() -> None:
     assert not [argument for argument in arguments if "port" in argument or "browser" in argument]
 
 
-@pytest.mark.parametrize("argv", [[], ["learn"], ["lab", "--port", "any"]])
+@pytest.mark.parametrize("argv", [[], ["learn"], ["lab", "--port", "any"], ["clean", "--check"]])
 def test_a_wrong_command_line_says_how_it_is_used(
     argv: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
