@@ -27,6 +27,7 @@ from gradlab_widgets.walk import Graph, graph_of
 
 __all__ = ["Event", "no_collections", "record", "trace", "trace_of_graph", "write_graph"]
 
+from gradlab_widgets.values import settle
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -322,6 +323,9 @@ def _write_node(
         "name": found.name,
         "module": found.module,
         "shape": found.shape,
+    events = [] if watch is None else watch.events
+    fired = _by_row([] if watch is None else watch.hooks.fired)
+    settle(graph.kept)
         "dtype": found.dtype,
         "value": builder.value(found.value),
         "group": group,

@@ -371,7 +371,8 @@ class TraceBuilder:
         self._nodes: list[tuple[Any, ...]] = []
         self._edges: list[tuple[int, int, int, int]] = []
         self._steps: list[tuple[Any, ...]] = []
-        self._values: dict[Value, int] = {}
+        self._values: list[Value] = []
+        self._rows_of_values: dict[Any, int] = {}
         self._sources: dict[tuple[str, int, str], int] = {}
         self._groups: list[tuple[str, str, int | None]] = []
         self._math: dict[str, int] = {}
@@ -379,7 +380,13 @@ class TraceBuilder:
 
     def value(self, value: Value | None) -> int | None:
         """The row of `value`; None stays None."""
-        return None if value is None else self._values.setdefault(value, len(self._values))
+        if value is None:
+            return None
+        key = value.key()
+        row = self._rows_of_values.setdefault(key, len(self._values))
+        if row == len(self._values):
+            self._values.append(value)
+        return row
 
     def source(self, cell: str, line: int, text: str) -> int:
         """The row of a line of source."""

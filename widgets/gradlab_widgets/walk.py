@@ -63,6 +63,7 @@ class Graph:
         self.preview = min(most, max(4, _ELEMENTS // len(order)))
         self._known: dict[tuple[Any, int], Value | None] = {}
         self._seen: dict[int, tuple[Any, Value | None]] = {}  # by id() of a tensor held here
+        self.kept: list[Value] = []  # every value that was taken
         self.found = [self._read(node) for node in order]
         for root, (node, output) in zip(roots, self.roots, strict=True):
             self.found[self.index[node]].is_root = True
@@ -78,12 +79,15 @@ class Graph:
             return None
         seen = self._seen.get(id(tensor))
         if seen is None:
-            seen = self._seen[id(tensor)] = (tensor, self.library.value(tensor, self.preview))
+            seen = self._seen[id(tensor)] = (tensor, self.fleeting(tensor))
         return seen[1]
 
     def fleeting(self, tensor: Any) -> Value | None:
         """The preview of a tensor that will soon be gone or changed, such as a gradient."""
-        return self.library.value(tensor, self.preview)
+        value = self.library.value(tensor, self.preview)
+        if value is not None:
+            self.kept.append(value)
+        return value
 
     def keep(self, found: list[Found]) -> None:
         """Leave only some of the nodes, and the edges between them."""
@@ -132,7 +136,7 @@ class Graph:
             return self.value(tensor)
         key = (producer, int(tensor.output_nr))
         if key not in self._known:
-            self._known[key] = self.library.value(tensor, self.preview)
+            self._known[key] = self.fleeting(tensor)
         return self._known[key]
 
     # ------------------------------------------------------------------ what follows from others
