@@ -23,11 +23,11 @@ from gradlab_widgets.formulas import equation
 from gradlab_widgets.groups import groups_of
 from gradlab_widgets.names import Names, caller_namespace
 from gradlab_widgets.trace import Trace, TraceBuilder, Value
+from gradlab_widgets.values import settle
 from gradlab_widgets.walk import Graph, graph_of
 
 __all__ = ["Event", "no_collections", "record", "trace", "trace_of_graph", "write_graph"]
 
-from gradlab_widgets.values import settle
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -276,6 +276,7 @@ def _seed(graph: Graph, root: Any, gradient: Any) -> Event:
 
 def _build(graph: Graph, events: list[Event], seeds: list[Event], freed: frozenset[int]) -> Trace:
     """Write nodes, edges and steps into a trace."""
+    settle(graph.kept)
     builder = TraceBuilder(graph.library.name)
     explained = Explained(graph, numbers=bool(events))
     rows = write_graph(builder, graph, explained)
@@ -323,9 +324,6 @@ def _write_node(
         "name": found.name,
         "module": found.module,
         "shape": found.shape,
-    events = [] if watch is None else watch.events
-    fired = _by_row([] if watch is None else watch.hooks.fired)
-    settle(graph.kept)
         "dtype": found.dtype,
         "value": builder.value(found.value),
         "group": group,
