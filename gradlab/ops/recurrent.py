@@ -15,8 +15,6 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy
-
 from gradlab import arrays, engine, generator
 from gradlab.arrays import Array, Namespace
 from gradlab.grad_mode import enable_grad
@@ -165,94 +163,69 @@ def _gradients_at_once(
     reverse: bool,
     to_input: bool,
 ) -> Sequence[Any]:
-    """The gradients of a layer: back through the steps for the gates, the rest in large products."""
+    """The gradients of a layer: back through the steps for the gates, the rest in large products.
+
+    The sweep's products need only two blocks: what the gradient of the state is multiplied by, and
+    what that of the cell is. Both are known for all steps before it begins.
+    """
     input, w_ih, w_hh, b_ih, _, hx, _ = _parts(tensors)
     library = arrays.array_module(output)
     steps, batch, hidden = output.shape
-    of_output, *of_states = arrived[:3]
+    of_output, of_h, of_c = arrived[:3]
     if reverse:
         input, output = input[::-1], output[::-1]
         of_output = None if of_output is None else of_output[::-1]
-    dh, dc = (
-        library.zeros((hidden, batch), output.dtype) if of is None else of.T.copy()
-        for of in of_states
-    )
-    found, dh, dc = _back_through_steps(library, w_hh, gates, tanh_cells, of_output, dh, dc)
-    d_gates = found.reshape(steps * batch, 4 * hidden)
+
+    slopes = _slopes(library, gates, tanh_cells)  # of i, f, g, o, and of the cell through tanh
+    forget = gates[:, 1]
+    dh = library.zeros((hidden, batch), output.dtype) if of_h is None else of_h.T.copy()
+    dc = library.zeros((hidden, batch), output.dtype) if of_c is None else of_c.T.copy()
+    turned = None if of_output is None else library.ascontiguousarray(of_output.swapaxes(1, 2))
+    w_back = library.ascontiguousarray(w_hh.T)
+    flat = slopes.reshape(steps, 5 * hidden, batch)
+    matmul, multiply, add = library.matmul, library.multiply, library.add
+    for t in range(steps - 1, -1, -1):
+        if turned is not None:
+            add(dh, turned[t], dh)
+        slope = slopes[t]
+        by_h, by_c = slope[3:], slope[:3]
+        multiply(by_h, dh, by_h)
+        add(dc, slope[4], dc)
+        multiply(by_c, dc, by_c)
+        multiply(dc, forget[t], dc)
+        matmul(w_back, flat[t, : 4 * hidden], dh)
+
+    rows = library.empty((steps, batch, 4 * hidden), output.dtype)
+    rows[...] = flat[:, : 4 * hidden].swapaxes(1, 2)
+    d_gates = rows.reshape(steps * batch, 4 * hidden)
     states = library.concatenate((hx[None], output[:-1])).reshape(steps * batch, hidden)
     d_input = None
     if to_input:
         d_input = (d_gates @ w_ih).reshape(input.shape)
         d_input = d_input[::-1] if reverse else d_input
-    gradients = [d_input, d_gates.T @ input.reshape(steps * batch, -1), d_gates.T @ states]
+    found = [d_input, d_gates.T @ input.reshape(steps * batch, -1), d_gates.T @ states]
     if b_ih is not None:
         d_bias = library.ones(steps * batch, output.dtype) @ d_gates
-        gradients += [d_bias, d_bias.copy()]
-    return [*gradients, dh.T, dc.T]
+        found += [d_bias, d_bias.copy()]
+    return [*found, dh.T, dc.T]
 
 
-_IN_CACHE = 1 << 16  # so many numbers, read again and again, stay in the processor's second cache
+def _slopes(xp: Namespace, gates: Array, tanh_cells: Array) -> Array:
+    """(T, 5, H, N): how i, f, g and o, before their activations, and the cell pass gradients on.
 
-
-def _back_through_steps(
-    xp: Namespace,
-    w_hh: Array,
-    gates: Array,
-    tanh_cells: Array,
-    of_output: Array | None,
-    dh: Array,
-    dc: Array,
-) -> tuple[Array, Array, Array]:
-    """(T, N, 4H): gradients of the gates before their activations; of the first state and cell.
-
-    The steps' products need only two factors: the gradient of the state and that of the cell. What
-    these are multiplied by is computed for many steps at once, and overwritten by the products.
+    The first three to be multiplied by the gradient of the cell, the others by the state's.
     """
     steps, _, hidden, batch = gates.shape
-    found = xp.empty((steps, batch, 4 * hidden), gates.dtype)
-    w_back = xp.ascontiguousarray(w_hh.T)
-    matmul, multiply, add = xp.matmul, xp.multiply, xp.add
-    at_once = max(1, _IN_CACHE // (6 * hidden * batch)) if xp is numpy else steps
-    scratch = xp.empty((min(at_once, steps), 6, hidden, batch), gates.dtype)
-    for stop in range(steps, 0, -at_once):
-        part = slice(max(0, stop - at_once), stop)
-        dc = dc.copy()  # out of the scratch
-        slopes = _slopes(xp, gates[part], tanh_cells[part], scratch)
-        d_gates = slopes[:, 1:5].reshape(len(slopes), 4 * hidden, batch)
-        given = None
-        if of_output is not None:
-            given = list(xp.ascontiguousarray(of_output[part].swapaxes(1, 2)))
-        by_c, by_h, products = list(slopes[:, :4]), list(slopes[:, 4:]), list(d_gates)
-        for t in range(len(slopes) - 1, -1, -1):
-            if given is not None:
-                add(dh, given[t], dh)
-            of_c, of_h = by_c[t], by_h[t]
-            multiply(of_h, dh, of_h)
-            add(dc, of_h[1], dc)
-            multiply(of_c, dc, of_c)
-            dc = of_c[0]
-            matmul(w_back, products[t], dh)
-        found[part] = d_gates.swapaxes(1, 2)
-    return found, dh, dc
-
-
-def _slopes(xp: Namespace, gates: Array, tanh_cells: Array, scratch: Array) -> Array:
-    """(T, 6, H, N): how the steps pass gradients on, written to the scratch.
-
-    To be multiplied by the gradient of the cell: those of the cell before, and of i, f and g before
-    their activations. By the state's: those of o, and of the cell through tanh.
-    """
-    slopes = scratch[: len(gates)]
+    slopes = xp.empty((steps, 5, hidden, batch), gates.dtype)
     i, o, g = gates[:, 0], gates[:, 2], gates[:, 3]
-    slopes[:, 0] = gates[:, 1]
     for of, value, by in (
-        (slopes[:, 1:3], gates[:, :2], gates[:, 3:]),  # i and f by g and the cell before
-        (slopes[:, 4], o, tanh_cells),
+        (slopes[:, :2], gates[:, :2], gates[:, 3:]),  # i and f by g and the cell before
+        (slopes[:, 3], o, tanh_cells),
     ):
         xp.multiply(value, value, of)
         xp.subtract(value, of, of)
         xp.multiply(of, by, of)
-    for of, value, by in ((slopes[:, 3], g, i), (slopes[:, 5], tanh_cells, o)):
+    for of, value, by in ((slopes[:, 2], g, i), (slopes[:, 4], tanh_cells, o)):
         xp.multiply(value, value, of)
         xp.subtract(1, of, of)
         xp.multiply(of, by, of)
