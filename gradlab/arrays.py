@@ -19,6 +19,11 @@ from numpy import ndarray
 
 from gradlab.levels import Layout
 
+# The C library gives large arrays back to the system when they are freed, and new ones cost a fault
+# for each of their pages: half of an LSTM's time. Having once freed one of nearly 32 MiB it keeps up
+# to twice as much (glibc's thresholds follow what they see). No page of this one is ever touched.
+numpy.empty((32 << 20) - (64 << 10), numpy.uint8)
+
 Array: TypeAlias = Any
 """A numpy.ndarray or a cupy.ndarray (CuPy carries no types)."""
 
