@@ -37,7 +37,12 @@ body {{ margin: 0 auto; max-width: 1200px; padding: 1rem; font-family: system-ui
 #still section {{ break-inside: avoid; }}
 #still table {{ border-collapse: collapse; }}
 #still td, #still th {{ padding: 2px 12px 2px 0; text-align: left; vertical-align: top; }}
-@media print {{ :root {{ color-scheme: light; }} {print} }}
+@media print {{
+  :root, .gradlab {{ color-scheme: light !important; }}
+  .gradlab .gl-body {{ height: auto !important; min-height: var(--gl-height); }}
+  .gradlab .gl-side {{ overflow: visible !important; }}
+  {print}
+}}
 </style>
 <noscript><style>{plain}</style></noscript>
 </head>

@@ -108,10 +108,11 @@ class Tour(GradWidget):
     def _written(self, formula: Callable[[str], str]) -> str:
         assert self.trace is not None
         written = zip(self._stops["words"], self._stops["position"], strict=True)
+        last = len(self.trace.steps)
         parts = [f"<h2>{picture.escaped(self._stops['title'])}</h2>"]
         for i, (words, position) in enumerate(written):
-            happens = "" if position < 0 else f" · step {position + 1}"
-            parts.append(f"<section><h3>{i + 1}{happens}</h3>")
+            happens = "" if position < 0 else f" · step {position + 1} of {last}"
+            parts.append(f"<section><h3>Stop {i + 1}{happens}</h3>")
             for paragraph in words:
                 runs = (_run_html(style, text, formula) for style, text in paragraph)
                 parts.append(f"<p>{''.join(runs)}</p>")
@@ -171,13 +172,13 @@ def tour(x: Any, stops: Sequence[Stop], title: str = "") -> Tour:
         places = _Places(shown, x)
     positions: list[int] = []
     selected: list[int | None] = []
-    words: list[list[list[Run]]] = []
+    words: list[list[list[list[str]]]] = []
     for number, stop in enumerate(stops, start=1):
         what = f"tour(x, stops): stop {number}"
         before = positions[-1] if positions else -1
         positions.append(before if stop.step is None else places.position(stop.step, what))
         selected.append(None if stop.select is None else places.row(stop.select, what))
-        words.append(parsed(stop.words, what))
+        words.append([[list(run) for run in runs] for runs in parsed(stop.words, what)])
     columns = {"position": positions, "selected": selected, "words": words}
     return Tour(shown, {"title": clean(title or "A tour", 120), **columns})
 
@@ -254,7 +255,7 @@ class _Places:
         return [
             row
             for row, kind in enumerate(nodes.kind)
-            if kind in kinds and variable in nodes.name[row].split(", ")
+            if kind in kinds and variable and variable in nodes.name[row].split(", ")
         ]
 
     def _called(self, name: str) -> list[int]:
