@@ -9,10 +9,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from typing import Any, Self
 
-from gradlab_widgets.values import PREVIEW, Number, Value, number, preview
+from gradlab_widgets.packing import (
+    SMALL,
+    marked,
+    packed,
+    packed_formulas,
+    packed_values,
+    unmarked,
+    unpacked,
+    unpacked_formulas,
+    unpacked_values,
+)
+from gradlab_widgets.values import PREVIEW, Number, Value, number, preview, value_text
 
 __all__ = [
     "PREVIEW",
@@ -23,6 +34,7 @@ __all__ = [
     "Hooks",
     "Nodes",
     "Number",
+    "Samples",
     "Second",
     "Sources",
     "Steps",
@@ -36,7 +48,8 @@ __all__ = [
     "preview",
 ]
 
-SCHEMA = 1
+SCHEMA = 2
+_READ = (1, 2)  # in the first, no column was packed
 NAME_LENGTH = 80  # longer names from the user are cut, so that no box outgrows the screen
 TEXT_LENGTH = 240  # the same for source lines and sentences
 
@@ -82,8 +95,8 @@ class Columns:
         return len(next(iter(self.columns().values())))
 
     def to_json(self) -> dict[str, Any]:
-        """The columns as lists, all the way down."""
-        return {name: _listed(column) for name, column in self.columns().items()}
+        """The columns, the long ones packed."""
+        return {name: packed(column) for name, column in self.columns().items()}
 
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> Self:
@@ -91,7 +104,7 @@ class Columns:
         missing = [name for name in cls.column_names() if name not in table]
         if missing:
             raise ValueError(f"trace: {cls.__name__.lower()} has no column {missing[0]!r}")
-        return cls(*(_tupled(table[name]) for name in cls.column_names()))
+        return cls(*(unpacked(table[name]) for name in cls.column_names()))
 
     @classmethod
     def from_rows(cls, rows: Sequence[Sequence[Any]]) -> Self:
@@ -192,10 +205,14 @@ class Hooks(Columns):
 
 @dataclass(frozen=True)
 class Second(Columns):
-    """One row per node that an earlier pass with create_graph=True made: while `of` ran."""
+    """One row per node that a pass with create_graph=True made, while `of` ran.
+
+    The order is 2 for what a pass over a graph of the user's made, 3 for a pass over that, …
+    """
 
     node: tuple[int, ...] = ()
     of: tuple[int, ...] = ()
+    order: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -213,6 +230,20 @@ class Elements(Columns):
     plus: tuple[int | None, ...] = ()
 
 
+@dataclass(frozen=True)
+class Samples(Columns):
+    """One row per large value of which an image and a histogram were kept (`Sample`)."""
+
+    value: tuple[int, ...] = ()
+    rows: tuple[int, ...] = ()
+    columns_: tuple[int, ...] = ()
+    levels: tuple[str, ...] = ()
+    scale: tuple[float, ...] = ()
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    bins: tuple[tuple[int, ...], ...] = ()
+
+
 # What most passes have nothing of; left out of the JSON then.
 _RARE: dict[str, type[Columns]] = {
     "sums": Sums,
@@ -220,9 +251,8 @@ _RARE: dict[str, type[Columns]] = {
     "hooks": Hooks,
     "second": Second,
     "elements": Elements,
+    "samples": Samples,
 }
-
-_VALUE_COLUMNS = [f.name for f in fields(Value)]
 
 
 @dataclass(frozen=True)
@@ -246,61 +276,66 @@ class Trace:
     hooks: Hooks = Hooks()
     second: Second = Second()
     elements: Elements = Elements()
+    samples: Samples = Samples()
 
     def __post_init__(self) -> None:
         _check(self)
 
     def to_json(self) -> dict[str, Any]:
         """The trace as plain dicts, lists, text and finite numbers, as docs/trace.md has it."""
-        values = {name: [_listed(getattr(v, name)) for v in self.values] for name in _VALUE_COLUMNS}
+        steps = self.steps.to_json()
+        if len(self.steps) > SMALL:
+            steps["words"] = packed([marked(*said) for said in self._said(self.steps.words)])
         return {
             "schema": SCHEMA,
             "library": self.library,
             "root": self.root,
             "nodes": self.nodes.to_json(),
             "edges": self.edges.to_json(),
-            "steps": self.steps.to_json(),
-            "values": values,
+            "steps": steps,
+            "values": packed_values(self.values),
             "sources": self.sources.to_json(),
             "groups": self.groups.to_json(),
-            "math": list(self.math),
+            "math": packed_formulas(self.math),
             **{name: rare.to_json() for name in _RARE if len(rare := getattr(self, name))},
         }
 
     @classmethod
     def from_json(cls, payload: Mapping[str, Any]) -> Trace:
         """The trace that `to_json` wrote; ValueError if it is of another schema or broken."""
-        if payload.get("schema") != SCHEMA:
+        if payload.get("schema") not in _READ:
             raise ValueError(
-                f"trace: schema {payload.get('schema')!r} is not {SCHEMA}, the one this version "
-                "of gradlab_widgets reads"
+                f"trace: schema {payload.get('schema')!r} is none of {_READ}, which this version "
+                "of gradlab_widgets reads. Record the pass again, or install the version that "
+                "wrote it."
             )
-        columns = (_tupled(payload["values"][name]) for name in _VALUE_COLUMNS)
-        return cls(
+        trace = cls(
             library=payload["library"],
             root=payload["root"],
             nodes=Nodes.from_json(payload["nodes"]),
             edges=Edges.from_json(payload["edges"]),
             steps=Steps.from_json(payload["steps"]),
-            values=tuple(Value(*row) for row in zip(*columns, strict=True)),
+            values=unpacked_values(payload["values"]),
             sources=Sources.from_json(payload["sources"]),
             groups=Groups.from_json(payload["groups"]),
-            math=tuple(payload["math"]),
+            math=unpacked_formulas(payload["math"]),
             **_rare(lambda kind, name: kind.from_json(payload[name]), payload),
         )
+        words = tuple(unmarked(*said) for said in trace._said(trace.steps.words))
+        return replace(trace, steps=replace(trace.steps, words=words))
+
+    def _said(self, words: Sequence[str]) -> Iterable[tuple[str, list[str]]]:
+        """Each step's sentence, and the values in it as they are written there."""
+        steps = self.steps
+        columns = (steps.incoming, steps.outgoing, steps.before, steps.after)
+        for sentence, incoming, outgoing, before, after in zip(words, *columns, strict=True):
+            rows = (*incoming, *outgoing, before, after)
+            yield sentence, ["" if i is None else value_text(self.values[i]) for i in rows]
 
 
 def _rare(make: Callable[[type[Columns], str], Columns], there: Container[str]) -> dict[str, Any]:
     """The rare tables among those that are there, each as `make` makes it."""
     return {name: make(kind, name) for name, kind in _RARE.items() if name in there}
-
-
-def _listed(x: Any) -> Any:
-    return [_listed(item) for item in x] if type(x) is tuple else x
-
-
-def _tupled(x: Any) -> Any:
-    return tuple(_tupled(item) for item in x) if type(x) is list else x
 
 
 def _check(trace: Trace) -> None:
@@ -333,7 +368,7 @@ def _check(trace: Trace) -> None:
         _inside("groups.parent", [parent], row)
     _inside("steps.formulas", (i for row in steps.formulas for i in row), math_rows)
     for name, table in zip(_RARE, rare, strict=True):
-        _inside(f"{name}.node", table.columns()["node"], rows)
+        _inside(f"{name}.node", table.columns().get("node", ()), rows)
     for kind in trace.hooks.kind:
         if kind not in HOOK_KINDS:
             raise ValueError(f"trace: {kind!r} is no kind of hook")
@@ -342,7 +377,7 @@ def _check(trace: Trace) -> None:
     _inside("elements.term", elements.term, math_rows)
     _inside("elements.names", (i for row in elements.names for i in row), math_rows)
     used = [*nodes.value, *steps.before, *steps.after]
-    used += [i for row in elements.values for i in row]
+    used += [*trace.samples.value, *(i for row in elements.values for i in row)]
     used += [*trace.terms.sum, *trace.hooks.before, *trace.hooks.after]
     used += [i for row in (*steps.incoming, *steps.outgoing) for i in row]
     used += [i for row in nodes.saved for _, i in row]
@@ -386,6 +421,8 @@ class TraceBuilder:
         row = self._rows_of_values.setdefault(key, len(self._values))
         if row == len(self._values):
             self._values.append(value)
+            if value.sample is not None:
+                self._rare["samples"].append((row, *astuple(value.sample)))
         return row
 
     def source(self, cell: str, line: int, text: str) -> int:
@@ -465,9 +502,9 @@ class TraceBuilder:
         """Say that a hook of the user's ran at `node`, and which gradient it changed."""
         self._rare["hooks"].append((node, kind, clean(name), slot, before, after))
 
-    def second(self, node: int, of: int) -> None:
+    def second(self, node: int, of: int, order: int) -> None:
         """Say that an earlier pass made `node` while it ran `of`."""
-        self._rare["second"].append((node, of))
+        self._rare["second"].append((node, of, order))
 
     def element(
         self,

@@ -15,7 +15,19 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["PREVIEW", "WHOLE", "Number", "Value", "number", "preview", "settle"]
+from gradlab_widgets.samples import Sample, sample_of
+
+__all__ = [
+    "PREVIEW",
+    "WHOLE",
+    "Number",
+    "Value",
+    "number",
+    "number_text",
+    "preview",
+    "settle",
+    "value_text",
+]
 
 PREVIEW = 64  # elements of an array that a trace shows; the rest is statistics
 WHOLE = 8  # elements up to which it shows all, where statistics would take as much room
@@ -48,9 +60,10 @@ def number(x: object) -> Number:
 class _Kept:
     """The elements that a value shows, as they came; what follows from them is computed later."""
 
-    __slots__ = ("head",)
+    __slots__ = ("head", "sample")
 
     head: Array | None
+    sample: Sample | None  # of a large array
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +88,7 @@ class Value(_Kept):
 
     def __getattr__(self, name: str) -> Any:
         """Compute what was not yet asked for."""
-        if name == "head":  # of a value that was made of its parts
+        if name in ("head", "sample"):  # of a value made of its parts; of a small one
             return None
         settle([self])
         return object.__getattribute__(self, name)
@@ -104,8 +117,8 @@ class Value(_Kept):
 
 
 # The slots' own setters go past the frozen class's refusal, and take 50 ns.
-_set_head, _set_shape, _set_dtype, _set_size, _set_data = (
-    getattr(Value, name).__set__ for name in ("head", "shape", "dtype", "size", "data")
+_set_head, _set_sample, _set_shape, _set_dtype, _set_size, _set_data = (
+    getattr(Value, name).__set__ for name in ("head", "sample", "shape", "dtype", "size", "data")
 )
 _set_statistics = [
     getattr(Value, name).__set__ for name in ("min", "max", "mean", "norm", "nan", "inf")
@@ -128,7 +141,10 @@ def preview(array: Array, dtype: str | None = None, limit: int = PREVIEW) -> Val
     if size <= limit or size <= WHOLE:
         return Value.of(array.flatten(), name, array.shape, size)
     # flat[:k] copies k elements whatever the memory layout; reshape(-1) could copy them all
-    return Value.of(array.flat[:limit], name, array.shape, size, *_statistics(array))
+    value = Value.of(array.flat[:limit], name, array.shape, size, *_statistics(array))
+    if limit >= PREVIEW and (value.min != value.max or value.nan):  # less in large graphs
+        _set_sample(value, sample_of(array))
+    return value
 
 
 # ---------------------------------------------------------------------- of many at once
@@ -330,3 +346,43 @@ def _complex_statistics(array: Array) -> Statistics:
     with np.errstate(all="ignore"):
         mean, norm = complex(kept.mean()), float(np.linalg.norm(kept))
     return None, None, number(mean), _round(norm, array.dtype), nan, inf
+
+
+# ---------------------------------------------------------------------- as a person reads them
+
+
+def number_text(x: Number) -> str:
+    """A number with the four digits a reader can take in.
+
+    >>> number_text(1.93185165), number_text(0.0), number_text(-12345678.0), number_text("nan")
+    ('1.932', '0', '−1.235e+07', 'nan')
+    """
+    if isinstance(x, str) and x.endswith("j"):
+        z = complex(x)
+        text = f"{z.real:.4g}{z.imag:+.4g}j"
+    else:
+        text = x if isinstance(x, str) else f"{x:.4g}"
+    return "−" + text[1:] if text.startswith("-") else text
+
+
+def value_text(value: Value | None, most: int = 3) -> str:
+    """A value in words that can be read aloud.
+
+    >>> value_text(Value((3,), "float32", (1.0, 0.5, 2.0), 3), 2)
+    '[1, 0.5, …] (3 numbers)'
+    """
+    if value is None:
+        return "nothing"
+    if value.size == 1 and value.data:
+        return number_text(value.data[0])
+    if value.size == 0:
+        return "an empty tensor"
+    shown = [number_text(x) for x in value.data[:most]]
+    if value.size > most or not shown:
+        shown.append("…")
+    count = "" if value.size <= most else f" ({_count(value.shape)})"
+    return f"[{', '.join(shown)}]{count}"
+
+
+def _count(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) + " numbers"
