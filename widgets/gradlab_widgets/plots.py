@@ -1,26 +1,39 @@
-"""Plots: a function and its gradient against its inputs, as data and as a matplotlib figure."""
+"""Plots: a function of one number, beside its gradient or its first two derivatives."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gradlab_widgets.adapters import Library, library_of
+from gradlab_widgets.chart import Chart
+from gradlab_widgets.evaluate import Numbers, called, evenly, floating
 from gradlab_widgets.names import Names, caller_namespace
-from gradlab_widgets.trace import SCHEMA, clean, number
+from gradlab_widgets.trace import SCHEMA, number
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-__all__ = ["MOST_POINTS", "figure", "plot_data"]
+__all__ = ["MOST_POINTS", "derivatives", "plot", "plot_data"]
 
 MOST_POINTS = 2000
 
-Numbers = np.ndarray[Any, Any]
+
+def plot(f: Callable[[Any], Any], inputs: Any) -> Chart:
+    """Plot f(inputs) and the gradient of f, interactively.
+
+    `f` maps a tensor to a tensor, element by element, or to one number; in that case only its
+    gradient is drawn. `inputs` is a floating-point tensor of gradlab or PyTorch; neither its
+    `.grad` nor anybody else's is touched. `plot(…).figure()` is the same in matplotlib.
+
+    Raises TypeError for inputs that are no floating-point tensor, and ValueError if f returns
+    something that is neither of the inputs' shape nor a single number.
+
+    >>> import gradlab as gl
+    >>> plot(gl.sin, gl.linspace(0, 6, 100))
+    <chart: sin(x) and its gradient>
+    """
+    return Chart("plot", plot_data(f, inputs))
 
 
 def plot_data(f: Callable[[Any], Any], inputs: Any) -> dict[str, Any]:
@@ -37,17 +50,17 @@ def plot_data(f: Callable[[Any], Any], inputs: Any) -> dict[str, Any]:
     library = library_of(inputs, "plot(f, inputs)")
     points = _evaluate(library, f, inputs)
     variable = Names(library, caller_namespace()).of_tensor(inputs) or "x"
-    called = _name_of(f)
+    name = called(f)
     notes = [points.note] if points.note else []
     order = np.argsort(points.x, kind="stable")
     x, dy = points.x[order], points.dy[order]
     y = None if points.y is None else points.y[order]
     if x.size > MOST_POINTS:
         notes.append(f"{MOST_POINTS} of the {x.size} points are shown, evenly picked.")
-        picked = np.linspace(0, x.size - 1, MOST_POINTS).round().astype(int)
+        picked = evenly(x.size, MOST_POINTS)
         x, dy, y = x[picked], dy[picked], None if y is None else y[picked]
     notes += _notes_on_numbers(x, y, dy)
-    label = f"{called}({variable})"
+    label = f"{name}({variable})"
     return {
         "schema": SCHEMA,
         "x": [number(v) for v in x],
@@ -55,58 +68,10 @@ def plot_data(f: Callable[[Any], Any], inputs: Any) -> dict[str, Any]:
         "dy": [number(v) for v in dy],
         "x_label": variable,
         "y_label": label,
-        "dy_label": f"∂{called}/∂{variable}",
+        "dy_label": f"∂{name}/∂{variable}",
         "title": f"{label} and its gradient" if y is not None else f"The gradient of {label}",
         "note": " ".join(notes),
     }
-
-
-def figure(f: Callable[[Any], Any], inputs: Any) -> Figure:
-    """Plot f(inputs) and its gradient as a matplotlib Figure; `plot` without interaction.
-
-    The figure shows itself in a notebook, `figure(…).savefig(path)` writes it to a file, and its
-    axes can be changed like any other's. It does not pass through pyplot, so no window opens and
-    nothing must be closed. Arguments and errors are those of `plot`.
-
-    >>> import gradlab as gl
-    >>> fig = figure(gl.sin, gl.linspace(0, 6, 100))
-    >>> [text.get_text() for text in fig.axes[0].get_legend().get_texts()]
-    ['sin(x)', '∂sin/∂x']
-    """
-    from matplotlib.figure import Figure  # half a second to import, and only this needs it
-
-    class Shown(Figure):
-        """A figure that knows how to show itself in a notebook without pyplot's help."""
-
-        def _repr_png_(self) -> bytes:
-            buffer = io.BytesIO()
-            self.savefig(buffer, format="png", bbox_inches="tight")
-            return buffer.getvalue()
-
-    data = plot_data(f, inputs)
-    drawn = Shown(figsize=(7, 4), layout="constrained")
-    axes = drawn.add_subplot()
-    x = _floats(data["x"])
-    style: dict[str, Any] = {"marker": "o"} if len(x) == 1 else {}  # one point makes no line
-    if data["y"] is not None:
-        axes.plot(x, _floats(data["y"]), label=_literal(data["y_label"]), **style)
-    axes.plot(x, _floats(data["dy"]), "--", label=_literal(data["dy_label"]), **style)
-    axes.axhline(0, color="0.6", linewidth=0.8, zorder=0, label="_zero")
-    axes.set_xlabel(_literal(data["x_label"]))
-    axes.set_title(_literal(data["title"]))
-    if data["note"]:
-        drawn.text(0.01, -0.02, data["note"], fontsize="small", va="top", parse_math=False)
-    axes.legend()
-    return drawn
-
-
-def _literal(text: str) -> str:
-    """Text for matplotlib: short enough for its axes, and no dollar in it starts a formula."""
-    return clean(text, 50).replace("$", r"\$")
-
-
-def _floats(column: list[Any]) -> list[float]:
-    return [float(x) for x in column]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +84,7 @@ class _Points:
 
 def _evaluate(library: Library, f: Callable[[Any], Any], inputs: Any) -> _Points:
     """f and its gradient at every element of inputs, on a copy of them."""
-    if not inputs.is_floating_point():
-        raise TypeError(
-            f"plot(f, inputs): inputs of dtype {library.dtype(inputs)} have no gradient; "
-            "give floating-point numbers, such as inputs.float()"
-        )
+    floating(library, inputs, "plot(f, inputs)")
     with library.module.enable_grad():
         x = inputs.detach().clone().requires_grad_()
         y = f(x)
@@ -189,7 +150,79 @@ def _notes_on_numbers(x: Numbers, y: Numbers | None, dy: Numbers) -> list[str]:
     return notes
 
 
-def _name_of(f: Callable[[Any], Any]) -> str:
-    """What f is called; "f" where it has no name."""
-    name = getattr(f, "__name__", type(f).__name__)
-    return clean(name) if name != "<lambda>" else "f"
+# ---------------------------------------------------------------------- f, f′ and f″
+
+
+def derivatives(f: Callable[[Any], Any], inputs: Any, at: float | None = None) -> Chart:
+    """Plot f, f′ and f″ at the numbers in `inputs`, with a tangent of f that moves along it.
+
+    `f` works element by element on a floating-point tensor of gradlab or PyTorch, so that each
+    result depends on one input. Neither its `.grad` nor anybody else's is touched. The tangent
+    stands at `at` to begin with, else in the middle.
+
+    Raises TypeError for inputs that are no floating-point tensor, ValueError if f returns something
+    of another shape.
+
+    >>> import gradlab as gl
+    >>> drawn = derivatives(gl.sin, gl.linspace(0, 6, 100), at=1.0).figure()
+    >>> [line.get_label() for line in drawn.axes[0].lines][:4]
+    ['sin(x)', 'sin′(x)', 'sin″(x)', 'tangent at x = 1']
+    """
+    library = library_of(inputs, "derivatives(f, inputs)")
+    floating(library, inputs, "derivatives(f, inputs)")
+    table = _two_derivatives(library, f, inputs)
+    if at is not None:
+        point = library.module.tensor([float(at)], dtype=inputs.dtype, device=inputs.device)
+        table = np.hstack([_two_derivatives(library, f, point), table])
+    places = np.argsort(table[0], kind="stable")
+    notes = []
+    if places.size > MOST_POINTS:
+        notes.append(f"{MOST_POINTS} of the {places.size} points are shown, evenly picked.")
+        places = places[evenly(places.size, MOST_POINTS)]
+    if at is not None and 0 not in places:
+        places = np.sort(np.append(places, 0))
+    x, y, dy, ddy = table[:, places]
+    name = called(f)
+    return Chart(
+        "plot",
+        {
+            "schema": SCHEMA,
+            "x": [number(v) for v in x],
+            "y": [number(v) for v in y],
+            "dy": [number(v) for v in dy],
+            "ddy": [number(v) for v in ddy],
+            "x_label": "x",
+            "y_label": f"{name}(x)",
+            "dy_label": f"{name}′(x)",
+            "ddy_label": f"{name}″(x)",
+            "at": None if at is None else int(np.flatnonzero(places == 0)[0]),
+            "title": f"{name} and its derivatives",
+            "note": " ".join(notes + _notes_on_numbers(x, y, dy)),
+        },
+    )
+
+
+def _two_derivatives(library: Library, f: Callable[[Any], Any], inputs: Any) -> Numbers:
+    """Four rows: x, f(x), f′(x) and f″(x)."""
+    with library.module.enable_grad():
+        x = inputs.detach().clone().requires_grad_()
+        y = f(x)
+        if not library.is_tensor(y) or tuple(y.shape) != tuple(x.shape):
+            got = f"shape {tuple(y.shape)}" if library.is_tensor(y) else type(y).__name__
+            raise ValueError(
+                f"derivatives(f, inputs): f is to return a tensor of the inputs' shape "
+                f"{tuple(x.shape)}, but returned {got}"
+            )
+        first = _slope(library, y, x, create_graph=True)
+        second = None if first is None else _slope(library, first, x)
+    zero = np.zeros(x.numel())
+    return np.array([zero if row is None else _flat(library, row) for row in (x, y, first, second)])
+
+
+def _slope(library: Library, y: Any, x: Any, create_graph: bool = False) -> Any:
+    """dy/dx where each result depends on its own input alone; None where none does."""
+    if not y.requires_grad:
+        return None
+    gradient = library.module.autograd.grad
+    ones = library.ones_like(y)
+    return gradient(y, x, ones, create_graph=create_graph, allow_unused=True)[0]

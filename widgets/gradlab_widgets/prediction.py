@@ -17,10 +17,10 @@ import numpy as np
 
 from gradlab_widgets.adapters import Library, library_of, library_of_type
 from gradlab_widgets.answer import figure_html, paragraph, table_html
-from gradlab_widgets.charts import derivatives
 from gradlab_widgets.expressions import evaluate
 from gradlab_widgets.formulas import number_text
 from gradlab_widgets.names import Names, caller_namespace
+from gradlab_widgets.plots import derivatives
 from gradlab_widgets.recorder import trace_of_graph
 from gradlab_widgets.sight import nodes_behind, tensors_in_sight
 from gradlab_widgets.sketch import Marks, sketch_svg
@@ -418,7 +418,7 @@ class _HiddenSlope(_Hidden):
         self._names = {"x": x}
 
     def shown(self) -> Figure:
-        return derivatives(self._f, self._inputs)
+        return derivatives(self._f, self._inputs).figure()
 
     def svg(self) -> str:
         return ""

@@ -1,0 +1,55 @@
+"""What the charts' rooms have in common: what a function is called, and numbers for a payload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from gradlab_widgets.adapters import Library
+from gradlab_widgets.trace import Number, clean, number
+
+__all__ = ["Numbers", "called", "evenly", "floating", "short_numbers"]
+
+Numbers = np.ndarray[Any, Any]
+
+
+def called(f: Callable[..., Any]) -> str:
+    """What `f` is called; "f" where it has no name.
+
+    >>> called(len), called(lambda x: x)
+    ('len', 'f')
+    """
+    name = clean(getattr(f, "__name__", type(f).__name__))
+    return name if name != "<lambda>" else "f"
+
+
+def floating(library: Library, inputs: Any, what: str) -> Numbers:
+    """The numbers of a floating-point tensor in one row; TypeError for one of another dtype."""
+    if not inputs.is_floating_point():
+        raise TypeError(
+            f"{what}: inputs of dtype {library.dtype(inputs)} have no gradient; "
+            "give floating-point numbers, such as inputs.float()"
+        )
+    return library.array(inputs).reshape(-1)
+
+
+def evenly(size: int, most: int) -> Numbers:
+    """At most `most` of the places 0 … size − 1, evenly picked, the first and the last among them.
+
+    >>> evenly(5, 3).tolist(), evenly(2, 3).tolist(), evenly(0, 3).tolist()
+    ([0, 2, 4], [0, 1], [])
+    """
+    if size <= most:
+        return np.arange(size)
+    return np.linspace(0, size - 1, most).round().astype(int)
+
+
+def short_numbers(row: Iterable[Any]) -> list[Number]:
+    """Numbers as JSON can hold them, with the six digits that a chart can show.
+
+    >>> short_numbers([1 / 3, float("nan")])
+    [0.333333, 'nan']
+    """
+    return [number(float(f"{float(x):.6g}")) for x in row]
