@@ -1,47 +1,97 @@
-/** The `plot` face: a function and its gradient over the inputs, with a point that moves. */
+/** The `plot` face: a function, its gradient and maybe its second one, with a point that moves. */
 
 import type { Plot } from "./chart-data";
-import { h, hasModifier, mark, s, write } from "./dom";
+import { h, hasModifier, mark, s } from "./dom";
 import type { Face } from "./door";
-import { short } from "./format";
-import type { Element as Cell } from "./payload";
-import { axis, type Axis } from "./ticks";
+import {
+  acrossOf,
+  axes,
+  linear,
+  makePane,
+  nearest,
+  pathOf,
+  type Sheet,
+  steppedTo,
+} from "./sheet";
+import { axis } from "./ticks";
+import { foldedTable, reading, toNumber } from "./twin";
 
 const HEIGHT = 340;
-const EDGE = { left: 52, right: 16, top: 14, bottom: 42 };
+const EDGES = { left: 52, right: 16, top: 14, bottom: 42 };
 /** With so few points each gets a marker of its own. */
 const FEW = 60;
 
+type Name = "y" | "dy" | "ddy";
+
 interface Curve {
-  readonly name: "f" | "dy";
+  readonly name: Name;
   readonly label: string;
   readonly points: readonly number[];
 }
 
 export function plotFace(plot: Plot, signal: AbortSignal): Face {
   const x = plot.x.map(toNumber);
-  const dy = plot.dy.map(toNumber);
-  const y = plot.y?.map(toNumber) ?? null;
-  const curves: Curve[] = [
-    ...(y ? [{ name: "f" as const, label: plot.y_label, points: y }] : []),
-    { name: "dy", label: plot.dy_label, points: dy },
-  ];
-  const svg = s("svg", { class: "gl-plot", "data-gl": "plot" });
+  const curves = (["y", "dy", "ddy"] as const).flatMap((name): Curve[] => {
+    const column = plot[name];
+    return column ? [{ name, label: plot[`${name}_label`]!, points: column.map(toNumber) }] : [];
+  });
   const moving = s("g");
   const readout = h("output", { class: "gl-readout", "data-gl": "readout" });
-  const frame = h(
-    "div",
-    {
-      class: "gl-plot-frame",
-      tabindex: 0,
-      role: "slider",
-      "aria-label": `${plot.title}. Left and right move the point.`,
-      "aria-valuemin": 0,
-      "aria-valuemax": Math.max(x.length - 1, 0),
-      "data-gl": "plot-frame",
-    },
-    svg,
+  let sheet: Sheet;
+  let at = plot.at ?? x.length >> 1;
+  const attributes = {
+    role: "slider",
+    "aria-label": `${plot.title}. Left and right move the point.`,
+    "aria-valuemin": 0,
+    "aria-valuemax": Math.max(x.length - 1, 0),
+    "aria-valuenow": 0,
+  };
+  const { frame, repaint, placeOf } = makePane("plot", attributes, paint, signal);
+
+  function paint(width: number) {
+    sheet = sheetOf(x, curves, width);
+    movePoint(at);
+    const lines = curves.flatMap((curve) => drawCurve(sheet, x, curve));
+    return { height: HEIGHT, parts: [...axes(sheet, plot.x_label), ...lines, moving] };
+  }
+
+  function movePoint(to: number): void {
+    at = to;
+    if (!x.length) return readout.replaceChildren("There are no points to show.");
+    moving.replaceChildren(...pointAt(sheet, x, curves, at));
+    const told = [
+      ["x", plot.x_label, plot.x[at]!] as const,
+      ...curves.map(({ name, label }) => [name, label, plot[name]![at]!] as const),
+    ];
+    readout.replaceChildren(...told.map(([name, label, cell]) => reading(name, label, cell)));
+  }
+
+  function tellPoint(): void {
+    mark(frame, "aria-valuenow", `${at}`);
+    mark(
+      frame,
+      "aria-valuetext",
+      [...readout.children].map(({ textContent }) => textContent).join(", "),
+    );
+  }
+
+  function go(to: number): void {
+    if (to < 0 || !x.length) return;
+    movePoint(to);
+    tellPoint();
+  }
+
+  frame.addEventListener("pointermove", (event) =>
+    go(nearest(x, sheet.across.value(placeOf(event)[0]))),
   );
+  frame.addEventListener("keydown", (event) => {
+    const to = hasModifier(event) ? undefined : steppedTo(event.key, at, x.length);
+    if (to === undefined) return;
+    event.preventDefault();
+    go(to);
+  });
+  repaint();
+  tellPoint();
   const element = h(
     "div",
     { class: "gl-face gl-plot-face", "data-gl-view": "plot" },
@@ -49,206 +99,88 @@ export function plotFace(plot: Plot, signal: AbortSignal): Face {
     frame,
     readout,
     plot.note && h("p", { class: "gl-note-line", "data-gl": "note" }, plot.note),
-    table(plot),
+    foldedTable("Table of points", [plot.x_label, ...curves.map(({ label }) => label)], () =>
+      plot.x.map((cell, row) => [cell, ...curves.map(({ name }) => plot[name]![row]!)]),
+    ),
   );
-  let sheet = sheetOf(x, curves, 640);
-  let at = x.length >> 1;
-
-  function draw(width: number): void {
-    sheet = sheetOf(x, curves, width);
-    mark(svg, "viewBox", `0 0 ${width} ${HEIGHT}`);
-    svg.replaceChildren(
-      ...axes(sheet, plot),
-      ...curves.flatMap((curve) => drawCurve(sheet, x, curve)),
-      moving,
-    );
-    movePoint(at);
-  }
-
-  function movePoint(to: number): void {
-    at = Math.min(Math.max(to, 0), x.length - 1);
-    if (!x.length) return write(readout, "There are no points to show.");
-    moving.replaceChildren(...pointAt(sheet, x, y, dy, at));
-    const told = [
-      [plot.x_label, plot.x[at]!] as const,
-      ...(plot.y ? [[plot.y_label, plot.y[at]!] as const] : []),
-      [plot.dy_label, plot.dy[at]!] as const,
-    ];
-    readout.replaceChildren(
-      ...told.map(([label, cell], place) =>
-        h(
-          "span",
-          { "data-gl": ["x", "y", "dy"][plot.y || !place ? place : 2]!, "data-value": cell },
-          h("span", { class: "gl-dim" }, `${label} = `),
-          short(cell),
-        ),
-      ),
-    );
-    mark(frame, "aria-valuenow", `${at}`);
-    mark(
-      frame,
-      "aria-valuetext",
-      told.map(([label, cell]) => `${label} is ${short(cell)}`).join(", "),
-    );
-  }
-
-  frame.addEventListener(
-    "pointermove",
-    (event) => {
-      const { left, width } = svg.getBoundingClientRect();
-      if (width) movePoint(nearest(x, sheet.toX((event.clientX - left) * (sheet.width / width))));
-    },
-    { signal },
-  );
-  frame.addEventListener(
-    "keydown",
-    (event) => {
-      if (hasModifier(event)) return;
-      const page = Math.max(1, Math.round(x.length / 10));
-      const to = {
-        ArrowLeft: at - 1,
-        ArrowRight: at + 1,
-        Home: 0,
-        End: x.length - 1,
-        PageDown: at - page,
-        PageUp: at + page,
-      }[event.key];
-      if (to === undefined) return;
-      event.preventDefault();
-      movePoint(to);
-    },
-    { signal },
-  );
-  const resized = new ResizeObserver(([entry]) => {
-    const width = Math.round(entry!.contentRect.width);
-    if (width) draw(width);
-  });
-  resized.observe(frame);
-  signal.addEventListener("abort", () => resized.disconnect());
-  draw(640);
   return { element };
 }
 
-/** NaN and infinities are gaps. */
-function toNumber(cell: Cell): number {
-  return typeof cell === "number" ? cell : NaN;
-}
-
-// The sheet: data to pixels -----------------------------------------------------------------------
-
-interface Sheet {
-  readonly width: number;
-  readonly across: Axis;
-  readonly along: Axis;
-  readonly px: (x: number) => number;
-  readonly py: (y: number) => number;
-  readonly toX: (pixel: number) => number;
-  /** How steep a slope of the data looks. */
-  readonly angleOf: (slope: number) => number;
-}
-
 function sheetOf(x: readonly number[], curves: readonly Curve[], width: number): Sheet {
-  const across = axis(x, Math.max(3, Math.min(9, Math.floor(width / 80))));
-  const along = axis([0, ...curves.flatMap(({ points }) => points)], 6, 0.05);
-  const wide = width - EDGE.left - EDGE.right;
-  const high = HEIGHT - EDGE.top - EDGE.bottom;
-  // Halves, because the difference of two finite numbers may not be finite.
-  const half = ({ low, high: top }: Axis) => top / 2 - low / 2;
-  const share = (value: number, by: Axis) => (value / 2 - by.low / 2) / half(by);
+  const up = axis([0, ...curves.flatMap(({ points }) => points)], 6, 0.05);
   return {
     width,
-    across,
-    along,
-    px: (value) => EDGE.left + share(value, across) * wide,
-    py: (value) => EDGE.top + (1 - share(value, along)) * high,
-    angleOf: (slope) => Math.atan((slope / half(along)) * half(across) * (high / wide)),
-    toX: (pixel) => across.low + ((pixel - EDGE.left) / wide) * 2 * half(across),
+    height: HEIGHT,
+    edges: EDGES,
+    across: acrossOf(x, width, EDGES),
+    along: linear(up, HEIGHT - EDGES.bottom, EDGES.top),
   };
 }
 
-function axes({ width, across, along, px, py }: Sheet, plot: Plot): SVGElement[] {
-  const bottom = HEIGHT - EDGE.bottom;
-  const right = width - EDGE.right;
-  const line = (d: string, isZero: boolean) =>
-    s("path", { class: isZero ? "gl-zero" : "gl-rule", d });
+function drawCurve({ across, along }: Sheet, x: readonly number[], curve: Curve): SVGElement[] {
+  const { name, points } = curve;
+  const places = points.map((y, at) => [across.px(x[at]!), along.px(y)] as const);
+  const isKnown = (at: number) => places[at]?.every(Number.isFinite) ?? false;
+  const isAlone = (at: number) => isKnown(at) && !isKnown(at - 1) && !isKnown(at + 1);
+  const isMarked = points.length <= FEW ? isKnown : isAlone;
   return [
-    ...along.ticks.flatMap(({ at, text }) => [
-      line(`M${EDGE.left} ${py(at)}H${right}`, at === 0),
-      s("text", { class: "gl-end", x: EDGE.left - 8, y: py(at) + 4 }, text),
-    ]),
-    ...across.ticks.flatMap(({ at, text }) => [
-      line(`M${px(at)} ${bottom}v5`, false),
-      s("text", { x: px(at), y: bottom + 18 }, text),
-    ]),
-    s("text", { class: "gl-axis", x: (EDGE.left + right) / 2, y: HEIGHT - 6 }, plot.x_label),
+    s("path", {
+      class: `gl-curve gl-${name}`,
+      "data-gl": name === "y" ? "curve-f" : `curve-${name}`,
+      d: pathOf(places),
+    }),
+    ...places.flatMap(([left, top], at) => (isMarked(at) ? [marker(name, left, top, 3)] : [])),
   ];
 }
 
-function drawCurve({ px, py }: Sheet, x: readonly number[], { name, points }: Curve): SVGElement[] {
-  const known = points.map((point, at) => Number.isFinite(point) && Number.isFinite(x[at]!));
-  const parts = points.map((point, at) =>
-    known[at] ? `${known[at - 1] ? "L" : "M"}${px(x[at]!).toFixed(1)} ${py(point).toFixed(1)}` : "",
-  );
-  const isAlone = (at: number) => known[at] && !known[at - 1] && !known[at + 1];
-  const marked = points.length <= FEW ? known : points.map((_, at) => isAlone(at));
-  const markers = points.flatMap((point, at) =>
-    marked[at] ? [marker(name, px(x[at]!), py(point), 3)] : [],
-  );
-  return [
-    s("path", { class: `gl-curve gl-${name}`, "data-gl": `curve-${name}`, d: parts.join("") }),
-    ...markers,
-  ];
+/** A circle on f, a diamond on its gradient, a square on its second one. */
+function marker(name: Name, x: number, y: number, radius: number): SVGElement {
+  if (name === "y") return s("circle", { class: "gl-marker", cx: x, cy: y, r: radius });
+  const r = name === "dy" ? radius * 1.3 : radius * 0.9;
+  const d =
+    name === "dy"
+      ? `M${x} ${y - r}L${x + r} ${y}L${x} ${y + r}L${x - r} ${y}z`
+      : `M${x - r} ${y - r}h${2 * r}v${2 * r}h${-2 * r}z`;
+  return s("path", { class: `gl-marker gl-${name}`, d });
 }
 
-/** A circle on f, a diamond on its gradient. */
-function marker(name: Curve["name"], x: number, y: number, radius: number): SVGElement {
-  if (name === "f") return s("circle", { class: "gl-marker", cx: x, cy: y, r: radius });
-  const r = radius * 1.3;
-  return s("path", {
-    class: "gl-marker gl-dy",
-    d: `M${x} ${y - r}L${x + r} ${y}L${x} ${y + r}L${x - r} ${y}z`,
-  });
-}
-
-/** The moved point: a guide, the tangent at f, and a marker on each curve. */
+/** The moved point: a guide, tangents at f and its gradient, and a marker on each curve. */
 function pointAt(
-  { px, py, angleOf, width }: Sheet,
+  sheet: Sheet,
   x: readonly number[],
-  y: readonly number[] | null,
-  dy: readonly number[],
+  curves: readonly Curve[],
   at: number,
 ): SVGElement[] {
-  const made: SVGElement[] = [];
-  if (!Number.isFinite(x[at]!)) return made;
-  const left = px(x[at]!);
-  made.push(s("path", { class: "gl-guide", d: `M${left} ${EDGE.top}V${HEIGHT - EDGE.bottom}` }));
-  const height = y?.[at];
-  if (height !== undefined && Number.isFinite(height)) {
-    if (Number.isFinite(dy[at]!)) made.push(tangent(left, py(height), angleOf(dy[at]!), width));
-    made.push(marker("f", left, py(height), 5));
+  const left = sheet.across.px(x[at]!);
+  if (!Number.isFinite(left)) return [];
+  const made: SVGElement[] = [
+    s("path", { class: "gl-guide", d: `M${left} ${EDGES.top}V${HEIGHT - EDGES.bottom}` }),
+  ];
+  const markers: SVGElement[] = [];
+  for (const [row, { name, points }] of curves.entries()) {
+    const y = points[at]!;
+    if (!Number.isFinite(y)) continue;
+    const slope = curves[row + 1]?.points[at] ?? NaN;
+    if (Number.isFinite(slope)) made.push(tangent(sheet, name, left, y, slope));
+    markers.push(marker(name, left, sheet.along.px(y), 5));
   }
-  if (Number.isFinite(dy[at]!)) made.push(marker("dy", left, py(dy[at]!), 5));
-  return made;
+  return [...made, ...markers];
 }
 
 /** A line of one length whatever its slope: a steep tangent is as easy to see as a flat one. */
-function tangent(x: number, y: number, angle: number, width: number): SVGElement {
-  const reach = Math.min(110, width / 6);
+function tangent(sheet: Sheet, name: Name, x: number, y: number, slope: number): SVGElement {
+  const { across, along, width } = sheet;
+  const half = (of: { low: number; high: number }) => of.high / 2 - of.low / 2;
+  const shape = (HEIGHT - EDGES.top - EDGES.bottom) / (width - EDGES.left - EDGES.right);
+  const angle = Math.atan((slope / half(along.axis)) * half(across.axis) * shape);
+  const reach = Math.min(name === "y" ? 110 : 60, width / 6);
   const [wide, high] = [reach * Math.cos(angle), reach * Math.sin(angle)];
+  const top = along.px(y);
   return s("path", {
-    class: "gl-tangent",
-    "data-gl": "tangent",
-    d: `M${x - wide} ${y + high}L${x + wide} ${y - high}`,
+    class: `gl-tangent gl-${name}`,
+    "data-gl": name === "y" ? "tangent" : "second-tangent",
+    d: `M${x - wide} ${top + high}L${x + wide} ${top - high}`,
   });
-}
-
-/** The index of the sorted `x` nearest to `wanted`. */
-function nearest(x: readonly number[], wanted: number): number {
-  let best = 0;
-  x.forEach((value, at) => {
-    if (Math.abs(value - wanted) < Math.abs(x[best]! - wanted) || Number.isNaN(x[best]!)) best = at;
-  });
-  return best;
 }
 
 function legend(curves: readonly Curve[]): HTMLElement {
@@ -269,37 +201,4 @@ function legend(curves: readonly Curve[]): HTMLElement {
       ),
     ),
   );
-}
-
-function table({ x, y, dy, x_label, y_label, dy_label }: Plot): HTMLElement {
-  const titles = y ? [x_label, y_label, dy_label] : [x_label, dy_label];
-  const body = h("tbody");
-  const details = h(
-    "details",
-    { class: "gl-points" },
-    h("summary", {}, "Table of points"),
-    h(
-      "div",
-      { class: "gl-table", tabindex: 0, role: "region", "aria-label": "Points" },
-      h(
-        "table",
-        {},
-        h("thead", {}, h("tr", {}, ...titles.map((title) => h("th", { scope: "col" }, title)))),
-        body,
-      ),
-    ),
-  );
-  details.addEventListener(
-    "toggle",
-    () => {
-      body.replaceChildren(
-        ...x.map((cell, at) => {
-          const cells = y ? [cell, y[at]!, dy[at]!] : [cell, dy[at]!];
-          return h("tr", {}, ...cells.map((one) => h("td", { "data-value": one }, short(one))));
-        }),
-      );
-    },
-    { once: true },
-  );
-  return details;
 }
