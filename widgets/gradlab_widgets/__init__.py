@@ -12,8 +12,8 @@ Works on tensors of gradlab and of PyTorch. In a notebook:
   it apart into paths; `check(out)` compares every derivative in a graph with differences;
 - `compare(a, b)` marks what differs between two passes; `predict(out, x)` asks you for a gradient,
   and `score()` keeps count;
-- `derivatives`, `contours`, `sweep`, `landscape` and `GradientLog` chart functions and training;
-  every chart's `figure()` is the same in matplotlib;
+- `derivatives`, `contours`, `sweep`, `landscape` and `GradientLog` chart functions and training,
+  `timeline(prof)` a profile; every chart's `figure()` is the same in matplotlib;
 - `save_html(step(out), "pass.html")` writes a page that needs nothing else;
 - `tour(out, [Stop("words", step=1, select="w"), …]).save("tour.html")` writes one that leads
   through the pass in your words;
@@ -52,6 +52,7 @@ from gradlab_widgets.plots import derivatives, plot
 from gradlab_widgets.prediction import predict, score
 from gradlab_widgets.recorder import record, trace
 from gradlab_widgets.sweeps import sweep
+from gradlab_widgets.timelines import timeline
 from gradlab_widgets.tour import Stop, tour
 from gradlab_widgets.trace import Trace
 from gradlab_widgets.training import GradientLog
@@ -82,6 +83,7 @@ __all__ = [
     "show_errors",
     "step",
     "sweep",
+    "timeline",
     "to_dot",
     "to_svg",
     "tour",
