@@ -18,7 +18,15 @@ import numpy as np
 
 from gradlab_widgets.trace import PREVIEW, Value, preview
 
-__all__ = ["FREED", "Library", "Saved", "known_libraries", "library_of", "library_of_type"]
+__all__ = [
+    "FREED",
+    "Hooked",
+    "Library",
+    "Saved",
+    "known_libraries",
+    "library_of",
+    "library_of_type",
+]
 
 # How PyTorch's sentence starts when saved values are asked for after the graph was freed.
 FREED = "Trying to backward through the graph a second time"
@@ -33,6 +41,21 @@ class Saved:
     tensors: list[tuple[str, Any]]
     options: dict[str, Any]
     freed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hooked:
+    """A hook of the user's, and the place where the library keeps it: `table[key]`."""
+
+    kind: str  # trace.HOOK_KINDS
+    function: Any
+    table: dict[Any, Any]
+    key: Any
+    slot: int | None = None  # of a tensor's own hook: which output of its node the tensor is
+
+    def replaced(self, function: Any) -> Any:
+        """What is to stand at the place for `function` to be called instead."""
+        return (self.slot, function) if type(self.table[self.key]) is tuple else function
 
 
 class Library:
@@ -119,6 +142,10 @@ class Library:
         """Whether the node belongs to an autograd.Function that the user wrote."""
         return hasattr(type(node), "saved_tensors")
 
+    def hooks(self, node: Any, tensors: Sequence[tuple[int, Any]]) -> Iterator[Hooked]:
+        """The hooks that run at a node; `tensors` are (output, tensor) of those in sight."""
+        raise NotImplementedError
+
     def title(self, node: Any) -> str:
         """The short forward name: 'sin', '×', 'matmul'."""
         name = self.node_name(node)
@@ -158,6 +185,21 @@ class Torch(Library):
         edge = self.module.autograd.graph.get_gradient_edge(tensor)
         return edge.node, edge.output_nr
 
+    def hooks(self, node: Any, tensors: Sequence[tuple[int, Any]]) -> Iterator[Hooked]:
+        # a node tells of its hooks only to whoever registers one more, a tensor's are the tensor's
+        for output, tensor in tensors:
+            for key, hook in (tensor._backward_hooks or {}).items():
+                yield Hooked("tensor", hook, tensor._backward_hooks, key, output)
+            table = tensor._post_accumulate_grad_hooks or {}
+            for key, hook in table.items():
+                yield Hooked("accumulated", hook, table, key)
+        for kind, register in (("prehook", node.register_prehook), ("hook", node.register_hook)):
+            handle = register(_nothing)
+            table = handle.hooks_dict_ref()
+            handle.remove()
+            for key, hook in table.items():
+                yield Hooked(kind, hook, table, key)
+
     def array(self, tensor: Any) -> np.ndarray[Any, Any]:
         plain = tensor.detach()
         if plain.layout is not self.module.strided:
@@ -178,11 +220,26 @@ class Gradlab(Library):
         edge_of: Callable[[Any], Edge] = sys.modules["gradlab.engine"].edge_of
         return edge_of(tensor)
 
+    def hooks(self, node: Any, tensors: Sequence[tuple[int, Any]]) -> Iterator[Hooked]:
+        if node.hooks is None:
+            return
+        for key, (output, hook) in node.hooks.on_output.items():
+            yield Hooked("tensor", hook, node.hooks.on_output, key, output)
+        for key, hook in node.hooks.pre.items():
+            yield Hooked("prehook", hook, node.hooks.pre, key)
+        for key, hook in node.hooks.post.items():
+            wraps_one = getattr(hook, "__module__", "") == "gradlab.tensor"
+            yield Hooked("accumulated" if wraps_one else "hook", hook, node.hooks.post, key)
+
     def array(self, tensor: Any) -> np.ndarray[Any, Any]:
         array: np.ndarray[Any, Any] = tensor._array
         if type(array) is not np.ndarray:  # on a GPU
             array = tensor.detach().cpu().numpy()
         return array
+
+
+def _nothing(*gradients: Any) -> None:
+    """A hook that does nothing."""
 
 
 def _shape(x: Any) -> tuple[int, ...]:

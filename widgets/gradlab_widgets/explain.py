@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -143,6 +143,20 @@ class Explained:
             f"{found.title} lets go of what it had saved ({saved}): "
             "backward can't go through it a second time."
         )
+
+    def summed(self, event: Event) -> list[tuple[int, tuple[int, ...]]]:
+        """(slot, axes) of each gradient that was summed over axes, since a broadcast is undone."""
+        arrived = next((v for v in event.incoming if v is not None), None)
+        if arrived is None:
+            return []
+        vocabulary = self._vocabulary(event.row)
+        smaller = [(i, v) for i, v in enumerate(event.outgoing) if v and v.size < arrived.size]
+        expands = self._graph.found[event.row].title == "expand"
+        return [
+            (slot, axes_summed(arrived.shape, left.shape))
+            for slot, left in smaller
+            if expands or vocabulary.sums(vocabulary.gradient_of(slot), arrived, left)
+        ]
 
     def vjp(self, event: Event) -> tuple[list[str], str]:
         """A node turning the gradient of its output into those of its inputs."""
@@ -422,6 +436,17 @@ class _Vocabulary:
 
 _JOINS = {"CatBackward0": "cat", "StackBackward0": "stack"}
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def axes_summed(larger: Sequence[int], smaller: Sequence[int]) -> tuple[int, ...]:
+    """The axes of `larger` along which something of shape `smaller` was repeated to get there.
+
+    >>> axes_summed((5, 3), (3,)), axes_summed((5, 3), (5, 1)), axes_summed((2, 3), ())
+    ((0,), (1,), (0, 1))
+    """
+    new = len(larger) - len(smaller)
+    stretched = (i for i, n in enumerate(smaller, new) if n == 1 and larger[i] != 1)
+    return (*range(new), *stretched)
 
 
 def _one_element(

@@ -120,6 +120,10 @@ class Names:
         """The named tensor that is output number `output` of `node`; None if there is none."""
         return self._outputs.get((node, output), ("", None))[1]
 
+    def outputs(self) -> Iterator[tuple[Any, int, Any]]:
+        """Each named tensor that a node produced: (node, output, tensor)."""
+        return ((node, output, x) for (node, output), (_, x) in self._outputs.items())
+
     def of_leaf(self, tensor: Any) -> str:
         """The name of a leaf: a variable's, or the dotted one of a module's parameter."""
         return self._leaves.get(id(tensor), "")

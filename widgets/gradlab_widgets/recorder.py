@@ -11,16 +11,20 @@ import contextlib
 import functools
 import gc
 import importlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
 from gradlab_widgets.adapters import FREED, Library, known_libraries, node_of
+from gradlab_widgets.descent import Descent
 from gradlab_widgets.elements import Apart
 from gradlab_widgets.explain import Explained
 from gradlab_widgets.formulas import equation
 from gradlab_widgets.groups import groups_of
+from gradlab_widgets.hooks import Fired, HookWatch, with_hooks
+from gradlab_widgets.ledger import Ledger
 from gradlab_widgets.names import Names, caller_namespace
 from gradlab_widgets.trace import Trace, TraceBuilder, Value
 from gradlab_widgets.values import settle
@@ -43,7 +47,7 @@ class Event:
 def trace_of_graph(root: Any, what: str = "graph(x)") -> Trace:
     """The graph behind `root` as a trace without steps."""
     with no_collections():
-        return _build(graph_of(root, what), [], [], frozenset())
+        return _build(graph_of(root, what), None, [])
 
 
 def trace(root: Any, gradient: Any = None) -> Trace:
@@ -84,7 +88,7 @@ def _rehearse(root: Any, gradient: Any) -> Trace:
         if not hint:
             raise
         raise type(error)(f"{error}\n{hint}") from error
-    return _build(graph, watch.events, [_seed(graph, root, gradient)], frozenset())
+    return _build(graph, watch, [_seed(graph, root, gradient)])
 
 
 @contextlib.contextmanager
@@ -132,6 +136,7 @@ class record:
 
     def __init__(self) -> None:
         self.traces: list[Trace] = []
+        self._descent = Descent()
         self._undo = contextlib.ExitStack()
 
     @property
@@ -148,6 +153,7 @@ class record:
         for library in known_libraries():
             for module_name, function in library.backward_entries:
                 self._watch(library, importlib.import_module(module_name), function)
+            self._watch_grad(library)
         return self
 
     def __exit__(
@@ -157,6 +163,7 @@ class record:
         traceback: TracebackType | None,
     ) -> None:
         self._undo.close()
+        self._descent = Descent()
 
     def _watch(self, library: Library, module: Any, function: str) -> None:
         """Put a function that records in the place of one through which backward passes go."""
@@ -167,16 +174,37 @@ class record:
             roots = _as_list(tensors)
             if not all(library.is_tensor(root) and root.requires_grad for root in roots):
                 return original(tensors, grad_tensors, *args, **kwargs)  # which will say why not
-            graph = Graph(library, roots, Names(library, caller_namespace()))
+            names = Names(library, caller_namespace())
+            graph = Graph(library, roots, names)
+            if earlier := self._descent.missing(graph):
+                graph = Graph(library, [*roots, *earlier], names)
             gradients = _as_list(grad_tensors) if grad_tensors is not None else [None] * len(roots)
             seeds = [_seed(graph, *pair) for pair in zip(roots, gradients, strict=False)]
-            with _Watch(graph) as watch:
+            second = self._descent.links(graph)
+            watch, during = _Watch(graph, self._descent), self._descent.during
+            with during(roots, graph.index, gradients), watch:
                 result = original(tensors, grad_tensors, *args, **kwargs)
-            self.traces.append(_build(graph, watch.events, seeds, watch.freed()))
+            self.traces.append(_build(graph, watch, seeds, watch.freed(), second))
             return result
 
         setattr(module, function, recorded)
         self._undo.callback(setattr, module, function, original)
+
+    def _watch_grad(self, library: Library) -> None:
+        """Look on while autograd.grad makes nodes, so that a later pass can tell where from."""
+        module = library.module.autograd
+        original = module.grad
+
+        @functools.wraps(original)
+        def watched(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            given = args[0] if args else kwargs.get("grad_outputs")
+            if not (args[2] if len(args) > 2 else kwargs.get("create_graph")):
+                return original(outputs, inputs, *args, **kwargs)
+            with self._descent.watching(_as_list(outputs), _as_list(given)):
+                return original(outputs, inputs, *args, **kwargs)
+
+        module.grad = watched
+        self._undo.callback(setattr, module, "grad", original)
 
 
 def _as_list(tensors: Any) -> list[Any]:
@@ -189,13 +217,17 @@ def _as_list(tensors: Any) -> list[Any]:
 class _Watch:
     """Hooks on every node of a graph, for the time of a `with` block."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, descent: Descent | None = None) -> None:
         self.events: list[Event] = []
+        self.ledger = Ledger(graph)
+        self.hooks = HookWatch(graph)
+        self._descent = descent
         self._graph = graph
         self._before: dict[int, Value | None] = {}
         self._handles: list[Any] = []
 
     def __enter__(self) -> Self:
+        self.hooks.__enter__()
         for row, found in enumerate(self._graph.found):
             if found.accumulates:
                 before = functools.partial(self._about_to_accumulate, row)
@@ -209,6 +241,7 @@ class _Watch:
     def __exit__(self, *exc: object) -> None:
         for handle in self._handles:
             handle.remove()
+        self.hooks.__exit__()
 
     def freed(self) -> frozenset[int]:
         """Rows of the nodes that ran and have let go of what they had saved."""
@@ -220,6 +253,7 @@ class _Watch:
         preview = self._graph.fleeting
         incoming = tuple(preview(g) for g in arrived)
         self.events.append(Event(row, incoming, tuple(preview(g) for g in leaving)))
+        self._noted(row, leaving, arrived)
 
     def _about_to_accumulate(self, row: int, arrived: tuple[Any, ...]) -> None:
         self._before[row] = self._graph.fleeting(self._graph.found[row].variable.grad)
@@ -229,6 +263,13 @@ class _Watch:
         incoming = tuple(preview(g) for g in arrived)
         after = preview(self._graph.found[row].variable.grad)
         self.events.append(Event(row, incoming, (), self._before.get(row), after))
+        self._noted(row, (), (self._graph.found[row].variable.grad, *arrived))
+
+    def _noted(self, row: int, leaving: tuple[Any, ...], others: tuple[Any, ...]) -> None:
+        self.ledger.add(row, leaving)
+        self.hooks.ran(row)
+        if self._descent is not None:
+            self._descent.ran(self._graph.found[row].node, (*others, *leaving))
 
 
 @contextlib.contextmanager
@@ -274,8 +315,16 @@ def _seed(graph: Graph, root: Any, gradient: Any) -> Event:
 # ---------------------------------------------------------------------- writing the trace
 
 
-def _build(graph: Graph, events: list[Event], seeds: list[Event], freed: frozenset[int]) -> Trace:
+def _build(
+    graph: Graph,
+    watch: _Watch | None,
+    seeds: list[Event],
+    freed: frozenset[int] = frozenset(),
+    second: Sequence[tuple[int, int, int]] = (),
+) -> Trace:
     """Write nodes, edges and steps into a trace."""
+    events = [] if watch is None else watch.events
+    fired = _by_row([] if watch is None else watch.hooks.fired)
     settle(graph.kept)
     builder = TraceBuilder(graph.library.name)
     explained = Explained(graph, numbers=bool(events))
@@ -289,11 +338,35 @@ def _build(graph: Graph, events: list[Event], seeds: list[Event], freed: frozens
         kind, explain = (
             ("accumulate", explained.accumulate) if accumulates else ("vjp", explained.vjp)
         )
-        _write_step(builder, kind, rows, event, *explain(event))
+        hooks = fired.get(event.row, ())
+        formulas, words = explain(_before_hooks(event, hooks))
+        _write_step(builder, kind, rows, event, formulas, with_hooks(words, graph, hooks))
         _write_elements(builder, rows[event.row], explained.apart(event.row, event))
         if event.row in freed:
             builder.step(kind="free", node=rows[event.row], words=explained.free(event.row))
+        for slot, axes in explained.summed(event):
+            builder.sum(rows[event.row], slot, axes)
+    for row, slot, so_far in [] if watch is None else watch.ledger.terms:
+        builder.term(rows[row], slot, builder.value(so_far))
+    for one in [] if watch is None else watch.hooks.fired:
+        changed = builder.value(one.before), builder.value(one.after)
+        builder.hook(rows[one.row], one.kind, one.name, one.slot, *changed)
+    for row, of, order in second:
+        builder.second(rows[row], rows[of], order)
     return builder.build(root=rows[graph.index[graph.roots[0][0]]])
+
+
+def _by_row(fired: Sequence[Fired]) -> dict[int, list[Fired]]:
+    found: dict[int, list[Fired]] = defaultdict(list)
+    for one in fired:
+        found[one.row].append(one)
+    return found
+
+
+def _before_hooks(event: Event, fired: Sequence[Fired]) -> Event:
+    """An accumulate's event with the `.grad` as it was until a hook of the user's changed it."""
+    changed = [one for one in fired if one.kind == "accumulated" and one.before != one.after]
+    return replace(event, after=changed[0].before) if changed else event
 
 
 def write_graph(builder: TraceBuilder, graph: Graph, explained: Explained) -> list[int]:

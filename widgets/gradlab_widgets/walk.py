@@ -16,7 +16,7 @@ from gradlab_widgets.names import Names, caller_namespace
 from gradlab_widgets.origins import Origin, observed_since, origin_of
 from gradlab_widgets.trace import PREVIEW, Value
 
-__all__ = ["Found", "Graph", "graph_of"]
+__all__ = ["Found", "Graph", "graph_of", "inputs_first"]
 
 # Elements that the previews of one trace share, so that a large graph's trace stays a few MB.
 _ELEMENTS = 40_000
@@ -217,7 +217,7 @@ def _oldest_first(roots: Sequence[Any]) -> list[Any]:
     Nodes of several threads are counted apart, so where that order would put a node before its
     inputs it is only inputs first.
     """
-    reachable = _inputs_first(roots)
+    reachable = inputs_first(roots)
     made = [node for node in reachable if node.next_functions]
     order: dict[Any, None] = {}
     for node in sorted(made, key=lambda n: int(n._sequence_nr())):
@@ -231,7 +231,7 @@ def _oldest_first(roots: Sequence[Any]) -> list[Any]:
     return list(order | dict.fromkeys(reachable))
 
 
-def _inputs_first(roots: Iterable[Any]) -> list[Any]:
+def inputs_first(roots: Iterable[Any]) -> list[Any]:
     """Every node reachable from the roots, each after all it takes inputs from; no recursion."""
     order: list[Any] = []
     seen: set[Any] = set()
