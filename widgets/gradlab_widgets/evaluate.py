@@ -10,7 +10,9 @@ import numpy as np
 from gradlab_widgets.adapters import Library
 from gradlab_widgets.trace import Number, clean, number
 
-__all__ = ["Numbers", "called", "evenly", "floating", "short_numbers"]
+__all__ = ["CHART_SCHEMA", "Numbers", "called", "evenly", "floating", "short_numbers", "tidy"]
+
+CHART_SCHEMA = 1  # of the payloads in docs/charts.md
 
 Numbers = np.ndarray[Any, Any]
 
@@ -44,6 +46,21 @@ def evenly(size: int, most: int) -> Numbers:
     if size <= most:
         return np.arange(size)
     return np.linspace(0, size - 1, most).round().astype(int)
+
+
+def tidy(places: Numbers) -> Numbers:
+    """Places without the last digits' noise, as a reader meant them: 0 instead of −1.04e−7.
+
+    >>> tidy(np.array([-1.0, 1e-8, 1.0])).tolist()
+    [-1.0, 0.0, 1.0]
+    """
+    finite = places[np.isfinite(places)].astype(float)
+    span = np.ptp(finite) if finite.size else 0.0
+    if not span > 0 or not np.isfinite(span):
+        return places
+    digits = int(6 - np.floor(np.log10(span)))
+    rounded: Numbers = np.round(places.astype(float), digits) + 0.0
+    return rounded
 
 
 def short_numbers(row: Iterable[Any]) -> list[Number]:

@@ -9,8 +9,8 @@ import numpy as np
 
 from gradlab_widgets.adapters import Library, library_of
 from gradlab_widgets.chart import Chart
-from gradlab_widgets.evaluate import Numbers, called, evenly, floating, short_numbers
-from gradlab_widgets.trace import SCHEMA, clean
+from gradlab_widgets.evaluate import CHART_SCHEMA, Numbers, called, evenly, floating, short_numbers, tidy
+from gradlab_widgets.trace import clean
 
 __all__ = ["contours", "landscape"]
 
@@ -63,7 +63,7 @@ def contours(
     paths = [_path(library, f, x, name, points, notes) for name, points in named.items()]
     called_z = f"{called(f)}(x, y)"
     payload = {
-        "schema": SCHEMA,
+        "schema": CHART_SCHEMA,
         **_grid(across, up, heights, levels),
         "dx": [short_numbers(row) for row in slopes[0]],
         "dy": [short_numbers(row) for row in slopes[1]],
@@ -97,7 +97,7 @@ def _thinned(places: Numbers, name: str, notes: list[str]) -> Numbers:
         )
     if places.size > _MOST:
         notes.append(f"{_MOST} of the {places.size} places along {name} are shown, evenly picked.")
-    return places[evenly(places.size, _MOST)]
+    return tidy(places[evenly(places.size, _MOST)])
 
 
 def _field(library: Library, f: F, like: Any, x: Numbers, y: Numbers) -> Numbers:
@@ -160,15 +160,15 @@ def _grid(x: Numbers, y: Numbers, z: Numbers, levels: int) -> dict[str, Any]:
 def _levels(heights: Numbers, count: int) -> Numbers:
     """Heights between the least and the greatest at which contours are drawn.
 
-    Evenly spaced, but where most of a function lies close to its least value (a narrow valley), each
-    a like factor further from the least than the one before: else the valley would hold no line.
+    Evenly spaced, but closer below where most of a function lies close to its least value: a narrow
+    valley would hold no line.
     """
     if not heights.size or count < 1:
         return np.array([])
     low, high = heights.min(), heights.max()
     shares = np.linspace(0, 1, count + 2)[1:-1]
     if (np.median(heights) - low) < _SKEWED * (high - low):
-        shares = np.geomspace(1e-3, 1, count + 1)[:-1]
+        shares = shares**3
     return np.unique(low + shares * (high - low)) if high > low else np.array([])
 
 
@@ -220,7 +220,7 @@ def landscape(
     finally:
         _put(library, tensors, start)
     payload = {
-        "schema": SCHEMA,
+        "schema": CHART_SCHEMA,
         **_grid(steps, steps, heights, 18),
         "dx": None,
         "dy": None,

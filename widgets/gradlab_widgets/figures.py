@@ -100,7 +100,7 @@ def _tangent(axes: Axes, x: Sequence[float], data: Data) -> None:
 
 def _sweep(data: Data) -> Figure:
     elements = data["elements"]
-    rows = [what for what in ("values", "gradients") if any(e[what] for e in elements)] or ["values"]
+    rows = ["values", *(["gradients"] if any(one["gradients"] for one in elements) else [])]
     drawn = _empty(min(4.5 + 2.5 * len(elements), 14), 3.2 * len(rows) + 0.6)
     grid = drawn.subplots(len(rows), len(elements), sharex=True, sharey="row", squeeze=False)
     for what, line_of_axes in zip(rows, grid, strict=True):
@@ -164,7 +164,7 @@ def _arrows(axes: Axes, x: Any, y: Any, data: Data) -> None:
         u, v = (np.where(length > 0, -slope / length, 0) for slope in slopes)
     across, up = np.meshgrid(x, y)
     axes.quiver(across[pick], up[pick], u, v, color="white", alpha=0.8, width=0.0035,
-                scale=1.6 * data["arrows"], pivot="mid")  # fmt: skip
+                scale=1.6 * data["arrows"], pivot="mid", angles="xy")  # fmt: skip
 
 
 def _evenly(size: int, most: int) -> Any:

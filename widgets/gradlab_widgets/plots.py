@@ -10,9 +10,9 @@ import numpy as np
 
 from gradlab_widgets.adapters import Library, library_of
 from gradlab_widgets.chart import Chart
-from gradlab_widgets.evaluate import Numbers, called, evenly, floating
+from gradlab_widgets.evaluate import CHART_SCHEMA, Numbers, called, evenly, floating
 from gradlab_widgets.names import Names, caller_namespace
-from gradlab_widgets.trace import SCHEMA, number
+from gradlab_widgets.trace import number
 
 __all__ = ["MOST_POINTS", "derivatives", "plot", "plot_data"]
 
@@ -62,7 +62,7 @@ def plot_data(f: Callable[[Any], Any], inputs: Any) -> dict[str, Any]:
     notes += _notes_on_numbers(x, y, dy)
     label = f"{name}({variable})"
     return {
-        "schema": SCHEMA,
+        "schema": CHART_SCHEMA,
         "x": [number(v) for v in x],
         "y": None if y is None else [number(v) for v in y],
         "dy": [number(v) for v in dy],
@@ -186,7 +186,7 @@ def derivatives(f: Callable[[Any], Any], inputs: Any, at: float | None = None) -
     return Chart(
         "plot",
         {
-            "schema": SCHEMA,
+            "schema": CHART_SCHEMA,
             "x": [number(v) for v in x],
             "y": [number(v) for v in y],
             "dy": [number(v) for v in dy],

@@ -9,9 +9,9 @@ import numpy as np
 
 from gradlab_widgets.adapters import Library, library_of
 from gradlab_widgets.chart import Chart
-from gradlab_widgets.evaluate import Numbers, short_numbers
+from gradlab_widgets.evaluate import CHART_SCHEMA, Numbers, short_numbers, tidy
 from gradlab_widgets.names import Names, caller_namespace
-from gradlab_widgets.trace import SCHEMA, clean, number
+from gradlab_widgets.trace import clean, number
 
 __all__ = ["sweep"]
 
@@ -50,7 +50,7 @@ def sweep(
     name = Names(library, caller_namespace()).of_tensor(leaf) or "leaf"
     shape = tuple(int(n) for n in leaf.shape)
     given = library.array(values) if library.is_tensor(values) else np.array(values, float)
-    swept = given.reshape(-1)
+    swept = tidy(given.reshape(-1))
     notes = []
     if index is None:
         places = list(np.ndindex(shape))[:_MOST_ELEMENTS]
@@ -61,7 +61,7 @@ def sweep(
     elements = [_swept(library, f, leaf, name, place, swept) for place in places]
     only = f" as {elements[0]['label']} is swept" if len(elements) == 1 else ""
     payload = {
-        "schema": SCHEMA,
+        "schema": CHART_SCHEMA,
         "x": short_numbers(swept),
         "elements": elements,
         "title": f"values and gradients{only or f' as elements of {name} are swept'}",

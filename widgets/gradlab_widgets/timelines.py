@@ -15,14 +15,16 @@ from typing import Any
 import numpy as np
 
 from gradlab_widgets.chart import Chart
-from gradlab_widgets.trace import SCHEMA, clean
+from gradlab_widgets.evaluate import CHART_SCHEMA
+from gradlab_widgets.trace import clean
 
 __all__ = ["node_times", "timeline"]
 
 _MOST = 4000  # calls that are sent to the browser
 _PHASES = ("forward", "backward", "block")
 _FORWARD, _BACKWARD, _BLOCK = range(3)
-_STEP = "autograd::engine::evaluate_function: "
+_ENGINE = "autograd::engine::"
+_STEP = f"{_ENGINE}evaluate_function: "
 
 
 @dataclass(slots=True)
@@ -81,7 +83,7 @@ def timeline(prof: Any) -> Chart:
     deepest = [max(c.depth for c in calls if c.thread == thread) + 1 for thread in threads]
     ranked = sorted(ops.items(), key=lambda item: -item[1][0])
     payload = {
-        "schema": SCHEMA,
+        "schema": CHART_SCHEMA,
         "names": names,
         "phases": list(_PHASES),
         "lanes": {"name": [f"thread {at + 1}" for at in range(len(threads))], "depth": deepest},
@@ -156,12 +158,15 @@ def _phase(event: Any, in_backward: bool) -> int:
     """A block of the user's, part of a backward pass, or forward."""
     if event.scope == 7 or getattr(event, "is_user_annotation", False):
         return _BLOCK
-    return _BACKWARD if in_backward or event.scope == 1 else _FORWARD
+    in_backward = in_backward or event.scope == 1 or event.name.startswith(_ENGINE)
+    return _BACKWARD if in_backward else _FORWARD
 
 
 def _short(name: str) -> str:
     """An operation's name without the words in front that all have."""
-    return clean(name.removeprefix("aten::").removeprefix("torch::autograd::"))
+    for common in ("aten::", "torch::autograd::", "autograd::"):
+        name = name.removeprefix(common)
+    return clean(name)
 
 
 def _added_up(calls: Iterable[_Call]) -> dict[tuple[str, int], tuple[float, int]]:

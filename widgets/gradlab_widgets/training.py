@@ -9,8 +9,8 @@ import numpy as np
 
 from gradlab_widgets.adapters import library_of
 from gradlab_widgets.chart import Chart
-from gradlab_widgets.evaluate import Numbers, evenly, short_numbers
-from gradlab_widgets.trace import SCHEMA, clean
+from gradlab_widgets.evaluate import CHART_SCHEMA, Numbers, evenly, short_numbers
+from gradlab_widgets.trace import clean
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,7 +108,7 @@ class GradientLog:
         steps = evenly(logged, max(2, _MOST_ROWS // len(self.names)))
         thinned = f"{len(steps)} of {logged} steps are shown, evenly picked."
         return {
-            "schema": SCHEMA,
+            "schema": CHART_SCHEMA,
             "steps": steps.tolist(),
             "names": [clean(name) for name in self.names],
             "sizes": [int(parameter.numel()) for parameter in self._parameters.values()],

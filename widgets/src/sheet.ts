@@ -1,6 +1,7 @@
 /** A sheet to draw a chart on: scales from numbers to pixels, axes, and the frame around them. */
 
 import { h, mark, s } from "./dom";
+import { short } from "./format";
 import { type Axis, axis } from "./ticks";
 
 export interface Scale {
@@ -47,9 +48,14 @@ export function logarithmic(numbers: Iterable<number>, from: number, to: number)
   [low, high] = [low - room, high + room];
   const most = Math.max(2, Math.abs(to - from) / 34);
   const step = Math.max(1, Math.ceil((high - low) / most));
+  const between = high - low < 2 ? [1, 2, 5] : [1];
   const ticks = [];
-  for (let power = Math.ceil(low / step) * step; power <= high; power += step) {
-    ticks.push({ at: 10 ** power, text: powerOfTen(power) });
+  for (let power = Math.floor(low / step) * step; power <= high; power += step) {
+    for (const times of between) {
+      const at = times * 10 ** power;
+      if (at < 10 ** low || at > 10 ** high) continue;
+      ticks.push({ at, text: times === 1 ? powerOfTen(power) : short(at, "float32", 1) });
+    }
   }
   return {
     axis: { low: 10 ** low, high: 10 ** high, ticks },
@@ -71,11 +77,12 @@ export function acrossOf(numbers: Iterable<number>, width: number, edges: Edges)
   return linear(axis(numbers, wanted), edges.left, width - edges.right);
 }
 
-/** Rules, ticks and the labels of both axes. */
+/** Ticks and labels of both axes, and rules across the sheet; not over a `covered` one. */
 export function axes(
   { width, height, edges, across, along }: Sheet,
   label: string,
   upLabel = "",
+  covered = false,
 ): SVGElement[] {
   const bottom = height - edges.bottom;
   const right = width - edges.right;
@@ -84,7 +91,9 @@ export function axes(
   const middle = (edges.top + bottom) / 2;
   return [
     ...along.axis.ticks.flatMap(({ at, text }) => [
-      line(`M${edges.left} ${along.px(at)}H${right}`, at === 0),
+      covered
+        ? line(`M${edges.left} ${along.px(at)}h-5`, false)
+        : line(`M${edges.left} ${along.px(at)}H${right}`, at === 0),
       s("text", { class: "gl-end", x: edges.left - 8, y: along.px(at) + 4 }, text),
     ]),
     ...across.axis.ticks.flatMap(({ at, text }) => [

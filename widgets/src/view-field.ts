@@ -42,12 +42,12 @@ export function fieldFace(model: Model, field: Field, signal: AbortSignal): Face
     walk();
     const parts = [
       ...bands(grid, field, sheet),
-      ...axes(sheet, field.x_label, field.y_label),
+      ...axes(sheet, field.x_label, field.y_label, true),
       ...(field.dx && field.dy ? arrows(field, grid, sheet) : []),
-      ...(field.here ? [star(sheet, field.here.map(toNumber))] : []),
       ...scaleBar(field, sheet),
       walked,
       moving,
+      ...(field.here ? [star(sheet, field.here.map(toNumber))] : []),
     ];
     return { height, parts };
   }
@@ -69,7 +69,7 @@ export function fieldFace(model: Model, field: Field, signal: AbortSignal): Face
       const direction = downhill(sheet, toNumber(dx), toNumber(dy), 34);
       if (direction) drawn.push(arrow(x, y, direction, "gl-steep"));
     }
-    drawn.push(s("circle", { class: "gl-spot", cx: x, cy: y, r: 5 }));
+    drawn.push(s("circle", { class: "gl-spot", cx: x, cy: y, r: field.here ? 8 : 5 }));
     moving.replaceChildren(...drawn);
     readout.replaceChildren(...told);
   }
@@ -84,7 +84,7 @@ export function fieldFace(model: Model, field: Field, signal: AbortSignal): Face
     "data-gl": "slider",
   });
   const place = h("output", { class: "gl-position", "data-gl": "position" });
-  const found = h("ul", { class: "gl-lines", "data-gl": "paths" });
+  const found = h("ul", { class: "gl-lines gl-paths", "data-gl": "paths" });
   const play = iconButton("play", "Play", PLAY, () => (clock ? stop() : begin()));
   let clock: ReturnType<typeof setInterval> | undefined;
 

@@ -191,7 +191,7 @@ function zones({ width, edges, along, height }: Sheet): SVGElement[] {
   const wide = width - edges.left - edges.right;
   const zone = (top: number, end: number, text: string, y: number) => [
     s("rect", { class: "gl-zone", x: edges.left, y: top, width: wide, height: Math.max(0, end - top) }),
-    s("text", { class: "gl-zone-text", x: width - edges.right - 6, y }, text),
+    s("text", { class: "gl-zone-text", x: edges.left + 6, y }, text),
   ];
   const vanished = along.px(VANISHED);
   const exploded = along.px(EXPLODED);

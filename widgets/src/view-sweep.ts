@@ -118,9 +118,9 @@ export function sweepFace(model: Model, sweep: Sweep, signal: AbortSignal): Face
     elements.selectedIndex = sweep.elements.indexOf(chosen());
     kinds.press(kind);
     lists.replaceChildren(
-      h("li", {}, h("span", {}, chosen().label), h("output")),
+      h("li", {}, s("svg"), h("span", {}, `${chosen().label} =`), h("output")),
       ...lines().map(({ label }, row) =>
-        h("li", {}, swatch(row), h("span", {}, label), h("output")),
+        h("li", {}, swatch(row), h("span", {}, `${label} =`), h("output")),
       ),
     );
     const label = `${KINDS[kind]!} as ${chosen().label} moves. Left and right move the point.`;
