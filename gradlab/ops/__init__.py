@@ -21,6 +21,7 @@ from gradlab.ops import (
     embedding,
     exchange,
     fold,
+    gelu,
     index,
     interpolate,
     join,

@@ -5,7 +5,6 @@ PyTorch has a few of them as plain functions too, as ``torch.selu``; those are p
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +16,6 @@ from gradlab.inplace import assign
 from gradlab.op import FUNCTIONS, OPS, composite, op
 from gradlab.ops.pointwise import require_float
 from gradlab.ops.shape import array_of
-from gradlab.ops.special import special
 from gradlab.samples import Draw, call, draw, real
 from gradlab.tensor import Tensor, normal_dim
 
@@ -121,45 +119,6 @@ def logsigmoid(xp: Namespace, input: Array) -> Array:
     """Logarithm of the logistic function of each element, without overflow."""
     require_float("log_sigmoid_cpu", input)
     return xp.minimum(input, 0) - xp.log1p(xp.exp(-xp.absolute(input)))
-
-
-@op(
-    latex=r"input \cdot \Phi(input)",
-    grad=dict(
-        input=(
-            lambda g, xp, input, approximate: _gelu_gradient(g, xp, input, approximate),
-            r"g \left( \Phi(input) + input \, \frac{e^{-input^2 / 2}}{\sqrt{2 \pi}} \right)",
-        )
-    ),
-    public=False,
-    method=False,
-    samples=(*real(-3, 3), call(draw(5, low=-3, high=3), approximate="tanh")),
-)
-def gelu(xp: Namespace, input: Array, *, approximate: str = "none") -> Array:
-    """Each element times the share Φ of a normal distribution below it."""
-    require_float("GeluKernelImpl", input)
-    if approximate == "tanh":
-        inner = _GELU_BETA * (input + _GELU_KAPPA * input * input * input)
-        return 0.5 * input * (1 + xp.tanh(inner))
-    if approximate != "none":
-        raise RuntimeError(
-            f"approximate argument must be either none or tanh. It is {approximate!r}."
-        )
-    return 0.5 * input * (1 + special(xp, "erf", "GeluKernelImpl", input * math.sqrt(0.5)))
-
-
-def _gelu_gradient(g: Any, xp: Any, input: Any, approximate: str) -> Any:
-    if approximate == "tanh":
-        slope = _GELU_BETA * (1 + 3 * _GELU_KAPPA * input * input)
-        out = xp.tanh(_GELU_BETA * (input + _GELU_KAPPA * input * input * input))
-        return g * (0.5 * (1 + out) + 0.5 * input * (1 - out * out) * slope)
-    below = 0.5 * (1 + xp.erf(input * math.sqrt(0.5)))
-    density = xp.exp(-0.5 * input * input) / math.sqrt(2 * math.pi)
-    return g * (below + input * density)
-
-
-_GELU_BETA = math.sqrt(2 / math.pi)
-_GELU_KAPPA = 0.044715
 
 
 # ------------------------------------------------------------------ with an exponential below 0

@@ -14,13 +14,13 @@ import numpy
 from gradlab import arrays
 from gradlab.arrays import PYTHON_SCALARS, Array, Namespace, special_functions
 from gradlab.op import FUNCTIONS, composite, op
+from gradlab.ops.error_function import erf_of_singles
 from gradlab.samples import call, draw, pairs, real
 from gradlab.tensor import Tensor
 
 _2_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 _ROOT_PI_OVER_2 = math.sqrt(math.pi) / 2
 _ROOT_2_PI = math.sqrt(2 * math.pi)
-_ROOT_2_OVER_PI = math.sqrt(2 / math.pi)
 
 _FIXED = Tensor._wrap(numpy.array([1.5, 2, 3]))  # in samples, an operand without derivative
 
@@ -71,6 +71,8 @@ def erf(xp: Namespace, input: Array) -> Array:
     >>> gl.erf(gl.tensor([0.0, 1.0]))
     tensor([0.0000, 0.8427])
     """
+    if xp is numpy and input.dtype == numpy.float32:
+        return erf_of_singles(input)
     return special(xp, "erf", "erf_vml_cpu", input)
 
 
@@ -189,7 +191,9 @@ def ndtri(xp: Namespace, input: Array) -> Array:
     latex=r"\ln \Phi(input)",
     grad=dict(
         input=(
-            lambda g, xp, input: g * (_ROOT_2_OVER_PI / xp.erfcx(input * -math.sqrt(0.5))),
+            lambda g, xp, input, out: (
+                g * math.sqrt(0.5 / math.pi) * xp.exp(-(out + input * input * 0.5))
+            ),
             r"g \cdot \frac{e^{-input^2 / 2}}{\sqrt{2 \pi} \, \Phi(input)}",
         )
     ),
@@ -824,4 +828,6 @@ def _away_from_zero(
 ) -> Array:
     """``function``, that divides by its argument, of π times an array; its limit at 0."""
     zero = array == 0
-    return xp.where(zero, limit, function(xp.where(zero, 1, array) * math.pi))
+    wide = array.astype("float32") if array.dtype == "float16" else array  # differences of near ones
+    found = xp.where(zero, limit, function(xp.where(zero, 1, wide) * math.pi))
+    return found.astype(array.dtype, copy=False)

@@ -289,6 +289,7 @@ PYTORCH: dict[str, Counterpart] = {
     ),
     "scatter_value": called("scatter"),
     "gelu": functional("gelu"),
+    "gelu_backward": aten("gelu_backward"),
     "logsigmoid": functional("logsigmoid"),
     "round_whole": called("round"),
     "round_decimals": lambda torch: lambda x, decimals: torch.round(x, decimals=decimals),

@@ -286,7 +286,7 @@ def test_a_third_derivative_of_a_power_of_a_tensor() -> None:
 
 @pytest.mark.parametrize("approximate", ["none", "tanh"])
 def test_gelu_is_pytorchs(approximate: str) -> None:
-    from gradlab.ops.activation import gelu
+    from gradlab.ops.gelu import gelu
 
     numbers = numpy.linspace(-4, 4, 33)
     x = gl.tensor(numbers, requires_grad=True)

@@ -21,6 +21,7 @@ from gradlab.ops.activation import (
     threshold_,
 )
 from gradlab.ops.choosing import sigmoid
+from gradlab.ops.gelu import gelu as gelu_op
 from gradlab.ops.similarity import cosine_similarity, normalize, pairwise_distance
 from gradlab.ops.trigonometry import tanh
 from gradlab.tensor import Tensor
@@ -219,7 +220,7 @@ def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     >>> gelu(gl.tensor([-1.0, 2.0]))
     tensor([-0.1587,  1.9545])
     """
-    return activation.gelu(input, approximate=approximate)  # type: ignore[no-any-return]
+    return gelu_op(input, approximate=approximate)  # type: ignore[no-any-return]
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
