@@ -203,7 +203,7 @@ def test_a_restart_leaves_nothing_that_follows(notebook: Notebook) -> None:
     kernel_is_idle(notebook.page)
     was_docked = notebook.page.locator(".jupyterlab-sidecar").count() > 0
     for old in notebook.page.locator("[data-gl-view=live]").all():
-        expect(old).to_contain_text("no longer live", use_inner_text=True)
+        expect(old).to_contain_text("not live", use_inner_text=True)
     notebook.run(0)
     notebook.run(1)
     notebook.run(2)

@@ -59,6 +59,7 @@ class LiveWidget(GradWidget):
         for event, listener in self._listeners():
             with contextlib.suppress(ValueError):  # unregistered already
                 self._shell.events.unregister(event, listener)
+        self.send({"type": "stopped"})
 
     def close(self) -> None:
         """Stop following, and take the panel away."""
@@ -139,6 +140,12 @@ class LiveWidget(GradWidget):
         self.set_trait("payload", {**self.payload, "words": clean(words, 240)})
 
     # ------------------------------------------------------------------ elsewhere
+
+    def _answer(self, content: object, buffers: object) -> None:
+        """Answer a view that is ready, which calls itself live only then: a saved one never is."""
+        super()._answer(content, buffers)
+        if self._cell_ended in self._shell.events.callbacks["post_run_cell"]:
+            self.send({"type": "live"})
 
     def still(self) -> str:
         """What is shown now, as HTML without a script: an image and a table."""

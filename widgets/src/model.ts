@@ -14,8 +14,8 @@ export interface Traits {
 export interface Model {
   get<Name extends keyof Traits>(name: Name): Traits[Name];
   set<Name extends keyof Traits>(name: Name, value: Traits[Name]): void;
-  on(event: string, listener: () => void): void;
-  off(event: string, listener: () => void): void;
+  on(event: string, listener: (content?: unknown) => void): void;
+  off(event: string, listener: (content?: unknown) => void): void;
   save_changes(): void;
   send(content: unknown): void;
 }
