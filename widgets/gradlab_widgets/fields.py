@@ -9,7 +9,15 @@ import numpy as np
 
 from gradlab_widgets.adapters import Library, library_of
 from gradlab_widgets.chart import Chart
-from gradlab_widgets.evaluate import CHART_SCHEMA, Numbers, called, evenly, floating, short_numbers, tidy
+from gradlab_widgets.evaluate import (
+    CHART_SCHEMA,
+    Numbers,
+    called,
+    evenly,
+    floating,
+    short_numbers,
+    tidy,
+)
 from gradlab_widgets.trace import clean
 
 __all__ = ["contours", "landscape"]

@@ -22,9 +22,7 @@ Place = tuple[int, ...]
 Lines = dict[str, float]
 
 
-def sweep(
-    f: Callable[[], Any], leaf: Any, index: int | Sequence[int] | None, values: Any
-) -> Chart:
+def sweep(f: Callable[[], Any], leaf: Any, index: int | Sequence[int] | None, values: Any) -> Chart:
     """Plot what `f` computes, and the gradients of it, while one element of a leaf is swept.
 
     `f` takes no argument and computes from `leaf`: it returns a tensor, or a dict of named tensors

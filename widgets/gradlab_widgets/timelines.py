@@ -1,44 +1,19 @@
-"""Profiles: what a profiler of gradlab or PyTorch recorded, as a timeline and as times of nodes.
-
-Both libraries' profilers keep events of one form: a name, when it began and ended, which calls it
-made, and the number of the graph's node that it made or, in a backward pass, ran.
-"""
+"""Timelines: every call that a profiler recorded, and the time of each operation by itself."""
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gradlab_widgets.chart import Chart
 from gradlab_widgets.evaluate import CHART_SCHEMA
-from gradlab_widgets.trace import clean
+from gradlab_widgets.profiles import BACKWARD, FORWARD, PHASES, Call, calls_of
 
-__all__ = ["node_times", "timeline"]
+__all__ = ["timeline"]
 
 _MOST = 4000  # calls that are sent to the browser
-_PHASES = ("forward", "backward", "block")
-_FORWARD, _BACKWARD, _BLOCK = range(3)
-_ENGINE = "autograd::engine::"
-_STEP = f"{_ENGINE}evaluate_function: "
-
-
-@dataclass(slots=True)
-class _Call:
-    """One event, in microseconds since the profile began."""
-
-    name: str
-    start: float
-    end: float
-    thread: int
-    phase: int
-    parent: int | None  # among the calls of its thread
-    depth: int
-    own: float
 
 
 def timeline(prof: Any) -> Chart:
@@ -58,8 +33,7 @@ def timeline(prof: Any) -> Chart:
     >>> [shown.payload["names"][name] for name in shown.payload["events"]["name"]][:2]
     ['mul', 'sum']
     """
-    events = _events(prof, "timeline(prof)")
-    calls = _calls(events)
+    calls = calls_of(prof, "timeline(prof)")
     ops = _added_up(calls)
     note = ""
     if len(calls) > _MOST:
@@ -85,7 +59,7 @@ def timeline(prof: Any) -> Chart:
     payload = {
         "schema": CHART_SCHEMA,
         "names": names,
-        "phases": list(_PHASES),
+        "phases": list(PHASES),
         "lanes": {"name": [f"thread {at + 1}" for at in range(len(threads))], "depth": deepest},
         "events": columns,
         "ops": {
@@ -100,76 +74,7 @@ def timeline(prof: Any) -> Chart:
     return Chart("timeline", payload, len(calls))
 
 
-def _events(prof: Any, what: str) -> Sequence[Any]:
-    """The events of a profile, in the order in which they began."""
-    found = prof
-    for name in ("events", "function_events"):
-        if hasattr(prof, name):
-            found = getattr(prof, name)
-            found = found() if callable(found) else found
-            break
-    if found is None:
-        raise RuntimeError(f"{what}: the profiler still runs, or was never entered")
-    events = list(found) if isinstance(found, Iterable) else [None]
-    if not all(hasattr(event, "time_range") and hasattr(event, "sequence_nr") for event in events):
-        raise TypeError(
-            f"{what} takes a profile of gradlab or PyTorch that has ended, or its events(), but "
-            f"got {type(prof).__name__}"
-        )
-    on_cpu = [event for event in events if str(event.device_type).endswith("CPU")]
-    return sorted(on_cpu, key=lambda event: (event.time_range.start, -event.time_range.end))
-
-
-# ---------------------------------------------------------------------- calls
-
-
-def _calls(events: Sequence[Any]) -> list[_Call]:
-    """Each event with its caller, of which it is a part in time in the same thread.
-
-    What the engine does around each node is left out: the node stands there in its stead.
-    """
-    calls: list[_Call] = []
-    around: dict[int, list[int]] = defaultdict(list)  # the calls of each thread that still run
-    backward_until: dict[int, float] = {}
-    begin = min((event.time_range.start for event in events), default=0.0)
-    for event in events:
-        start, end = event.time_range.start - begin, event.time_range.end - begin
-        thread = event.thread
-        if event.name.startswith(_STEP):
-            backward_until[thread] = end
-            continue
-        running = around[thread]
-        while running and (calls[running[-1]].end < end or calls[running[-1]].end <= start):
-            running.pop()
-        depth = 0
-        if running:
-            caller = calls[running[-1]]
-            caller.own -= end - start
-            depth = caller.depth + 1
-        phase = _phase(event, start < backward_until.get(thread, -math.inf))
-        parent = running[-1] if running else None
-        name = _short(event.name)
-        calls.append(_Call(name, start, end, thread, phase, parent, depth, end - start))
-        running.append(len(calls) - 1)
-    return calls
-
-
-def _phase(event: Any, in_backward: bool) -> int:
-    """A block of the user's, part of a backward pass, or forward."""
-    if event.scope == 7 or getattr(event, "is_user_annotation", False):
-        return _BLOCK
-    in_backward = in_backward or event.scope == 1 or event.name.startswith(_ENGINE)
-    return _BACKWARD if in_backward else _FORWARD
-
-
-def _short(name: str) -> str:
-    """An operation's name without the words in front that all have."""
-    for common in ("aten::", "torch::autograd::", "autograd::"):
-        name = name.removeprefix(common)
-    return clean(name)
-
-
-def _added_up(calls: Iterable[_Call]) -> dict[tuple[str, int], tuple[float, int]]:
+def _added_up(calls: Iterable[Call]) -> dict[tuple[str, int], tuple[float, int]]:
     """For each operation and phase the time by itself, and how often it was called."""
     sums: dict[tuple[str, int], tuple[float, int]] = {}
     for call in calls:
@@ -178,7 +83,7 @@ def _added_up(calls: Iterable[_Call]) -> dict[tuple[str, int], tuple[float, int]
     return sums
 
 
-def _longest(calls: Sequence[_Call]) -> list[_Call]:
+def _longest(calls: Sequence[Call]) -> list[Call]:
     """The longest calls, in their order; a caller is never shorter than a call it made."""
     lengths = np.array([call.end - call.start for call in calls])
     kept = np.sort(np.argsort(-lengths, kind="stable")[:_MOST]).tolist()
@@ -193,7 +98,7 @@ def _summary(ops: dict[tuple[str, int], tuple[float, int]]) -> str:
     """The profile in a sentence."""
     totals = [sum(own for (_, of), (own, _) in ops.items() if of == phase) for phase in range(3)]
     count = sum(count for _, count in ops.values())
-    parts = [f"{_PHASES[phase]} {_time(totals[phase])}" for phase in (_FORWARD, _BACKWARD)]
+    parts = [f"{PHASES[phase]} {_time(totals[phase])}" for phase in (FORWARD, BACKWARD)]
     return f"{count} calls: {', '.join(parts)}"
 
 

@@ -15,6 +15,7 @@ import anywidget
 import traitlets
 
 from gradlab_widgets import picture
+from gradlab_widgets.profiles import node_times
 from gradlab_widgets.recorder import record, trace, trace_of_graph
 from gradlab_widgets.trace import Trace
 
@@ -147,13 +148,20 @@ class GradWidget(anywidget.AnyWidget):
         return f"<{self.view} of {self.trace.library}: {extent}>"
 
 
-def graph(x: Any) -> GradWidget:
+def graph(x: Any, profile: Any = None) -> GradWidget:
     """Draw the graph that gradients of `x` will flow through; inputs at the top.
 
     `x` is a tensor of gradlab or PyTorch that was computed from one with `requires_grad=True`.
-    Raises TypeError for what is no tensor, RuntimeError for a tensor without history.
+    With a `profile` of that computation and its backward pass, recorded by the library's profiler,
+    nodes are shaded by the time they took, which stands in each.
+
+    Raises TypeError for what is no tensor or no profile, RuntimeError for a tensor without history,
+    ValueError for a profile that saw none of the graph's nodes.
     """
-    return GradWidget("graph", trace_of_graph(x))
+    if profile is None:
+        return GradWidget("graph", trace_of_graph(x))
+    times = node_times(profile, x, "graph(x, profile)")
+    return GradWidget("graph", trace_of_graph(x), times=times)
 
 
 def step(x: Any, gradient: Any = None) -> GradWidget:
