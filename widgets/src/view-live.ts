@@ -13,6 +13,8 @@ const HEARD = 2000;
 
 /** Jupyter's word to a model whose kernel was restarted. */
 const KERNEL_ENDED = "comm_live_update";
+/** Python's answer to a view that is ready, and its word when it follows no longer. */
+const FROM_PYTHON = "msg:custom";
 
 /** All live faces on the page; those with one payload are views of one panel. */
 const faces = new Map<HTMLElement, Model>();
@@ -41,7 +43,7 @@ export function liveFace(model: Model, first: Trace, signal: AbortSignal): Face 
     h("code", {}, "a = gl.tensor(2.0, requires_grad=True)"),
     ", and it appears here.",
   );
-  const name = h("span", {}, "live");
+  const name = h("span");
   const head = h(
     "div",
     { class: "gl-bar gl-live-bar" },
@@ -62,6 +64,8 @@ export function liveFace(model: Model, first: Trace, signal: AbortSignal): Face 
   listenForKeys(element);
   let clock: ReturnType<typeof setTimeout> | undefined;
   faces.set(element, model);
+  follows(false);
+  model.on(FROM_PYTHON, hear);
   model.on(KERNEL_ENDED, end);
   // It is called when the view comes into the page and when it leaves it.
   const placed = new ResizeObserver(yieldToDocked);
@@ -69,14 +73,26 @@ export function liveFace(model: Model, first: Trace, signal: AbortSignal): Face 
   signal.addEventListener("abort", () => {
     clearTimeout(clock);
     placed.disconnect();
+    model.off(FROM_PYTHON, hear);
     model.off(KERNEL_ENDED, end);
     faces.delete(element);
     yieldToDocked();
   });
 
+  /** In a saved notebook nobody answers, and the panel does not call itself live. */
+  function hear(content: unknown): void {
+    const { type } = content as { type?: string };
+    if (type === "live" || type === "stopped") follows(type === "live");
+  }
+
+  function follows(isLive: boolean): void {
+    head.classList.toggle("gl-on", isLive);
+    write(name, isLive ? "live" : "not live");
+  }
+
   function end(): void {
+    follows(false);
     element.classList.add("gl-ended");
-    write(name, "no longer live");
     yieldToDocked();
   }
 
