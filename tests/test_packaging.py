@@ -50,10 +50,12 @@ def test_the_wheel_carries_both_packages_the_bundles_and_the_lessons(wheel: Path
     for expected in ("gradlab/__init__.py", "gradlab/py.typed", f"gradlab/lessons/{LESSON}",
                      "gradlab_widgets/__init__.py", *BUNDLES):  # fmt: skip
         assert expected in names
-    for shared in ("lab/settings/overrides.d/gradlab.json",
-                   "labextensions/gradlab/package.json",
-                   "labextensions/gradlab/static/remoteEntry.js"):  # fmt: skip
-        assert [name for name in names if name.endswith(f"data/share/jupyter/{shared}")]
+    for shared in ("share/jupyter/lab/settings/overrides.d/gradlab.json",
+                   "share/jupyter/labextensions/gradlab/package.json",
+                   "share/jupyter/labextensions/gradlab/static/remoteEntry.js",
+                   "etc/jupyter/jupyter_nbconvert_config.py",
+                   "etc/jupyter/jupyter_server_config.d/gradlab.json"):  # fmt: skip
+        assert [name for name in names if name.endswith(f"data/{shared}")]
     assert not [name for name in names if name.endswith((".ts", ".map")) or "/tests/" in name]
 
 

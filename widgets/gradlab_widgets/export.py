@@ -83,15 +83,15 @@ def save_html(shown: GradWidget | Trace, path: str | os.PathLike[str]) -> Path:
         print=_STILL if shown.view == "tour" else "",
         plain=_STILL,
         still=shown.paper(),
-        state=_embedded(state),
-        bundle=_embedded(shown._esm),
+        state=embedded(state),
+        bundle=embedded(shown._esm),
     )
     target = Path(path)
     target.write_text(page, encoding="utf-8")
     return target
 
 
-def _embedded(data: Any) -> str:
+def embedded(data: Any) -> str:
     """JSON that cannot end the script element it stands in, whatever text is in it."""
     written = json.dumps(data, allow_nan=False, separators=(",", ":"))
     return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
