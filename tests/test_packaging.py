@@ -18,7 +18,7 @@ from hatch_build import is_fresh
 ROOT = Path(__file__).parent.parent
 LOCKS = [*sorted((ROOT / "requirements").glob("*.txt")), ROOT / "widgets/package-lock.json"]
 LESSON = "01_tensors_that_remember.ipynb"
-BUNDLES = [f"gradlab_widgets/static/{name}" for name in ("widget.js", "chart.js")]
+BUNDLES = [f"gradlab_widgets/static/{name}" for name in ("widget.js", "chart.js", "tour.js")]
 
 
 def hatch(project: Path, target: str, into: Path) -> Path:

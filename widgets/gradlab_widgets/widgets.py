@@ -32,7 +32,8 @@ _COUNTED = {"position": ("steps", -1), "selected": ("nodes", 0), "stop": ("stops
 def bundle(name: str = "widget.js") -> str:
     """A browser's part, as JavaScript; RuntimeError with the way out if it was not built.
 
-    "chart.js" draws charts, "widget.js" everything else: each widget carries its bundle whole.
+    "chart.js" draws charts, "tour.js" tours, "widget.js" all else: each widget carries its bundle
+    whole.
     """
     try:
         return (STATIC / name).read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
 // Makes the files the widgets load, each an ES module, minified, with its style sheets in it: one for
-// graphs and one for charts, since every widget instance carries its bundle whole. The build fails
-// above the size the house allows.
+// graphs, one for charts and one for tours, since every widget instance carries its bundle whole. The
+// build fails above the size the house allows.
 
 import { transform, build } from "esbuild";
 import { readFile, stat } from "node:fs/promises";
@@ -10,7 +10,11 @@ import { fileURLToPath } from "node:url";
 const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const LIMIT = 90_000;
 /** The bundles, each with the file it starts from. */
-const ENTRIES = { "widget.js": "src/index.ts", "chart.js": "src/chart.ts" };
+const ENTRIES = {
+  "widget.js": "src/index.ts",
+  "chart.js": "src/chart.ts",
+  "tour.js": "src/tour.ts",
+};
 const TARGET = ["chrome123", "firefox121", "safari17.5"];
 
 /** Style sheets arrive in TypeScript as minified text. */
