@@ -123,23 +123,23 @@ def test_hooks_are_told_where_they_ran_with_what_they_changed(gl: Any) -> None:
     a.register_post_accumulate_grad_hook(drop)
     trace = gw.trace(out)
     assert hooks_of(trace) == [
-        ("×", "tensor", "clip", 0, (12.0,), (1.0,)),
-        ("×", "tensor", "look", 0, None, None),
-        ("×", "prehook", "half", 0, (1.0,), (0.5,)),
-        ("×", "hook", "look", None, None, None),
+        ("×", "tensor hook", "clip", 0, (12.0,), (1.0,)),
+        ("×", "tensor hook", "look", 0, None, None),
+        ("×", "pre-hook", "half", 0, (1.0,), (0.5,)),
+        ("×", "node hook", "look", None, None, None),
         ("×", "retain_grad", "retain_grad", 0, None, None),
-        ("accumulate", "tensor", "lambda", 0, (1.5,), (-1.5,)),
-        ("accumulate", "accumulated", "drop", None, (-1.5,), (0.0,)),
+        ("accumulate", "tensor hook", "lambda", 0, (1.5,), (-1.5,)),
+        ("accumulate", "post-accumulate hook", "drop", None, (-1.5,), (0.0,)),
     ]
     assert data_of(trace, trace.steps.after[-1]) == (0.0,)
     words = trace.steps.words
     assert words[2].startswith(
-        "The hook clip on b sees the gradient that arrives and changes it from 12 to 1. "
-        "The hook look on b sees the gradient that arrives and leaves it as it is. "
+        "The tensor hook clip on b sees the gradient that arrives and changes it from 12 to 1. "
+        "The tensor hook look on b sees the gradient that arrives and leaves it as it is. "
         "The pre-hook half of × sees what arrives and changes it from 1 to 0.5."
     )
     assert "kept in its .grad, as retain_grad() asked for. × receives" in words[2]
-    assert words[2].endswith("The hook look of × sees what leaves and leaves it as it is.")
+    assert words[2].endswith("The node hook look of × sees what leaves and leaves it as it is.")
     assert words[3].endswith(
         "a.grad was None; now it is the gradient that arrived: −1.5. The post-accumulate hook drop "
         "on a sees a.grad and changes it from −1.5 to 0."

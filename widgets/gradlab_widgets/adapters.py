@@ -189,11 +189,12 @@ class Torch(Library):
         # a node tells of its hooks only to whoever registers one more, a tensor's are the tensor's
         for output, tensor in tensors:
             for key, hook in (tensor._backward_hooks or {}).items():
-                yield Hooked("tensor", hook, tensor._backward_hooks, key, output)
+                yield Hooked("tensor hook", hook, tensor._backward_hooks, key, output)
             table = tensor._post_accumulate_grad_hooks or {}
             for key, hook in table.items():
-                yield Hooked("accumulated", hook, table, key)
-        for kind, register in (("prehook", node.register_prehook), ("hook", node.register_hook)):
+                yield Hooked("post-accumulate hook", hook, table, key)
+        registers = (("pre-hook", node.register_prehook), ("node hook", node.register_hook))
+        for kind, register in registers:
             handle = register(_nothing)
             table = handle.hooks_dict_ref()
             handle.remove()
@@ -224,12 +225,13 @@ class Gradlab(Library):
         if node.hooks is None:
             return
         for key, (output, hook) in node.hooks.on_output.items():
-            yield Hooked("tensor", hook, node.hooks.on_output, key, output)
+            yield Hooked("tensor hook", hook, node.hooks.on_output, key, output)
         for key, hook in node.hooks.pre.items():
-            yield Hooked("prehook", hook, node.hooks.pre, key)
+            yield Hooked("pre-hook", hook, node.hooks.pre, key)
         for key, hook in node.hooks.post.items():
-            wraps_one = getattr(hook, "__module__", "") == "gradlab.tensor"
-            yield Hooked("accumulated" if wraps_one else "hook", hook, node.hooks.post, key)
+            after_grad = getattr(hook, "__module__", "") == "gradlab.tensor"
+            kind = "post-accumulate hook" if after_grad else "node hook"
+            yield Hooked(kind, hook, node.hooks.post, key)
 
     def array(self, tensor: Any) -> np.ndarray[Any, Any]:
         array: np.ndarray[Any, Any] = tensor._array

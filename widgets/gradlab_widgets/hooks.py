@@ -20,7 +20,7 @@ from gradlab_widgets.walk import Graph
 __all__ = ["Fired", "HookWatch", "with_hooks"]
 
 _MOST = 1000  # nodes; looking for hooks takes PyTorch 5 µs at each
-_FIRST = ("tensor", "prehook", "retain_grad")  # these run before their node does
+_FIRST = ("tensor hook", "pre-hook", "retain_grad")  # these run before their node does
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +120,15 @@ class HookWatch:
     ) -> None:
         name = _name_of(hooked.function)
         changed = [Fired(row, hooked.kind, name, *one) for one in passed if one[1] != one[2]]
-        slot = hooked.slot if hooked.kind == "tensor" else None
+        slot = hooked.slot if hooked.kind == "tensor hook" else None
         self.fired += changed or [Fired(row, hooked.kind, name, slot)]
 
 
 _LOOKS = {
-    "tensor": HookWatch._on_tensor,
-    "prehook": HookWatch._on_node,
-    "hook": HookWatch._on_node,
-    "accumulated": HookWatch._on_grad,
+    "tensor hook": HookWatch._on_tensor,
+    "pre-hook": HookWatch._on_node,
+    "node hook": HookWatch._on_node,
+    "post-accumulate hook": HookWatch._on_grad,
 }
 
 
@@ -154,21 +154,19 @@ def _sentence(graph: Graph, fired: Fired) -> str:
     title = found.title
     tensor = graph.names.of(found.node, fired.slot or 0) if not found.accumulates else found.name
     tensor = tensor or ("a leaf" if found.accumulates else f"the result of {title}")
-    what = {
-        "tensor": f"The hook {fired.name} on {tensor}",
-        "prehook": f"The pre-hook {fired.name} of {title}",
-        "hook": f"The hook {fired.name} of {title}",
-        "accumulated": f"The post-accumulate hook {fired.name} on {tensor}",
-    }
-    passing = {
-        "tensor": "the gradient that arrives",
-        "prehook": "what arrives",
-        "hook": "what leaves" + (f" by slot {fired.slot}" if fired.slot else ""),
-        "accumulated": f"{tensor}.grad",
-    }
+    where, passing = {
+        "tensor hook": (f"on {tensor}", "the gradient that arrives"),
+        "pre-hook": (f"of {title}", "what arrives"),
+        "node hook": (
+            f"of {title}",
+            "what leaves" + (f" by slot {fired.slot}" if fired.slot else ""),
+        ),
+        "post-accumulate hook": (f"on {tensor}", f"{tensor}.grad"),
+        "retain_grad": ("", ""),
+    }[fired.kind]
     if fired.kind == "retain_grad":
         return f"The gradient of {tensor} is kept in its .grad, as retain_grad() asked for."
-    opening = f"{what[fired.kind]} sees {passing[fired.kind]}"
+    opening = f"The {fired.kind} {fired.name} {where} sees {passing}"
     if fired.before == fired.after:
         return f"{opening} and leaves it as it is."
     return f"{opening} and changes it from {_told(fired.before)} to {_told(fired.after)}."

@@ -56,7 +56,7 @@ TEXT_LENGTH = 240  # the same for source lines and sentences
 NODE_KINDS = ("leaf", "accumulate", "op", "root")
 STEP_KINDS = ("seed", "vjp", "accumulate", "free")
 GROUP_KINDS = ("module", "function")
-HOOK_KINDS = ("tensor", "prehook", "hook", "accumulated", "retain_grad")
+HOOK_KINDS = ("tensor hook", "pre-hook", "node hook", "post-accumulate hook", "retain_grad")
 
 # What no HTML, SVG or XML may hold (control characters, halves of surrogate pairs), and private
 # characters, which look like nothing and mark the places in formulas.
