@@ -127,7 +127,7 @@ def test_hooks_are_told_where_they_ran_with_what_they_changed(gl: Any) -> None:
         ("×", "tensor hook", "look", 0, None, None),
         ("×", "pre-hook", "half", 0, (1.0,), (0.5,)),
         ("×", "node hook", "look", None, None, None),
-        ("×", "retain_grad", "retain_grad", 0, None, None),
+        ("×", "retain_grad", "b", 0, None, None),
         ("accumulate", "tensor hook", "lambda", 0, (1.5,), (-1.5,)),
         ("accumulate", "post-accumulate hook", "drop", None, (-1.5,), (0.0,)),
     ]

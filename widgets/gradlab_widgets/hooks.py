@@ -66,7 +66,9 @@ class HookWatch:
         """A node ran; what is kept of its gradient is kept by now."""
         for output, tensor in self._tensors.get(row, ()):
             if tensor.retains_grad:
-                self.fired.append(Fired(row, "retain_grad", "retain_grad", output))
+                self.fired.append(
+                    Fired(row, "retain_grad", self._graph.names.of_tensor(tensor), output)
+                )
 
     def _watch(self, row: int, hooked: Hooked) -> None:
         look = _LOOKS[hooked.kind]
@@ -154,13 +156,11 @@ def _sentence(graph: Graph, fired: Fired) -> str:
     title = found.title
     tensor = graph.names.of(found.node, fired.slot or 0) if not found.accumulates else found.name
     tensor = tensor or ("a leaf" if found.accumulates else f"the result of {title}")
+    by = "" if fired.slot is None else f" by slot {fired.slot}"
     where, passing = {
         "tensor hook": (f"on {tensor}", "the gradient that arrives"),
         "pre-hook": (f"of {title}", "what arrives"),
-        "node hook": (
-            f"of {title}",
-            "what leaves" + (f" by slot {fired.slot}" if fired.slot else ""),
-        ),
+        "node hook": (f"of {title}", "what leaves" + by),
         "post-accumulate hook": (f"on {tensor}", f"{tensor}.grad"),
         "retain_grad": ("", ""),
     }[fired.kind]

@@ -365,7 +365,7 @@ def _by_row(fired: Sequence[Fired]) -> dict[int, list[Fired]]:
 
 def _before_hooks(event: Event, fired: Sequence[Fired]) -> Event:
     """An accumulate's event with the `.grad` as it was until a hook of the user's changed it."""
-    changed = [one for one in fired if one.kind == "post-accumulate hook" and one.before != one.after]
+    changed = [f for f in fired if f.kind == "post-accumulate hook" and f.before != f.after]
     return replace(event, after=changed[0].before) if changed else event
 
 
