@@ -28,6 +28,7 @@ export interface GroupState {
 export interface DetailsActions {
   readonly close: () => void;
   readonly groups: readonly GroupState[];
+  readonly buttons: readonly HTMLElement[];
   readonly toggleGroup: (key: string) => void;
 }
 
@@ -44,6 +45,8 @@ export function details(trace: Trace, node: number, actions: DetailsActions): HT
     h("header", { class: "gl-heading" }, ...heading(trace, node), close),
     written !== null && formulaBox(math[written]!),
     h(
+    actions.buttons.length > 0 && h("div", { class: "gl-row" }, ...actions.buttons),
+    h("dl", { class: "gl-happened" }),
       "dl",
       {},
       ...entry("Operation", nodes.op[node]! && h("code", {}, nodes.op[node]!)),
@@ -79,7 +82,8 @@ export function heading({ nodes }: Trace, node: number): (HTMLElement | false)[]
   ];
 }
 
-function entry(title: string, content: HTMLElement | string | false): HTMLElement[] {
+/** A term and what it means, for a `dl`; nothing where there is no content. */
+export function entry(title: string, content: HTMLElement | string | false): HTMLElement[] {
   return content ? [h("dt", {}, title), h("dd", {}, content)] : [];
 }
 

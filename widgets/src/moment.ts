@@ -16,12 +16,20 @@ export interface Timeline {
   /** For each edge, the gradient that leaves along it, and when; -1 where none does. */
   readonly gradient: Int32Array;
   readonly leftAt: Float64Array;
+  /** The step at which a node lets go of what it saved. */
+  readonly freedAt: Float64Array;
+  /** "Σ axis 0" for each "node slot" by which a gradient leaves summed. */
+  readonly summed: ReadonlyMap<string, string>;
+  /** What stands beside nodes: that hooks ran there, which pass made them. */
+  readonly marks: ReadonlyMap<number, string>;
 }
 
-export function timeline({ nodes, edges, steps }: Trace): Timeline {
+export function timeline({ nodes, edges, steps, sums, hooks, second }: Trace): Timeline {
   const ranAt = new Float64Array(nodes.kind.length).fill(Infinity);
+  const freedAt = ranAt.slice();
   steps.kind.forEach((kind, step) => {
     if (kind === "vjp" || kind === "accumulate") ranAt[steps.node[step]!] = step;
+    if (kind === "free") freedAt[steps.node[step]!] = step;
   });
   const gradient = new Int32Array(edges.to.length).fill(-1);
   const leftAt = new Float64Array(edges.to.length).fill(Infinity);
@@ -32,7 +40,21 @@ export function timeline({ nodes, edges, steps }: Trace): Timeline {
     gradient[edge] = value;
     leftAt[edge] = step;
   });
-  return { ranAt, gradient, leftAt };
+  const summed = new Map(
+    sums?.node.map((node, row) => {
+      const axes = sums.axes[row]!;
+      const called = axes.length > 1 ? "axes" : "axis";
+      return [`${node} ${sums.slot[row]}`, `Σ ${called} ${axes.join(", ")}`];
+    }),
+  );
+  const marks = new Map<number, string>(hooks?.node.map((node) => [node, "hook"]));
+  second?.node.forEach((node, row) => {
+    const of = nodes.title[second.of[row]!];
+    const order = second.order[row]!;
+    const made = `${order}${order === 2 ? "nd" : order === 3 ? "rd" : "th"} of ${of}`;
+    marks.set(node, [made, marks.get(node)].filter(Boolean).join(" · "));
+  });
+  return { ranAt, gradient, leftAt, freedAt, summed, marks };
 }
 
 /** A node is running, has run, or waits; `position` -1 is before the first step. */
@@ -44,6 +66,11 @@ export function nodeState(
 ): NodeState {
   if (trace.steps.node[position] === node) return "now";
   return ranAt[node]! < position ? "done" : "waiting";
+}
+
+/** Where a node takes part in the pass: a leaf by the node that accumulates for it. */
+export function runnerOf({ nodes, edges }: Trace, node: number): number {
+  return nodes.kind[node] === "leaf" ? (edges.to[edges.from.indexOf(node)] ?? node) : node;
 }
 
 /** The value row of an accumulate node's `.grad` at `position`; null while it is None. */

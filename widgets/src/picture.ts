@@ -37,6 +37,8 @@ export interface Picture {
   readonly height: number;
   /** Paints the graph as it is at `position` (-1: nothing has run), with `selected` marked. */
   readonly show: (position: number, selected: number | null) => void;
+  /** The node that keys are about. */
+  readonly atHand: () => number;
   /** The groups around a node, from the outside in. */
   readonly groupsOf: (node: number) => GroupState[];
   /** Draws a group's nodes one by one, or all of them as one box. */
@@ -52,6 +54,8 @@ export interface PictureOptions {
   readonly select: (node: number | null) => void;
   /** A group was opened or closed. */
   readonly regrouped: () => void;
+  /** What stands beside nodes, by node. */
+  readonly marks: () => Iterable<readonly [number, string]>;
 }
 
 export function createPicture(first: Trace, options: PictureOptions, signal: AbortSignal): Picture {
@@ -123,6 +127,7 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
     element,
     height: everything().bottom - everything().top,
     show,
+    atHand: () => selected ?? cursor ?? nowNode(),
     groupsOf: groupStates,
     toggleGroup,
     change,
@@ -398,6 +403,11 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
       return made;
     });
     const found = new Set([...matches].map(boxOf));
+    const beside = new Map<number, Set<string>>();
+    for (const [node, word] of options.marks()) {
+      const box = boxOf(node);
+      beside.set(box, (beside.get(box) ?? new Set()).add(word));
+    }
     for (const node of nodeLayer.children as Iterable<Keyed>) {
       const box = node.glBox!;
       mark(node, "data-gl-node", `${scene.nodeOf[box]!}`);
@@ -406,6 +416,8 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
       mark(node, "data-selected", box === chosen ? "" : null);
       mark(node, "data-found", found.has(box) ? "" : null);
       mark(node, "data-path", path?.[scene.nodeOf[box]!] ? "" : null);
+      write(node.querySelector(".gl-beside-node")!, [...(beside.get(box) ?? [])].join(" · "));
+      mark(node, "data-second", times.marks.get(scene.nodeOf[box]!)?.includes(" of ") ? "" : null);
       const note = stepping ? stages.noteOf(trace, times, scene, box, position) : null;
       if (note !== null) write(node.querySelector(".gl-note")!, note);
       else if (trace.parts) write(node.querySelector(".gl-note")!, labels[box]!.note);

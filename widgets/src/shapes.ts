@@ -138,6 +138,7 @@ export function drawNode({ kind, title, tag, note, width }: Label, node: number)
 function lineWidths(title: string, tag: string) {
   const titleWidth = textWidth(title, TITLE);
   const tagWidth = tag ? textWidth(tag, TAG) + 12 : 0;
+    s("text", { class: "gl-beside-node", x: width / 2 + 6, y: 17 }),
   const total = titleWidth + (tag ? tagWidth + 8 : 0);
   return { total, start: -total / 2, tagStart: total / 2 - tagWidth, tagWidth };
 }

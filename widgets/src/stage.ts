@@ -250,7 +250,11 @@ function lineLabel(stage: Stage, line: number, position: number): LineLabel | nu
   const edge = edges.find((one) => times.leftAt[one] === position) ?? edges[0];
   if (edge === undefined) return null;
   const others = scene.edges[line]!.length - 1;
-  const text = glance(trace.values, times.gradient[edge]!) + (others ? ` +${others}` : "");
+  const summed = times.summed.get(`${trace.edges.to[edge]} ${trace.edges.slot[edge]}`);
+  const text =
+    (summed ? `${summed}: ` : "") +
+    glance(trace.values, times.gradient[edge]!) +
+    (others ? ` +${others}` : "");
   return {
     text,
     ...strokes.labelAt(line),

@@ -9,7 +9,11 @@ import type { Trace } from "./trace";
 export interface Twin {
   readonly element: HTMLElement;
   /** Brings the columns that change with time up to `position`, and marks the selected row. */
-  readonly show: (position: number, selected: number | null) => void;
+  readonly show: (
+    position: number,
+    selected: number | null,
+    marks: Iterable<readonly [number, string]>,
+  ) => void;
 }
 
 /** A table of `trace`; with `stepping`, it also tells what has run and which gradients left. */
@@ -52,13 +56,18 @@ export function tableTwin(
   const times = timeline(trace);
   const out = gradientsOut(trace);
 
-  function show(position: number, selected: number | null): void {
+  const show: Twin["show"] = (position, selected, marks) => {
+    const beside = new Map<number, string>();
+    for (const [node, word] of marks)
+      beside.set(node, `${beside.get(node) ?? ""}, ${word}`);
     rows.forEach((row, node) => {
       row.classList.toggle("gl-chosen", node === selected);
       if (!stepping) return;
       const state = nodeState(trace, times, node, position);
       const hasRun = times.ranAt[node]! <= position;
-      write(row.cells[columns.length]!.firstElementChild!, state);
+      const freed = times.freedAt[node]! <= position ? ", saved values freed" : "";
+      const told = state + freed + (beside.get(node) ?? "");
+      write(row.cells[columns.length]!.firstElementChild!, told);
       write(row.cells[columns.length + 1]!.firstElementChild!, hasRun ? out(node, position) : "");
     });
   }
@@ -83,7 +92,13 @@ export function tableTwin(
         return `.grad ${grad === null ? "None" : glance(values, grad)}`;
       }
       const leaving = steps.outgoing[times.ranAt[node]!] ?? [];
-      return leaving.map((row) => (row === null ? "none" : glance(values, row))).join("; ");
+      return leaving
+        .map((row, slot) => [
+          times.summed.get(`${node} ${slot}`),
+          row === null ? "none" : glance(values, row),
+        ])
+        .map((parts) => parts.filter(Boolean).join(": "))
+        .join("; ");
     };
   }
 }

@@ -89,6 +89,63 @@ export interface Trace {
   };
   readonly math: readonly string[];
   /** Of a live graph: the part each node plays, by which it is known again; and what changed. */
+  /** How the elements of small results and gradients are made (elements.ts). */
+  readonly elements?: {
+    readonly node: readonly number[];
+    /** 0 for the node's own result, else 1 + the slot that the gradient leaves by. */
+    readonly part: readonly number[];
+    readonly sizes: readonly (readonly number[])[];
+    readonly axes: readonly (readonly (readonly number[])[])[];
+    readonly values: readonly (readonly number[])[];
+    readonly names: readonly (readonly number[])[];
+    readonly term: readonly number[];
+    readonly how: readonly string[];
+    readonly plus: readonly (number | null)[];
+  };
+  /** Pictures of large values (far-value.ts). */
+  readonly samples?: {
+    readonly value: readonly number[];
+    readonly rows: readonly number[];
+    readonly columns: readonly number[];
+    readonly levels: readonly string[];
+    readonly scale: readonly number[];
+    readonly low: readonly number[];
+    readonly high: readonly number[];
+    readonly bins: readonly (readonly number[])[];
+  };
+  /** Gradients summed over axes that the forward had broadcast. */
+  readonly sums?: {
+    readonly node: readonly number[];
+    readonly slot: readonly number[];
+    readonly axes: readonly (readonly number[])[];
+  };
+  /** Gradients that meet others of the same tensor: what they amount to with this one. */
+  readonly terms?: {
+    readonly node: readonly number[];
+    readonly slot: readonly number[];
+    readonly sum: readonly (number | null)[];
+  };
+  /** The user's hooks that ran; before and after are null where nothing was changed. */
+  readonly hooks?: {
+    readonly node: readonly number[];
+    readonly kind: readonly string[];
+    readonly name: readonly string[];
+    readonly slot: readonly (number | null)[];
+    readonly before: readonly (number | null)[];
+    readonly after: readonly (number | null)[];
+  };
+  /** Nodes that an earlier pass made, while `of` ran. */
+  readonly second?: {
+    readonly node: readonly number[];
+    readonly of: readonly number[];
+    readonly order: readonly number[];
+  };
+  /** Of a profiled graph: the nanoseconds that nodes took. */
+  readonly times?: {
+    readonly node: readonly number[];
+    readonly forward: readonly (number | null)[];
+    readonly backward: readonly (number | null)[];
+  };
   readonly parts?: readonly string[];
   readonly words?: string;
 }
@@ -137,6 +194,44 @@ const VALUES: Columns = {
 };
 const SOURCES: Columns = { cell: text, line: count, text };
 const GROUPS: Columns = {
+const ELEMENTS: Columns = {
+  node: indexOf("nodes"),
+  part: count,
+  sizes: listOf(count),
+  axes: listOf(listOf(count)),
+  values: listOf(indexOf("values")),
+  names: listOf(indexOf("math")),
+  term: indexOf("math"),
+  how: oneOf("sum", "product", "mean", "max", "min"),
+  plus: orNull(count),
+};
+const SAMPLES: Columns = {
+  value: indexOf("values"),
+  rows: count,
+  columns: count,
+  levels: text,
+  scale: statistic,
+  low: statistic,
+  high: statistic,
+  bins: listOf(count),
+};
+/** What most traces have nothing of. */
+const RARE: Record<string, Columns> = {
+  elements: ELEMENTS,
+  samples: SAMPLES,
+  sums: { node: indexOf("nodes"), slot: count, axes: listOf(count) },
+  terms: { node: indexOf("nodes"), slot: count, sum: orNull(indexOf("values")) },
+  hooks: {
+    node: indexOf("nodes"),
+    kind: text,
+    name: text,
+    slot: orNull(count),
+    before: orNull(indexOf("values")),
+    after: orNull(indexOf("values")),
+  },
+  second: { node: indexOf("nodes"), of: indexOf("nodes"), order: count },
+  times: { node: indexOf("nodes"), forward: orNull(count), backward: orNull(count) },
+};
   name: text,
   kind: oneOf("module", "function"),
   parent: orNull(indexOf("groups")),
@@ -163,6 +258,8 @@ export function readTrace(payload: unknown): Trace {
   require("library", text(trace.library, sizes), trace.library);
   if (sizes.nodes > 0) require("root", indexOf("nodes")(trace.root, sizes), trace.root);
   if (trace.parts !== undefined) {
+  for (const [name, columns] of Object.entries(RARE))
+    if (trace[name] !== undefined) checkColumns(trace, name, columns, sizes);
     const parts = list(trace.parts, "parts");
     checkLength(parts, "parts", sizes.nodes, "nodes.kind");
     checkList(parts, "parts", text, sizes);

@@ -4,6 +4,8 @@ import { details, KINDS } from "./details";
 import { h, hasModifier, s } from "./dom";
 import type { Face } from "./door";
 import { type Model, observe, put } from "./model";
+import { happened } from "./happened";
+import { timeline } from "./moment";
 import { createPicture, type Picture } from "./picture";
 import { type BoxKind, outline } from "./shapes";
 import { tableTwin, type Twin } from "./table";
@@ -17,6 +19,12 @@ export interface Desk {
   readonly foot: HTMLElement;
   readonly show: (position: number) => void;
   readonly change: (trace: Trace) => void;
+}
+
+/** What stepping adds to a graph's details, and to what stands beside its nodes. */
+export interface Extras {
+  readonly buttons: (node: number) => HTMLElement[];
+  readonly marks: () => Iterable<readonly [number, string]>;
 }
 
 export function graphFace(model: Model, trace: Trace, signal: AbortSignal): Face {
@@ -34,10 +42,14 @@ export function makeDesk(
   first: Trace,
   stepping: boolean,
   signal: AbortSignal,
+  extras: Extras = { buttons: () => [], marks: () => [] },
 ): Desk {
   let trace = first;
+  let times = timeline(trace);
   const select = (node: number | null) => put(model, "selected", node);
-  const picture = createPicture(trace, { stepping, select, regrouped: renewDetails }, signal);
+  const marks = () => [...times.marks, ...extras.marks()];
+  const options = { stepping, select, regrouped: renewDetails, marks };
+  const picture = createPicture(trace, options, signal);
   const main = h("div", { class: "gl-main" }, picture.element);
   const side = h("div", { class: "gl-side" });
   const least = first.parts ? 480 : stepping ? 420 : 260;
@@ -85,6 +97,7 @@ export function makeDesk(
   function detailsOf(node: number): HTMLElement {
     return details(trace, node, {
       close: () => select(null),
+      buttons: extras.buttons(node),
       groups: picture.groupsOf(node),
       toggleGroup: picture.toggleGroup,
     });
@@ -96,20 +109,30 @@ export function makeDesk(
     const fresh = detailsOf(node);
     shown.replaceWith(fresh);
     shown = fresh;
+    tellHappened(node);
+  }
+
+  function tellHappened(node: number | null): void {
+    if (!shown || node === null) return;
+    const entries = happened(trace, times, node, position, select);
+    shown.querySelector(".gl-happened")!.replaceChildren(...entries);
+    shown.classList.toggle("gl-freed", times.freedAt[node]! <= position);
   }
 
   function show(at: number): void {
     position = at;
     const selected = chosenNode(model, trace);
     showDetails(selected);
+    tellHappened(selected);
     body.classList.toggle("gl-has-side", stepping || selected !== null);
     picture.show(at, selected);
-    if (twin?.element.isConnected) twin.show(at, selected);
+    if (twin?.element.isConnected) twin.show(at, selected, marks());
   }
 
   /** The details and the table are of a graph that is gone; they are made again. */
   function change(next: Trace): void {
     trace = next;
+    times = timeline(trace);
     picture.change(trace);
     const fresh = legend(trace, picture);
     key.replaceWith(fresh);

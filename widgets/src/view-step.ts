@@ -6,7 +6,8 @@ import type { Face } from "./door";
 import { count } from "./format";
 import { formulaBox } from "./mathml";
 import { type Model, observe, put } from "./model";
-import { variableName } from "./moment";
+import { timeline, variableName } from "./moment";
+import { createStops, type Stops } from "./stops";
 import type { StepKind, Trace } from "./trace";
 import { noneView, valueView } from "./value";
 import { listenForKeys, makeDesk } from "./view-graph";
@@ -25,7 +26,16 @@ const TITLES: Record<StepKind, string> = {
 
 export function stepFace(model: Model, trace: Trace, signal: AbortSignal): Face {
   const last = trace.steps.kind.length - 1;
-  const desk = makeDesk(model, trace, true, signal);
+  const stops = createStops(trace, timeline(trace), {
+    node: () => desk.picture.atHand(),
+    position: () => clampedPosition(model, last),
+    go: (position) => time.jump(position),
+    changed: () => show(),
+  });
+  const marks = () =>
+    trace.nodes.kind.flatMap((_, node) => (stops.has(node) ? [[node, "■ stop"] as const] : []));
+  const desk = makeDesk(model, trace, true, signal, { buttons: stops.buttons, marks });
+  desk.foot.lastElementChild!.before(stops.opener);
   const panel = h("section", { "aria-label": "This step" });
   desk.side.prepend(panel);
   const words = h("p", { class: "gl-words", "aria-live": "polite", "data-gl": "words" });
@@ -33,6 +43,7 @@ export function stepFace(model: Model, trace: Trace, signal: AbortSignal): Face 
     last,
     () => clampedPosition(model, last),
     (position) => put(model, "position", position),
+    stops,
     signal,
   );
   const element = h(
@@ -40,6 +51,7 @@ export function stepFace(model: Model, trace: Trace, signal: AbortSignal): Face 
     { class: "gl-face", "data-gl-view": "step" },
     time.bar,
     words,
+    stops.element,
     desk.body,
     desk.foot,
   );
@@ -49,7 +61,8 @@ export function stepFace(model: Model, trace: Trace, signal: AbortSignal): Face 
   const show = () => {
     const position = clampedPosition(model, last);
     time.show();
-    write(words, sentence(trace, position));
+    const stop = stops.at(position);
+    write(words, (stop && `Stop (${stop}). `) + sentence(trace, position));
     panel.replaceChildren(...stepPanel(trace, position));
     desk.show(position);
   };
@@ -77,6 +90,7 @@ function transport(
   last: number,
   position: () => number,
   go: (position: number) => void,
+  stops: Stops,
   signal: AbortSignal,
 ) {
   let clock: ReturnType<typeof setTimeout> | undefined;
@@ -140,6 +154,7 @@ function transport(
       Home: () => jump(-1),
       End: () => jump(last),
       " ": isOnButton ? null : togglePlay,
+      ...stops.keys,
     };
     const act = acts[event.key];
     if (!act) return;
@@ -166,6 +181,7 @@ function transport(
 
   function tick(from: number): void {
     clock = setTimeout(() => tick(position()), BEAT);
+    if (stops.at(Math.min(from + 1, last))) stop();
     move(from + 1);
   }
 
