@@ -87,9 +87,9 @@ class Axes:
 class Apart:
     """How each element of one tensor comes of elements of others.
 
-    Element by element, `term` with the operands' numbers in it; summed over the axes that the
-    result hasn't, or what else `how` says: "mean", "max", "min". With "product" the terms are
-    products of the operands' numbers.
+    Element by element, `term` with the operands' numbers in it. Over the axes that the result
+    hasn't, `how` says what is made of the terms: "sum", "mean", "max", "min"; or "product" for a
+    sum whose terms are products of the operands' numbers.
     """
 
     slot: int  # the gradient that leaves there; -1: the node's own result
@@ -223,7 +223,7 @@ def taken_apart(
     template stand for the operation's own result.
     """
     slot = -1 if target == "out" else rule.inputs.index(target)
-    found = _term(op, rule, template, target)
+    found = _term(op, rule, template)
     if found is None:
         return None
     term, how = found
@@ -235,7 +235,7 @@ def taken_apart(
             term, result.size // max(1, math.prod(axes.sizes[a] for a in axes.of["out"]))
         )
     used = [word for word in term.used if word == "g" or word in axes.of]
-    if not how and _is_product(term, tuple(used)):
+    if how == "sum" and _is_product(term, tuple(used)):
         how = "product"
     added = _ADDED if op in _PRODUCTS and target == "out" and _ADDED not in term.used else ""
     if added in axes.of:
@@ -246,10 +246,12 @@ def taken_apart(
         return None
     marks = {word: f"<mi>{chr(MARK + i)}</mi>" for i, word in enumerate(used)}
     others = {word: operand(word).markup for word in term.used if word not in marks}
+    involved = (own, *(axes.of["out" if word == "g" else word] for word in used))
+    kept = sorted(set().union(*involved))
     return Apart(
         slot,
-        axes.sizes,
-        (own, *(axes.of["out" if word == "g" else word] for word in used)),
+        tuple(axes.sizes[axis] for axis in kept),
+        tuple(tuple(map(kept.index, one)) for one in involved),
         (result, *(value for value in values if value is not None)),
         (name, *(_name(word, one) for word, one in zip(used, operands, strict=True))),
         term.fill(marks | others, numeric=True),
@@ -270,24 +272,21 @@ def _is_whole(value: Value) -> bool:
     return 0 < value.size == len(value.data) <= PREVIEW
 
 
-def _term(
-    op: str, rule: Rule, template: Template | None, target: str
-) -> tuple[Template, str] | None:
-    """The formula of one term, and what is made of the terms unless it is their sum."""
+def _term(op: str, rule: Rule, template: Template | None) -> tuple[Template, str] | None:
+    """The formula of one term, and what is made of the terms."""
     if template is None:
         if op in _LOSSES or (op in _PRODUCTS and any(s in rule.forward.used for s in SCALES)):
             return None
         if op in _PRODUCTS:
-            return _product_of(_PRODUCTS[op][0], rule.forward.words), ""
-        how = _REDUCTIONS.get(op, "sum")
+            return _product_of(_PRODUCTS[op][0], rule.forward.words), "sum"
         term = rule.forward if rule.elementwise else _product_of("input", rule.forward.words)
-        return term, "" if how == "sum" else how
+        return term, _REDUCTIONS.get(op, "sum")
     if op in _PRODUCTS:
-        return _stripped(template), ""
+        return _stripped(template), "sum"
     if op in _MOVES:
-        return _product_of("g", template.words), ""
+        return _product_of("g", template.words), "sum"
     adds = r"\sum" in template.latex or r"\prod" in template.latex
-    return None if op in _PICKS or adds else (template, "")
+    return None if op in _PICKS or adds else (template, "sum")
 
 
 @functools.lru_cache(maxsize=256)

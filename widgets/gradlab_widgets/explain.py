@@ -6,6 +6,7 @@ constant, and x and y for what has no name. A bar over a name is the gradient wi
 
 from __future__ import annotations
 
+import functools
 import html
 import math
 import re
@@ -298,23 +299,23 @@ class _Vocabulary:
         axes = axes_of(found.op, rule, known, found.options)
         if axes is None:
             return []
+        take = functools.partial(taken_apart, found.op, rule, axes)
         if event is None:
-            if self.out.value is None:
-                return []
-            whole = (self.out.value, self.out.markup)
-            parts = [taken_apart(found.op, rule, axes, self.operand, "out", *whole, None)]
-        else:
-            gradient = Operand(bar(self.out.markup), "", event.incoming[0])
-            parts = [
-                taken_apart(
-                    *(found.op, rule, axes),
-                    lambda word: gradient if word == "g" else self.operand(word),
-                    *(rule.inputs[slot], left, bar(self.target(slot).markup), template),
-                )
-                for slot, left in enumerate(event.outgoing)
-                if left is not None and (template := self.gradient_of(slot)) is not None
-            ]
-        return [part for part in parts if part is not None]
+            value, name = self.out.value, self.out.markup
+            parts = [] if value is None else [take(self.operand, "out", value, name, None)]
+            return [part for part in parts if part is not None]
+        gradient = Operand(bar(self.out.markup), "", event.incoming[0])
+
+        def operand(word: str) -> Operand:
+            return gradient if word == "g" else self.operand(word)
+
+        made = []
+        for slot, left in enumerate(event.outgoing):
+            template = self.gradient_of(slot)
+            if left is not None and template is not None:
+                name = bar(self.target(slot).markup)
+                made.append(take(operand, rule.inputs[slot], left, name, template))
+        return [part for part in made if part is not None]
 
     def _shape(self, word: str) -> tuple[int, ...] | None:
         """The shape of an operand, if it is known."""
@@ -416,9 +417,9 @@ class _Vocabulary:
         if value is not None:
             return Operand(value_markup(value), value_text(value), value)
         option = found.options.get(saved_as, found.options.get(word))
-        several = [v for of, v in found.saved if of.startswith(f"{saved_as}[")]
-        if option is None and several:  # x[[0, 2], [1, 1]]
-            return Operand("<mo>,</mo>".join(map(value_markup, several)), "the indices")
+        listed = [v for of, v in found.saved if of.startswith(f"{saved_as}[")]
+        if option is None and listed:  # x[[0, 2], [1, 1]]
+            return Operand("<mo>,</mo>".join(map(value_markup, listed)), "the indices")
         constants = found.origin.arguments if found.origin is not None else ()
         if option is None and self.rule and word in self.rule.tensors and len(constants) == 1:
             option = constants[0]

@@ -17,7 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gradlab_widgets.trace import Number, Value, clean
+from gradlab_widgets.trace import clean
+from gradlab_widgets.values import Number, Value, number_text, value_text
 
 __all__ = [
     "SCALES",
@@ -368,20 +369,6 @@ def parenthesised(fragment: str) -> str:
     return f"<mrow><mo>(</mo>{fragment}<mo>)</mo></mrow>"
 
 
-def number_text(x: Number) -> str:
-    """A number with the four digits a reader can take in.
-
-    >>> number_text(1.93185165), number_text(0.0), number_text(-12345678.0), number_text("nan")
-    ('1.932', '0', '−1.235e+07', 'nan')
-    """
-    if isinstance(x, str) and x.endswith("j"):
-        z = complex(x)
-        text = f"{z.real:.4g}{z.imag:+.4g}j"
-    else:
-        text = x if isinstance(x, str) else f"{x:.4g}"
-    return "−" + text[1:] if text.startswith("-") else text
-
-
 def numeral(x: Number, *, alone: bool = False) -> str:
     """A number as MathML; in parentheses, unless alone, where its sign would meet another one."""
     text = number_text(x)
@@ -427,30 +414,8 @@ def _matrix(value: Value) -> str:
     body = "".join(
         "<mtr>" + "".join(f"<mtd>{cell}</mtd>" for cell in line) + "</mtr>" for line in lines
     )
-    return f"<mrow><mo>[</mo><mtable>{body}</mtable><mo>]</mo></mrow>"
-
-
-def value_text(value: Value | None, most: int = 3) -> str:
-    """A value in words that can be read aloud.
-
-    >>> value_text(Value((3,), "float32", (1.0, 0.5, 2.0), 3), 2)
-    '[1, 0.5, …] (3 numbers)'
-    """
-    if value is None:
-        return "nothing"
-    if value.size == 1 and value.data:
-        return number_text(value.data[0])
-    if value.size == 0:
-        return "an empty tensor"
-    shown = [number_text(x) for x in value.data[:most]]
-    if value.size > most or not shown:
-        shown.append("…")
-    count = "" if value.size <= most else f" ({_count(value.shape)})"
-    return f"[{', '.join(shown)}]{count}"
-
-
-def _count(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape)) + " numbers"
+    table = f'<mtable columnspacing="0.8em">{body}</mtable>'
+    return f"<mrow><mo>[</mo>{table}<mo>]</mo></mrow>"
 
 
 # ---------------------------------------------------------------------- MathML as a line of text

@@ -424,7 +424,7 @@ def _write_elements(builder: TraceBuilder, row: int, parts: list[Apart]) -> None
         values = tuple(builder.value(value) for value in part.values)
         builder.element(
             node=row,
-            slot=part.slot,
+            part=part.slot + 1,
             sizes=part.sizes,
             axes=part.axes,
             values=tuple(index for index in values if index is not None),

@@ -74,8 +74,10 @@ def sample_of(array: Array) -> Sample | None:
 def _at(array: Array, places: np.ndarray[Any, np.dtype[np.int64]]) -> Array:
     """Elements by their place in row-major order, as float64; nothing else is copied."""
     if array.flags.c_contiguous:
-        return array.reshape(-1)[places].astype(np.float64)
-    return array[np.unravel_index(places, array.shape)].astype(np.float64)
+        found: Array = array.reshape(-1)[places]
+    else:
+        found = array[np.unravel_index(places, array.shape)]
+    return found.astype(np.float64)
 
 
 def _histogram(array: Array, length: int) -> tuple[float, float, tuple[int, ...]]:

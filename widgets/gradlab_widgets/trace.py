@@ -220,7 +220,7 @@ class Elements(Columns):
     """One row per result, or gradient, whose elements can be taken apart into their terms."""
 
     node: tuple[int, ...] = ()
-    slot: tuple[int, ...] = ()
+    part: tuple[int, ...] = ()  # 0: the node's result; else 1 + the slot that a gradient leaves by
     sizes: tuple[tuple[int, ...], ...] = ()
     axes: tuple[tuple[tuple[int, ...], ...], ...] = ()
     values: tuple[tuple[int, ...], ...] = ()
@@ -510,7 +510,7 @@ class TraceBuilder:
         self,
         *,
         node: int,
-        slot: int,
+        part: int,
         sizes: tuple[int, ...],
         axes: tuple[tuple[int, ...], ...],
         values: tuple[int, ...],
@@ -520,7 +520,7 @@ class TraceBuilder:
         plus: int | None = None,
     ) -> None:
         """Say how the elements of a node's result, or of a gradient that left it, are made."""
-        row = (node, slot, sizes, axes, values, names, term, how, plus)
+        row = (node, part, sizes, axes, values, names, term, how, plus)
         self._rare["elements"].append(row)
 
     def build(self, root: int) -> Trace:
