@@ -70,7 +70,7 @@ export function tableTwin(
       write(row.cells[columns.length]!.firstElementChild!, told);
       write(row.cells[columns.length + 1]!.firstElementChild!, hasRun ? out(node, position) : "");
     });
-  }
+  };
 
   const element = h(
     "div",

@@ -124,7 +124,7 @@ function transport(
     text,
   );
   signal.addEventListener("abort", () => clearTimeout(clock));
-  return { bar, show, onKey };
+  return { bar, show, onKey, jump };
 
   function show(): void {
     const at = position();
@@ -225,6 +225,9 @@ function hint(): HTMLElement {
     "dl",
     { class: "gl-keys" },
     ...keys.flatMap(([key, act]) => [h("dt", {}, key), h("dd", {}, act)]),
+    ["r", "run to a node"],
+    ["b a n", "stop at a node, at all of its kind, at NaN or inf"],
+    [", .", "to the stop before, to the next"],
   );
 }
 
