@@ -111,7 +111,7 @@ def _run(
         kind.add(arrived.setdefault(node, _none_for_each_output(node)), node, output, gradient)
     nodes, uses, _ = _order(arrived, needed, captured)
     kind.nodes = {*nodes, *uses}
-    waiting = [*reversed(nodes), *(leaf for leaf, left in uses.items() if not left)]
+    waiting = [*reversed(nodes), *reversed([leaf for leaf, left in uses.items() if not left])]
     while waiting:
         node = waiting.pop()
         gradients = arrived.pop(node, None) or _none_for_each_output(node)

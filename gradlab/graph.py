@@ -231,10 +231,7 @@ class AccumulateGrad(Node):
         if not variable._requires_grad:
             return  # frozen, or detached in place, since
         if variable._edge is not None:
-            raise RuntimeError(
-                "leaf variable has been moved into the graph interior. It was detached in place "
-                "and has got a history since, which this pass knows nothing of."
-            )
+            raise _moved_inside()
         with _accumulating:
             grad = variable._grad
             if grad is None:
@@ -248,12 +245,21 @@ class AccumulateGrad(Node):
         variable = self.variable
         if not variable._requires_grad:
             return
+        if variable._edge is not None:
+            raise _moved_inside()
         with _accumulating:
             grad = variable._grad
             if grad is None:  # a copy: the gradient may be a tensor that somebody else holds
                 variable._grad = gradient.new_zeros(variable._array.shape).copy_(gradient)
             else:
                 variable._grad = grad + gradient
+
+
+def _moved_inside() -> RuntimeError:
+    return RuntimeError(
+        "leaf variable has been moved into the graph interior. It was detached in place and has "
+        "got a history since, which this pass knows nothing of."
+    )
 
 
 def leaf_edge(leaf: Any) -> Edge:

@@ -257,7 +257,15 @@ def _reassigned(tensor: Any, array: Array) -> Array:
 
 
 def changed_in_place(node: OpNode, name: str) -> RuntimeError:
-    """The error for a saved tensor that was written to since."""
+    """The error for a saved tensor that was written to since.
+
+    Of several PyTorch names the one that it unpacks first.
+    """
+    for other in sorted(node.op.saved_tensors, key=node.op.packing_order):
+        saved = getattr(node, other) if _is_set(node, other) else None
+        if type(saved) is tuple and saved[1] is not None and int(saved[2][0]) != int(saved[3]):
+            name = other
+            break
     saved = getattr(node, name)
     tensor, array, counter, version = (
         next(one for one in saved if int(one[2][0]) != int(one[3]))

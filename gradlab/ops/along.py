@@ -143,7 +143,7 @@ def index_copy(xp: Namespace, input: Array, dim: int, index: Array, source: Arra
     """
     dim = _check_copied(input, dim, index, source)
     if not input.ndim:
-        return source.reshape(()).copy()
+        return source.reshape(-1)[-1:].reshape(()).copy()
     result = input.copy()
     result[at(dim, index.reshape(-1))] = source
     return result
@@ -176,7 +176,7 @@ def _check_copied(array: Array, dim: int, index: Array, source: Array) -> int:
             f"(self) {own} and (source) {other}"
         )
     own_slice, other_slice = _without(array.shape, dim), _without(source.shape, dim)
-    if own_slice != other_slice and source.ndim:
+    if own_slice != other_slice:
         raise RuntimeError(
             "index_copy_(): Source/destination tensor must have same slice shapes. Destination "
             f"slice shape: {' '.join(map(str, own_slice))} at dimension {dim} and source slice "

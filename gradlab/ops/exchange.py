@@ -167,7 +167,8 @@ def _shared(obj: Any, wanted: arrays.dtype | None) -> Tensor | None:
     if isinstance(obj, Tensor):
         return obj
     if isinstance(obj, numpy.ndarray):
-        return from_numpy(obj)  # type: ignore[no-any-return]
+        # A number is copied, as PyTorch does.
+        return from_numpy(obj if obj.ndim else obj.copy())  # type: ignore[no-any-return]
     if hasattr(obj, "__dlpack__"):
         return from_dlpack(obj)  # type: ignore[no-any-return]
     if isinstance(obj, (bytes, bytearray, memoryview)):

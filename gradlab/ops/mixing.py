@@ -46,7 +46,8 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
 )
 def lerp_scalar(xp: Namespace, input: Array, end: Array, weight: float) -> Array:
     """Part of the way, the same everywhere."""
-    _check_lerp(input, "end", end)
+    _check_same_dtype(input, "end", end)
+    _require_floats("lerp_kernel_scalar", input)
     step = end - input
     # From the nearer end, so that a weight of 1 arrives exactly.
     return input + weight * step if builtins.abs(weight) < 0.5 else end - step * (1 - weight)
@@ -66,18 +67,23 @@ def lerp_scalar(xp: Namespace, input: Array, end: Array, weight: float) -> Array
 )
 def lerp_tensor(xp: Namespace, input: Array, end: Array, weight: Array) -> Array:
     """Part of the way, of each element its own."""
-    _check_lerp(input, "end", end)
+    _check_same_dtype(input, "end", end)
     if weight.ndim:
-        _check_lerp(input, "weight", weight)
-    weight = weight.astype(input.dtype, copy=False)
+        _check_same_dtype(input, "weight", weight)
+    else:  # a number that makes floats of integers, and complex numbers of floats
+        input, end, weight = arrays.promote((input, end, weight))
+    _require_floats("lerp_kernel_tensor", input)
     step = end - input
     near = xp.absolute(weight) < 0.5
     return xp.where(near, input + weight * step, end - step * (1 - weight))
 
 
-def _check_lerp(input: Array, name: str, other: Array) -> None:
-    if input.dtype not in arrays.DIFFERENTIABLE:
-        require_float("lerp_kernel_scalar", input)
+def _require_floats(kernel: str, array: Array) -> None:
+    if array.dtype not in arrays.DIFFERENTIABLE:
+        require_float(kernel, array)
+
+
+def _check_same_dtype(input: Array, name: str, other: Array) -> None:
     if other.dtype is not input.dtype:
         raise RuntimeError(
             f"expected dtype {arrays.dtype_of(input).c_name} for `{name}` but got dtype "

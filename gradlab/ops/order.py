@@ -31,6 +31,7 @@ def argsort(
     tensor([1, 2, 0])
     """
     dim = normal_dim(dim, input.ndim)
+    _check_sortable(input, "Sort")
     if not input.ndim:
         return xp.zeros((), arrays.INT64)
     if not descending:
@@ -320,6 +321,11 @@ def unique(
     (tensor([1, 3]), tensor([1, 2]))
     """
     array = numbers_in(input, "unique")
+    if array.dtype.kind == "c":
+        raise NotImplementedError(
+            f"\"unique\" not implemented for '{arrays.dtype_of(array).type_name}': complex numbers "
+            "have no order"
+        )
     xp = arrays.array_module(array)
     wanted = (return_inverse, return_counts)
     options = dict(return_inverse=True, return_counts=True, equal_nan=False)

@@ -56,7 +56,7 @@ def constant_pad_nd(xp: Namespace, input: Array, pad: Sequence[int], value: floa
     inner, outer = [builtins.slice(None)] * ndim, [builtins.slice(None)] * ndim
     for d, before, after in _by_dimension(pad, ndim):
         shape[d] += before + after
-        if shape[d] < 0:
+        if input.shape[d] + min(before, 0) + min(after, 0) < 0:
             raise RuntimeError(
                 f"narrow(): length must be non-negative. The size {input.shape[d]} of dimension "
                 f"{d} and the padding {before}, {after} give {shape[d]}."

@@ -83,6 +83,13 @@ def pow_scalar(xp: Namespace, input: Array, exponent: float) -> Array:
     return input**exponent
 
 
+def _like_result(xp: Any, input: Any, out: Any) -> Any:
+    """A base that is real although the result is complex has a complex logarithm."""
+    if arrays.is_complex(out) and not arrays.is_complex(input):
+        return input + xp.zeros_like(out)
+    return input
+
+
 _FAST = (-1, 0, 1, 2)  # exponents that NumPy knows by themselves
 
 
@@ -97,7 +104,7 @@ _FAST = (-1, 0, 1, 2)  # exponents that NumPy knows by themselves
         ),
         exponent=(
             lambda g, xp, input, exponent, out: xp.zeroed(
-                g * (out * xp.log(input)),
+                g * (out * xp.log(_like_result(xp, input, out))),
                 xp.logical_and(input == 0, _is_not_negative(xp, exponent)),
             ),
             r"g \cdot out \cdot \ln input",

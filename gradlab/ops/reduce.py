@@ -73,7 +73,16 @@ def sum_dim(
 ) -> Array:
     """Sum over dimensions."""
     dtype = sum_dtype(input) if dtype is None else dtype
-    return xp.add.reduce(input, dim if input.ndim else None, dtype, None, keepdim)
+    return in_usual_order(
+        xp, xp.add.reduce(input, dim if input.ndim else None, dtype, None, keepdim)
+    )
+
+
+def in_usual_order(xp: Namespace, result: Array) -> Array:
+    """A reduction's result as PyTorch lays it, where NumPy keeps the order of what was reduced."""
+    if result.ndim < 2 or result.flags.c_contiguous:
+        return result
+    return xp.ascontiguousarray(result)
 
 
 def sum_dtype(array: Array) -> Any:
@@ -180,7 +189,7 @@ def mean_of_array(xp: Namespace, array: Array, dim: Any, keepdim: bool, count: i
         return xp.full_like(xp.add.reduce(array, dim, None, None, keepdim), math.nan)
     if array.dtype == "float16":  # the sum may be out of its range
         return xp.mean(array, dim, keepdims=keepdim)
-    return xp.add.reduce(array, dim, None, None, keepdim) / count
+    return in_usual_order(xp, xp.add.reduce(array, dim, None, None, keepdim) / count)
 
 
 def count_along(shape: tuple[int, ...], dims: Iterable[int]) -> int:
@@ -579,6 +588,7 @@ def norm_gradient(xp: Any, g: Any, input: Any, out: Any, ord: float, dim: tuple[
         return g * xp.sgn(input) * xp.ties(builtins.abs(input), out, dim)
     size = builtins.abs(input)
     if ord > 1:
+        g = xp.zeroed(g, out == 0)  # also of what isn't finite
         return g * xp.sgn(input) * xp.ratio(size, out) ** (ord - 1)
     return g * xp.sgn(input) * xp.ratio(out, size) ** (1 - ord)
 

@@ -163,13 +163,13 @@ def _logcumsumexp_gradient(xp: Any, g: Any, input: Any, out: Any, dim: int) -> A
 def _extremes(xp: Namespace, name: str, input: Array, dim: int) -> tuple[Array, Array]:
     """The largest (smallest) up to each element, and where that is: the last of equals."""
     dim = normal_dim(dim, input.ndim)
+    if not input.ndim:
+        return input.copy(), xp.zeros((), arrays.INT64)
     if input.dtype.kind == "c":
         raise NotImplementedError(
             f"\"cum{name[:3]}_cpu\" not implemented for '{arrays.dtype_of(input).type_name}': "
             "complex numbers have no order"
         )
-    if not input.ndim:
-        return input.copy(), xp.zeros((), arrays.INT64)
     numbers = input.astype("uint8") if input.dtype.kind == "b" else input
     found = _running(xp, name, getattr(xp, name), numbers, dim, _worst(numbers, name))
     is_new = (numbers == found) | (numbers != numbers)

@@ -10,7 +10,7 @@ from gradlab import arrays
 from gradlab.arrays import Array, Namespace
 from gradlab.op import composite, op
 from gradlab.ops.along import check_source, places_of
-from gradlab.ops.scatter import check_target, corner_key, places_along
+from gradlab.ops.scatter import check_target, places_along, scattered_part
 from gradlab.samples import call, draw, indices
 from gradlab.tensor import Tensor
 
@@ -93,7 +93,7 @@ def _corner(name: str, index: Any, src: Any) -> Any:
     """The part of ``src`` that is scattered."""
     if name == "index" or tuple(src.shape) == tuple(index.shape):
         return src
-    return src[corner_key(index)]
+    return scattered_part(src, index)
 
 
 def _gradients(
@@ -228,7 +228,7 @@ def scatter_reduce(
         places = xp.zeros(1, arrays.INT64)
         return _combined(xp, input, places, src.reshape(-1)[:1], reduce, include_self)
     places = places_along(xp, input.shape, dim, index)
-    return _combined(xp, input, places, src[corner_key(index)], reduce, include_self)
+    return _combined(xp, input, places, scattered_part(src, index), reduce, include_self)
 
 
 @op(

@@ -828,6 +828,6 @@ def _away_from_zero(
 ) -> Array:
     """``function``, that divides by its argument, of π times an array; its limit at 0."""
     zero = array == 0
-    wide = array.astype("float32") if array.dtype == "float16" else array  # differences of near ones
+    wide = array.astype("float32") if array.dtype == "float16" else array
     found = xp.where(zero, limit, function(xp.where(zero, 1, wide) * math.pi))
     return found.astype(array.dtype, copy=False)

@@ -64,7 +64,7 @@ RESULTS = (
 SHARED_MEMORY = (
     "torch.from_numpy({t}.detach().numpy()) if {t}._base is None else {t}",
     "torch.as_tensor({t}.detach().numpy()) if {t}._base is None else {t}",
-    "torch.asarray({t}.detach().numpy()) if {t}.ndim and {t}._base is None else {t}",
+    "torch.asarray({t}.detach().numpy()) if {t}._base is None else {t}",
 )  # fmt: skip
 
 LEAVES = (

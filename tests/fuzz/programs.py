@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy
@@ -24,43 +24,63 @@ torch = pytest.importorskip("torch")
 
 LINES = 20
 
-WITHOUT_EQUAL = {
-    "as_strided": "what it shows depends on how results lie in memory",
-    "as_strided_copy": "as of as_strided",
-    "as_strided_own": "as of as_strided",
-    "block_diag": "PyTorch's gradient of a vector without elements is wrong",
-    "celu": "PyTorch's second derivative at 0 is that of the other side",
-    "celu_over": "as of celu",
-    "complex": "gradlab has no complex32",
-    "view_as_complex": "gradlab has no complex32",
-    "ldexp": "PyTorch's gradient has 0 for 2 to the power of a negative integer",
-    "atan2": "PyTorch negates a uint8 in its derivative",
-    "constant_pad_nd": "PyTorch refuses to cut what is empty",
-    "index_select": "gradlab takes several indices into a number",
-    "linalg_qr": "columns of a matrix without full rank are free",
-    "linalg_solve_triangular": "PyTorch takes integers beside floats",
-    "median_dim": "PyTorch's median of a stretched tensor is what was in memory",
-    "singular_values": "the derivative where two are equal is free",
-    "copysign_scalar": "PyTorch's second derivative at 0 is nan",
-    "copysign_tensor": "PyTorch's second derivative at 0 is nan",
-    "convolution": "PyTorch takes a bias of another dtype in some layouts",
-    "cummax_parts": "PyTorch takes complex numbers where there is only one",
-    "cummin_parts": "PyTorch takes complex numbers where there is only one",
-    "dist": "PyTorch's gradient is nan where the two are equal",
-    "fill_tensor": "PyTorch's integers require grad after it",
-    "index_copy": "PyTorch's source of one element must not be 0-d where gradlab's may",
-    "lerp_tensor": "PyTorch's dtype follows the weight's in some cases",
-    "nanmedian": "of nothing, PyTorch's integer is whatever was there",
-    "polygamma": "rounding beside a pole",
-    "kthvalue_parts": "ties come in any order",
-    "linalg_matrix_exp": "PyTorch's, in half precision, is nan",
-    "sinc": "PyTorch's second derivative at 0 is nan",
-    "masked_scatter_backward": "the test's counterpart of it is PyTorch's own",
-    "argsort": "ties come in any order",
-    "sort_picked": "ties come in any order",
-    "topk_picked": "ties come in any order",
+
+def _numbers(tensor: Any) -> Any:
+    return tensor.numpy(force=True)
+
+
+def _tied(tensor: Any, *_: Any) -> bool:
+    return bool(numpy.unique(_numbers(tensor)).size < tensor.numel())
+
+
+def _has_pole(order: int, tensor: Any) -> bool:
+    numbers = _numbers(tensor).astype(complex)
+    return bool(((numbers.real <= 0) & (numbers == numpy.round(numbers))).any())
+
+
+LEFT_OUT: dict[str, tuple[str, Callable[..., bool]]] = {
+    **dict.fromkeys(
+        ("as_strided", "as_strided_copy", "as_strided_own", "view_as_complex"),
+        (
+            "what it shows depends on how results lie in memory",
+            lambda input, *_: not input.is_contiguous(),
+        ),
+    ),
+    **dict.fromkeys(
+        ("kthvalue_parts", "median_dim", "nanmedian_dim", "topk_picked"),
+        ("of equals PyTorch takes any", _tied),
+    ),
+    "acosh": (
+        "PyTorch's z - 1 forgets the sign of a zero, which says on which side of the cut z is",
+        lambda input: input.is_complex() and not _numbers(input).imag.all(),
+    ),
+    "block_diag": (
+        "PyTorch's gradient takes a vector without elements for no row",
+        lambda tensors: any(tuple(one.shape) == (0,) for one in tensors),
+    ),
+    "ldexp": (
+        "PyTorch's gradient has 0 for 2 to the power of a negative integer",
+        lambda input, other: _numbers(other).dtype.kind in "iu" and bool((other < 0).any()),
+    ),
+    "atan2": (
+        "PyTorch negates a uint8 in its derivative",
+        lambda *tensors: any(str(one.dtype) == "torch.uint8" for one in tensors),
+    ),
+    "linalg_solve_triangular": (
+        "PyTorch doesn't look at the dtypes",
+        lambda A, B, *_, **__: str(A.dtype) != str(B.dtype),
+    ),
+    "convolution": (
+        "PyTorch takes a bias of another dtype in some layouts",
+        lambda input, weight, bias, *_: bias is not None and str(bias.dtype) != str(input.dtype),
+    ),
+    "fill_tensor": (
+        "PyTorch's integers require grad after it",
+        lambda input, value: not (input.is_floating_point() or input.is_complex()),
+    ),
+    "polygamma": ("at a pole PyTorch's is some large number", _has_pole),
 }
-"""Operations that are left out of random programs, and why."""
+"""Calls of operations that are left out of random programs, and why: what is said of arguments."""
 
 RANDOM = ("bernoulli", "normal", "uniform", "exponential", "random", "dropout", "multinomial")
 LACKS = (
@@ -85,7 +105,7 @@ def _callable_in_both() -> dict[str, tuple[Op, Any, Any]]:
     """Operations that both libraries have under a public name, with the two functions."""
     found = {}
     for name, op in OPS.items():
-        if name in WITHOUT_EQUAL or name.startswith(RANDOM) or not op.samples:
+        if name.startswith(RANDOM) or not op.samples:
             continue
         try:
             ours, theirs = public_function(op), counterpart(torch, op)
@@ -160,7 +180,17 @@ class Program:
         sample = self.draw.choice(op.samples)
         named = [f"{key}={self._text(value)}" for key, value in sample.kwargs.items()]
         arguments = ", ".join([*map(self._text, sample.args), *named])
-        self._run(f"t{number}", f"f[{name!r}]({arguments})")
+        if not self._is_left_out(name, arguments):
+            self._run(f"t{number}", f"f[{name!r}]({arguments})")
+
+    def _is_left_out(self, name: str, arguments: str) -> bool:
+        if name not in LEFT_OUT:
+            return False
+        _, says_so = LEFT_OUT[name]
+        return any(
+            eval(f"says_so({arguments})", {**names, "says_so": says_so})
+            for names in (self.theirs, self.ours)
+        )
 
     def _text(self, value: Any) -> str:
         """An argument of a sample as it stands in a line."""
@@ -208,6 +238,7 @@ class Program:
         them. And PyTorch checks less where there is nothing to compute.
         """
         lacks = isinstance(theirs, Exception) and re.search(LACKS, str(theirs))
+        lacks = lacks or "no complex number of two float16" in str(ours)  # complex32
         if (
             not lacks
             and not _is_empty(theirs)
@@ -238,7 +269,7 @@ class Program:
             if theirs != ours:
                 raise self.difference("result", theirs, ours)
             return
-        self._compare(f"value of {name}", theirs, ours)
+        self._compare(f"value of {name}", theirs, ours, lambda names: _named(names, name))
         if theirs.requires_grad != ours.requires_grad:
             raise self.difference("requires_grad", theirs.requires_grad, ours.requires_grad)
         self.theirs[name], self.ours[name] = theirs, ours
@@ -261,7 +292,9 @@ class Program:
             else True
         )
 
-    def _compare(self, what: str, theirs: Any, ours: Any) -> None:
+    def _compare(
+        self, what: str, theirs: Any, ours: Any, again: Callable[[dict[str, Any]], Any]
+    ) -> None:
         if (theirs is None) != (ours is None):
             raise self.difference(what, theirs, ours)
         if theirs is None:
@@ -287,8 +320,45 @@ class Program:
             close = numpy.allclose(
                 found, expected, rtol=tolerance, atol=tolerance * scale, equal_nan=True
             )
-        if not close:
+        if not close and not self._is_rounding(theirs, ours, again):
             raise self.difference(what, theirs, ours)
+
+    def _is_rounding(self, theirs: Any, ours: Any, again: Callable[[dict[str, Any]], Any]) -> bool:
+        """Whether two results differ by no more than rounding can do in this program.
+
+        Either ours is as near as PyTorch's to what PyTorch computes in float64 throughout, or
+        PyTorch's own moves as far when its leaves are moved by the last of their digits.
+        """
+        expected, found = _wide(theirs), _wide(ours)
+        with warnings.catch_warnings(), numpy.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            exact = _wide(again(self._replayed(exact=True)))
+            slack = 1e-6 * max(1.0, numpy.abs(exact[numpy.isfinite(exact)]).max(initial=0))
+            wrong = numpy.nan_to_num(numpy.abs(expected - exact), nan=numpy.inf)
+            near = (numpy.abs(found - exact) <= 4 * wrong + slack) | (found == expected)
+            if near.all() and wrong.any():
+                return True
+            moved = [again(self._replayed(seed=seed)) for seed in range(6)]
+            reach = numpy.abs([_wide(one) - expected for one in moved]).max(initial=0)
+            return bool(reach and numpy.nanmax(numpy.abs(found - expected)) <= 8 * reach)
+
+    def _replayed(self, *, exact: bool = False, seed: int | None = None) -> dict[str, Any]:
+        """The program's tensors in PyTorch, all in float64, or from leaves a rounding away."""
+        names: dict[str, Any] = {"torch": torch, "f": FUNCTIONS["theirs"]}
+        generator = torch.Generator().manual_seed(seed or 0)
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float64 if exact else before)
+        try:
+            for line in self.lines:
+                wide = re.sub("float16|float32", "float64", line.replace("complex64", "complex128"))
+                exec(wide if exact else line, names)
+                leaf = names.get(line.split(" = ")[0])
+                if seed is not None and line.startswith("x") and leaf.requires_grad:
+                    steps = torch.randint(0, 2, leaf.shape, generator=generator) * 2 - 1
+                    leaf.data.mul_(1 + steps * torch.finfo(leaf.dtype).eps)
+        finally:
+            torch.set_default_dtype(before)
+        return names
 
     def _tolerance(self, what: str, dtype: str) -> float:
         kind = dtype.removeprefix("torch.").replace("complex64", "float32")
@@ -313,10 +383,24 @@ class Program:
             for name, one, other in zip(inputs, expected, found, strict=True):
                 if order == 2 and name not in self.leaves:
                     continue  # formulas may use their input where PyTorch's use the result
-                zero = one is None and other is not None and abs(other._array).max(initial=0) < 1e-9
-                nothing = other is None and one is not None and not one.any()
-                if not (zero or nothing):
-                    self._compare(f"gradient of order {order} of {name}", one, other)
+                if order == 2 and (one is None) != (other is None):
+                    zeros = other._array if one is None else one.numpy(force=True)
+                    if not zeros.any():
+                        continue  # how much of a formula depends on the input is its own affair
+                self._compare(
+                    f"gradient of order {order} of {name}",
+                    one,
+                    other,
+                    self._gradient_of(results, inputs, name, order),
+                )
+
+    def _gradient_of(
+        self, results: list[str], inputs: list[str], name: str, order: int
+    ) -> Callable[[dict[str, Any]], Any]:
+        """How a gradient is computed by PyTorch from tensors of other numbers."""
+        return lambda names: self._gradients(torch, names, results, inputs)[order - 1][
+            inputs.index(name)
+        ]
 
     def _gradients(
         self, library: Any, names: dict[str, Any], results: list[str], inputs: list[str]
@@ -345,6 +429,20 @@ class Program:
         """An error that shows the program too."""
         program = "\n".join(self.lines)
         return Difference(f"{what} after\n{program}\nPyTorch:\n{expected}\ngradlab:\n{found}")
+
+
+def _named(names: dict[str, Any], name: str) -> Any:
+    """A result by its name; one of several before they have got theirs."""
+    if name in names:
+        return names[name]
+    whole, _, place = name.rpartition("_")
+    return _named(names, whole)[int(place)]
+
+
+def _wide(tensor: Any) -> Any:
+    """A tensor's numbers in double precision."""
+    array = tensor.numpy(force=True) if isinstance(tensor, torch.Tensor) else tensor._array
+    return array.astype(numpy.complex128 if array.dtype.kind == "c" else numpy.float64)
 
 
 def _is_empty(value: Any) -> bool:

@@ -43,6 +43,31 @@ CALCULATIONS = [
         "for x in [torch.tensor(1e-3, dtype=torch.float16, requires_grad=True)]]",
     "[torch.autograd.grad((x.scatter(0, torch.tensor([1]), y).floor() + x * 2).sum(), x) for x, y "
         "in [(torch.ones(2, requires_grad=True), torch.ones(3, requires_grad=True))]]",
+    "[torch.autograd.grad(torch.xlogy(0, torch.dist(x, x, 1.5)), x) for x in "
+        "[torch.ones(2, requires_grad=True)]]",
+    "[torch.autograd.grad(torch.autograd.grad(torch.special.log_ndtr(x), x, create_graph=True)[0], "
+        "x) for x in [torch.tensor(480.0, requires_grad=True)]]",
+    "[torch.autograd.grad(torch.view_as_real(torch.autograd.grad(x**y, y, torch.ones(2, "
+        "dtype=torch.complex64), create_graph=True)[0]).sum(), x) for x, y in [(torch.tensor([2.0, "
+        "-1.5], requires_grad=True), torch.tensor([1 + 1j, 2j], requires_grad=True))]]",
+    # numbers among vectors
+    "torch.gather(torch.tensor(2.0), 0, torch.tensor([0, 0]))",
+    "torch.gather(torch.tensor([2.0, 3.0]), 0, torch.tensor(1))",
+    "[torch.autograd.grad(x.gather(0, torch.tensor([0, 0])).sum(), x) for x in "
+        "[torch.tensor(2.0, requires_grad=True)]]",
+    "[torch.autograd.grad(x.gather(0, torch.tensor(1)) * 3, x) for x in "
+        "[torch.ones(3, requires_grad=True)]]",
+    "torch.ones(3).scatter(0, torch.tensor(1), 2.0)",
+    "torch.ones(3).scatter_add(0, torch.tensor([1]), torch.tensor(2.0))",
+    "torch.ones(3).scatter_add(0, torch.tensor([], dtype=torch.long), torch.tensor(2.0))",
+    "torch.ones(3).scatter_reduce(0, torch.tensor(1), torch.tensor(2.0), 'prod')",
+    "[torch.autograd.grad(x.scatter_reduce(0, torch.tensor(0), y, 'prod'), [x, y]) for x, y in "
+        "[(torch.tensor(2.0, requires_grad=True), torch.tensor([3.0], requires_grad=True))]]",
+    "torch.cummax(torch.tensor(1j), 0)",
+    # numbers among tensors of other dtypes
+    "torch.lerp(torch.ones(2), torch.zeros(2), torch.tensor(0.25 + 1j))",
+    "torch.lerp(torch.ones(2).long(), torch.zeros(2).long(), torch.tensor(0.25))",
+    "[(torch.asarray(a).add_(1), a) for a in [numpy.array(1.5)]]",
     # hooks
     "[(x.register_post_accumulate_grad_hook(lambda t: seen.append(t.grad)), "
         "(x * x).sum().backward(inputs=x), seen) for x, seen in "
@@ -64,6 +89,14 @@ ERRORS = [
     "torch.nn.functional.pad(torch.ones(1, 0), (1, 1), mode='reflect')",
     "torch.nn.functional.pad(torch.ones(2, 2, 3), (-2, -1), mode='reflect')",
     "torch.nn.functional.pad(torch.ones(2, 3, 3), (-3, -1, 0, 0), mode='replicate')",
+    "torch.ones(3).index_select(0, torch.tensor([[1]]))",
+    "torch.tensor(1.0).index_select(0, torch.tensor([0, 0]))",
+    "torch.ones(3, 2).index_copy(0, torch.tensor([1]), torch.tensor(2.0))",
+    "torch.argsort(torch.tensor([1j, 2]))", "torch.unique(torch.tensor([1j, 2]))",
+    "torch.constant_pad_nd(torch.ones(2, 0), (-1, 1))",
+    "torch.constant_pad_nd(torch.ones(2, 1), (-2, 3))",
+    "torch.lerp(torch.ones(2), torch.zeros(2).double(), torch.tensor(0.25))",
+    "torch.lerp(torch.ones(2).long(), torch.zeros(2).long(), torch.tensor(1))",
     "torch.addmv(torch.ones(2).bool(), torch.ones(2, 2).bool(), torch.ones(2).bool())",
 ]  # fmt: skip
 

@@ -123,10 +123,10 @@ def _names(library: Any) -> dict[str, Any]:
 def _apart(t: Any, u: Any) -> bool:
     """Whether it matters not in which order the elements of ``t`` are computed from ``u``.
 
-    Where the two share memory and either has gaps, PyTorch doesn't notice, and computes some from
-    what it has written before.
+    Where the two share memory and either has gaps, or they came to it by way of NumPy, PyTorch
+    doesn't notice, and computes some from what it has written before.
     """
-    if t is u or (t.is_contiguous() and u.is_contiguous()):
+    if t is u or (t.is_contiguous() and u.is_contiguous() and t.shape == u.shape):
         return True
     return bool(t.untyped_storage().data_ptr() != u.untyped_storage().data_ptr())
 
@@ -209,6 +209,7 @@ class _Look:
             grad = tensor.grad if error is None else None
         return {
             "shape": tuple(tensor.shape),
+            "strides": _strides(tensor),
             "dtype": str(tensor.dtype),
             "numbers": tensor.detach(),
             "version": None if self._inference else tensor._version,
@@ -243,6 +244,13 @@ class _Look:
             ]
             self.graph.append(f"{self._numbers[node]} {name_of(node)} {edges}")
         return self._numbers[root]
+
+
+def _strides(tensor: Any) -> tuple[int, ...]:
+    """Where one goes along the dimensions in which there is somewhere to go."""
+    if not tensor.numel():
+        return ()
+    return tuple(step for step, n in zip(tensor.stride(), tensor.shape, strict=True) if n > 1)
 
 
 def name_of(node: Any) -> str:
