@@ -111,7 +111,7 @@ def test_pytorch_imported_after_the_widgets_is_observed(tmp_path: Path) -> None:
 
 def test_the_figure_shows_itself(tmp_path: Path) -> None:
     notebook = run(
-        ["import gradlab as gl\nfrom gradlab_widgets import figure\nfigure(gl.sin, gl.ones(3))"],
+        ["import gradlab as gl\nfrom gradlab_widgets import plot\nplot(gl.sin, gl.ones(3)).figure()"],
         tmp_path,
     )
     data = notebook.cells[0].outputs[0]["data"]

@@ -94,7 +94,7 @@ def test_inputs_of_any_shape_and_precision_will_do(gl: Any) -> None:
     assert half["dy"] == [1.0, 3.0]
 
 
-@pytest.mark.parametrize("show", [plot_data, gw.plot, gw.figure])
+@pytest.mark.parametrize("show", [plot_data, gw.plot])
 def test_bad_input_is_refused(gl: Any, show: Any) -> None:
     with pytest.raises(TypeError, match=r"plot\(f, inputs\) takes a tensor"):
         show(gl.sin, [1.0, 2.0])
@@ -110,7 +110,7 @@ def test_the_figure_shows_the_same_and_leaves_pyplot_alone(gl: Any) -> None:
     import matplotlib.pyplot as plt
 
     x = gl.linspace(-1.0, 1.0, 50)
-    figure = gw.figure(gl.exp, x)
+    figure = gw.plot(gl.exp, x).figure()
     curves = {line.get_label(): line for line in figure.axes[0].lines}
     assert set(curves) == {"exp(x)", "∂exp/∂x", "_zero"}
     assert list(curves["exp(x)"].get_ydata()) == pytest.approx(plot_data(gl.exp, x)["y"])
@@ -122,11 +122,11 @@ def test_the_figure_shows_the_same_and_leaves_pyplot_alone(gl: Any) -> None:
 def test_the_figure_takes_any_name(gl: Any, name: str) -> None:
     namespace = {name: gl.linspace(0.0, 1.0, 5), "key": name, "gw": gw, "f": gl.sin}
     namespace["__name__"] = "user"
-    exec("figure = gw.figure(f, globals()[key])", namespace)
+    exec("figure = gw.plot(f, globals()[key]).figure()", namespace)
     assert namespace["figure"]._repr_png_()
 
 
 def test_odd_figures_can_be_drawn(gl: Any) -> None:
-    assert gw.figure(gl.sin, gl.zeros(0))._repr_png_()
-    assert gw.figure(gl.log, gl.tensor([-1.0, 0.0, math.inf]))._repr_png_()
-    assert gw.figure(gl.sin, gl.tensor(1.0))._repr_png_()
+    assert gw.plot(gl.sin, gl.zeros(0)).figure()._repr_png_()
+    assert gw.plot(gl.log, gl.tensor([-1.0, 0.0, math.inf])).figure()._repr_png_()
+    assert gw.plot(gl.sin, gl.tensor(1.0)).figure()._repr_png_()

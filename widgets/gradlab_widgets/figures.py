@@ -55,6 +55,11 @@ def _literal(text: str) -> str:
     return clean(text, 50).replace("$", r"\$")
 
 
+def _label(text: str) -> str:
+    """Text for a legend, which leaves out what begins with an underscore."""
+    return f" {_literal(text)}" if text.startswith("_") else _literal(text)
+
+
 def _floats(column: Sequence[Any]) -> list[float]:
     """Numbers that may be written as text: "nan", "-inf"; others cannot be drawn."""
     return [math.nan if isinstance(x, str) and x.endswith("j") else float(x) for x in column]
@@ -76,7 +81,7 @@ def _plot(data: Data) -> Figure:
     named = [name for name in ("y", "dy", "ddy") if data.get(name) is not None]
     for name in named:
         style = _DASHES[("y", "dy", "ddy").index(name)]
-        axes.plot(x, _floats(data[name]), style, label=_literal(data[f"{name}_label"]), **one)
+        axes.plot(x, _floats(data[name]), style, label=_label(data[f"{name}_label"]), **one)
     if data.get("at") is not None:
         _tangent(axes, x, data)
     axes.axhline(0, color="0.6", linewidth=0.8, zorder=0, label="_zero")
@@ -106,7 +111,7 @@ def _sweep(data: Data) -> Figure:
     for what, line_of_axes in zip(rows, grid, strict=True):
         for element, axes in zip(elements, line_of_axes, strict=True):
             for line in element[what]:
-                axes.plot(data["x"], _floats(line["y"]), label=_literal(line["label"]))
+                axes.plot(data["x"], _floats(line["y"]), label=_label(line["label"]))
             axes.axvline(element["now"], color="0.5", linestyle=":", linewidth=1, label="_now")
             if element[what]:
                 axes.legend(fontsize="small")
@@ -137,7 +142,7 @@ def _field(data: Data) -> Figure:
     for path, marker in zip(data["paths"], "osD^v<>p" * len(data["paths"]), strict=False):
         points = np.array([_floats(path["x"]), _floats(path["y"])])
         (line,) = axes.plot(*points, f"{marker}-", color=_ACCENT, markersize=4, linewidth=1.8,
-                            label=_literal(path["name"]))  # fmt: skip
+                            label=_label(path["name"]))  # fmt: skip
         if len(data["paths"]) > 1:
             line.set_color(None)
         if points.size:
@@ -148,7 +153,7 @@ def _field(data: Data) -> Figure:
     if data["here"] is not None:
         here = [[number] for number in data["here"]]
         axes.plot(*here, "*", color=_ACCENT, markeredgecolor="white", markersize=14)
-    axes.set(xlabel=_literal(data["x_label"]), ylabel=_literal(data["y_label"]))
+    axes.set(xlabel=_label(data["x_label"]), ylabel=_label(data["y_label"]))
     axes.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()))
     axes.set_title(_literal(data["title"]), fontsize="medium")
     _note(drawn, data["note"])
@@ -182,7 +187,7 @@ def _gradients(data: Data) -> Figure:
     colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(names)))
     for name, norms, colour in zip(names, data["norms"], colours, strict=True):
         sizes = [n if n > 0 else math.nan for n in _floats(norms)]
-        axes.plot(data["steps"], sizes, ".-", color=colour, label=_literal(name))
+        axes.plot(data["steps"], sizes, ".-", color=colour, label=_label(name))
     axes.set_yscale("log")
     axes.set_xlabel("step")
     axes.set_ylabel("norm of the gradient")

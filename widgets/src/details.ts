@@ -4,6 +4,7 @@ import { h, iconButton } from "./dom";
 import { shapeText } from "./format";
 import { formulaBox } from "./mathml";
 import type { BoxKind } from "./shapes";
+import { spentBy } from "./spent";
 import type { Trace } from "./trace";
 import { valueView } from "./value";
 
@@ -65,6 +66,7 @@ export function details(trace: Trace, node: number, actions: DetailsActions): HT
             h("pre", {}, sources.text[source]!),
           ),
       ),
+      ...entry("Time, ↓ forward and ↑ backward", spentBy(trace, [node])?.text ?? false),
       ...entry("Module", nodes.module[node]! && h("code", {}, nodes.module[node]!)),
       ...entry("Part of", actions.groups.length > 0 && groupList(actions)),
     ),

@@ -51,6 +51,12 @@ export function shapeText(shape: readonly number[]): string {
   return shape.length ? `[${shape.join(", ")}]` : "scalar";
 }
 
+/** Microseconds in the unit that suits them. */
+export function time(us: number): string {
+  const [size, unit] = us >= 1e6 ? [us / 1e6, "s"] : us >= 1e3 ? [us / 1e3, "ms"] : [us, "µs"];
+  return `${Number(size.toPrecision(3))} ${unit}`;
+}
+
 /** A count with thousands set apart. */
 export function count(size: number): string {
   return size.toLocaleString("en");

@@ -4,6 +4,7 @@ import { s } from "./dom";
 import { clip, clipStart, count, glance, plural, shapeText } from "./format";
 import type { Scene } from "./project";
 import type { Groups } from "./groups";
+import { spentBy } from "./spent";
 import type { NodeKind, Trace } from "./trace";
 
 export type BoxKind = NodeKind | "module" | "function" | "fold";
@@ -22,6 +23,8 @@ export interface Label {
   readonly tag: string;
   readonly note: string;
   readonly width: number;
+  /** The share of the whole time, where a profile tells. */
+  readonly heat: number | null;
 }
 
 /** The label of a box; `notes` are longer texts that may later stand in its second line. */
@@ -41,12 +44,16 @@ export function labelOf(
     ? clipStart(groups.name[group]!, 26)
     : clip(nodes.title[node]! || nodes.op[node]! || "?", 26);
   const tag = isGroup ? timesText(groups, group) : nameOf(nodes, node);
-  const note = isGroup ? plural(scene.size[box]!, "node") : noteOf(trace, node);
+  const timed = trace.times?.node.filter((one) => scene.boxOf[one] === box) ?? [];
+  const spent = spentBy(trace, timed);
+  const size = isGroup ? plural(scene.size[box]!, "node") : noteOf(trace, node);
+  const note = spent?.text ?? size;
   const first = lineWidths(title, tag);
   const room = trace.parts && !isGroup ? [LIVE_ROOM] : notes;
   const second = Math.max(...[note, ...room].map((text) => textWidth(text, SMALL)));
   const width = Math.max(76, Math.max(first.total, second) + (kind === "accumulate" ? 44 : isGroup ? 48 : 32));
-  return { kind, title, tag, note: clip(note, 40), width: Math.ceil(width) };
+  const heat = spent && spent.share;
+  return { kind, title, tag, note: clip(note, 40), width: Math.ceil(width), heat };
 }
 
 export function boxKind({ kind }: Groups, group: number): "module" | "function" | "fold" {
@@ -113,18 +120,25 @@ function sides(x: number, y: number, inset: number): string {
 }
 
 /** A node's group, centred on its own origin. */
-export function drawNode({ kind, title, tag, note, width }: Label, node: number): SVGElement {
+export function drawNode(label: Label, node: number): SVGElement {
+  const { kind, title, tag, note, width, heat } = label;
   const isGroup = kind === "module" || kind === "function" || kind === "fold";
   const { start, tagStart, tagWidth } = lineWidths(title, tag);
   return s(
     "g",
-    { class: `gl-node gl-${kind}`, "data-gl": "node", "data-gl-node": node },
+    {
+      class: `gl-node gl-${kind}`,
+      style: heat === null ? null : `--gl-fill: ${heatFill(heat)}`,
+      "data-gl": "node",
+      "data-gl-node": node,
+    },
     ...outline(kind, width),
     s("text", { class: "gl-title", x: start, y: -3 }, title),
     tag && s("rect", { class: "gl-tag", x: tagStart, y: -16, width: tagWidth, height: 18, rx: 5 }),
     tag && s("text", { class: "gl-tag-text", x: tagStart + tagWidth / 2, y: -3 }, tag),
     s("text", { class: "gl-note", x: 0, y: 14 }, note),
     isGroup && s("path", { class: "gl-plus", d: `M${width / 2 - 18} 11h8m-4 -4v8` }),
+    s("text", { class: "gl-beside-node", x: width / 2 + 6, y: 17 }),
     s("path", { class: "gl-pointer", d: `M${-width / 2 - 15} -7l9 7l-9 7z` }),
     s(
       "g",
@@ -135,10 +149,14 @@ export function drawNode({ kind, title, tag, note, width }: Label, node: number)
   );
 }
 
+/** The longer, the warmer; small shares differ visibly, too. */
+export function heatFill(share: number): string {
+  return `color-mix(in srgb, var(--gl-now) ${Math.round(55 * Math.sqrt(share))}%, var(--gl-bg))`;
+}
+
 function lineWidths(title: string, tag: string) {
   const titleWidth = textWidth(title, TITLE);
   const tagWidth = tag ? textWidth(tag, TAG) + 12 : 0;
-    s("text", { class: "gl-beside-node", x: width / 2 + 6, y: 17 }),
   const total = titleWidth + (tag ? tagWidth + 8 : 0);
   return { total, start: -total / 2, tagStart: total / 2 - tagWidth, tagWidth };
 }

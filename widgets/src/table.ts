@@ -4,6 +4,7 @@ import { h, write } from "./dom";
 import { glance, shapeText } from "./format";
 import { KINDS } from "./details";
 import { gradOf, nodeState, timeline } from "./moment";
+import { spentBy } from "./spent";
 import type { Trace } from "./trace";
 
 export interface Twin {
@@ -33,6 +34,7 @@ export function tableTwin(
     "Saved",
     "Made in",
     "Module",
+    ...(trace.times ? ["Time"] : []),
   ];
   const timed = stepping ? ["State", "Gradient out"] : [];
   const rows = trace.nodes.kind.map((_, node) => tableRow(trace, node, timed.length));
@@ -119,6 +121,7 @@ function tableRow(trace: Trace, node: number, timed: number): HTMLTableRowElemen
       ? ""
       : `${sources.cell[source]}, line ${sources.line[source]}: ${sources.text[source]}`,
     nodes.module[node]!,
+    ...(trace.times ? [spentBy(trace, [node])?.text ?? ""] : []),
     ...Array<string>(timed).fill(""),
   ];
   return h(

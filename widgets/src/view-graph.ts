@@ -173,7 +173,7 @@ function chosenNode(model: Model, { nodes }: Trace): number | null {
   return selected !== null && nodes.kind[selected] !== undefined ? selected : null;
 }
 
-function legend({ nodes }: Trace, picture: Picture): HTMLElement {
+function legend({ nodes, times }: Trace, picture: Picture): HTMLElement {
   const order = ["leaf", "accumulate", "op", "root", "module", "function", "fold"] as const;
   const groups = new Set(
     nodes.kind.flatMap((_, node) => picture.groupsOf(node).map(({ kind }) => kind)),
@@ -196,5 +196,6 @@ function legend({ nodes }: Trace, picture: Picture): HTMLElement {
           KINDS[kind],
         ),
       ),
+    !!times && h("li", {}, "the warmer, the longer: ↓ forward, ↑ backward"),
   );
 }

@@ -3,7 +3,7 @@
 import type { Timeline } from "./chart-data";
 import { h, hasModifier, iconButton, s, write } from "./dom";
 import type { Face } from "./door";
-import { clip, count, plural } from "./format";
+import { clip, count, plural, time } from "./format";
 import { listenToHands } from "./hands";
 import { type Model, observe, put } from "./model";
 import { linear, makePane, type Scale } from "./sheet";
@@ -305,12 +305,6 @@ function clockOf({ from, to }: Window, width: number, height: number, whole: Win
       s("text", { class: isAtEdge ? "gl-end" : x < 30 ? "gl-start" : null, x, y: 12 }, time(at)),
     ];
   });
-}
-
-/** Microseconds in the unit that suits them. */
-export function time(us: number): string {
-  const [size, unit] = us >= 1e6 ? [us / 1e6, "s"] : us >= 1e3 ? [us / 1e3, "ms"] : [us, "µs"];
-  return `${Number(size.toPrecision(3))} ${unit}`;
 }
 
 function share(part: number, all: number): string {
