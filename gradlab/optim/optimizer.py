@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy
@@ -111,11 +111,15 @@ class Optimizer:
                 loss = closure()
         self._opt_called = True
         for group in self.param_groups:
-            for param in group["params"]:
-                if param._grad is not None:
-                    self._update(param, param._grad._array, group)
-                    param._counter[0] += 1
+            params = [param for param in group["params"] if param._grad is not None]
+            self._update_all(params, group)
+            for param in params:
+                param._counter[0] += 1
         return loss
+
+    def _update_all(self, params: Sequence[Any], group: Group) -> None:
+        for param in params:
+            self._update(param, param._grad._array, group)
 
     def _update(self, param: Any, gradient: Any, group: Group) -> None:
         """Change the array of one parameter in place, given its gradient's and its group."""
