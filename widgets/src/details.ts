@@ -28,13 +28,13 @@ export interface GroupState {
 
 export interface DetailsActions {
   readonly close: () => void;
-  readonly groups: readonly GroupState[];
   readonly buttons: readonly HTMLElement[];
+  readonly groups: readonly GroupState[];
   readonly toggleGroup: (key: string) => void;
 }
 
 export function details(trace: Trace, node: number, actions: DetailsActions): HTMLElement {
-  const { nodes, values, math, sources } = trace;
+  const { nodes, math, sources } = trace;
   const written = nodes.formula[node]!;
   const value = nodes.value[node]!;
   const source = nodes.source[node]!;
@@ -45,16 +45,16 @@ export function details(trace: Trace, node: number, actions: DetailsActions): HT
     { class: "gl-details", "data-gl": "details", "data-gl-node": node, "aria-label": "Details" },
     h("header", { class: "gl-heading" }, ...heading(trace, node), close),
     written !== null && formulaBox(math[written]!),
-    h(
     actions.buttons.length > 0 && h("div", { class: "gl-row" }, ...actions.buttons),
     h("dl", { class: "gl-happened" }),
+    h(
       "dl",
       {},
       ...entry("Operation", nodes.op[node]! && h("code", {}, nodes.op[node]!)),
       ...entry("Tensor", `${shapeText(nodes.shape[node]!)} ${nodes.dtype[node]}`),
-      ...entry("Value", value !== null && valueView(values, value)),
+      ...entry("Value", value !== null && valueView(trace, value, "value", "", { node, slot: -1 })),
       ...nodes.saved[node]!.flatMap(([name, row]) =>
-        entry(`Saved ${name}`, valueView(values, row, "saved", name)),
+        entry(`Saved ${name}`, valueView(trace, row, "saved", name)),
       ),
       ...entry(
         "Made in",

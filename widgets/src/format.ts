@@ -51,6 +51,16 @@ export function shapeText(shape: readonly number[]): string {
   return shape.length ? `[${shape.join(", ")}]` : "scalar";
 }
 
+/** The place of an element, counted row by row, in a tensor of this shape: "[1, 0]". */
+export function placeOf(element: number, shape: readonly number[]): string {
+  const place: number[] = [];
+  for (const length of [...shape].reverse()) {
+    place.unshift(element % length);
+    element = Math.floor(element / length);
+  }
+  return place.length ? `[${place.join(", ")}]` : "";
+}
+
 /** Microseconds in the unit that suits them. */
 export function time(us: number): string {
   const [size, unit] = us >= 1e6 ? [us / 1e6, "s"] : us >= 1e3 ? [us / 1e3, "ms"] : [us, "µs"];

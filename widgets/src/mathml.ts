@@ -67,6 +67,23 @@ export function formula(markup: string): Element {
   return made;
 }
 
+/** U+E300 + i stands in a formula where number i is to go. */
+const MARK = 0xe300;
+
+/** A formula with numbers in the places it keeps for them; negative ones in parentheses. */
+export function formulaWith(markup: string, numbers: readonly string[]): Element {
+  const made = formula(markup);
+  for (const leaf of made.querySelectorAll("mi")) {
+    const number = numbers[leaf.textContent!.charCodeAt(0) - MARK];
+    if (number === undefined) continue;
+    const set = document.createElementNS(MATHML, "mn");
+    const isBare = /^-/.test(number) && leaf.previousElementSibling?.textContent !== "(";
+    set.textContent = isBare ? `(${number})` : number;
+    leaf.replaceWith(set);
+  }
+  return made;
+}
+
 /** Walks with a list of its own: markup may be nested deeper than the call stack. */
 function copyInto(made: Element, source: Element): void {
   const waiting: [Element, Element][] = [[made, source]];

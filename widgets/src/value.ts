@@ -1,33 +1,54 @@
 /** A tensor's value for reading: its kind, a small chart, the numbers, and statistics. */
 
-import { h, s } from "./dom";
-import { count, glance, isConstant, isOdd, shapeText, short } from "./format";
+import { h } from "./dom";
+import { apartView, recipeOf } from "./elements";
+import { farView } from "./far-value";
+import { count, glance, isConstant, isOdd, placeOf, shapeText, short } from "./format";
+import { bars, heatMap } from "./heat";
 import type { Element as Cell } from "./payload";
 import type { Trace } from "./trace";
 
 type Values = Trace["values"];
 
-const BAR = { width: 200, height: 34 };
+/** What a value is in the graph: the result of `node` (slot -1), or the gradient it sends by a slot. */
+export interface Origin {
+  readonly node: number;
+  readonly slot: number;
+}
+
 /** Up to this many numbers are shown unfolded. */
 const UNFOLDED = 32;
 
-/** Row `row` of `values`; `handle` and `name` let a page's reader find it (docs/trace.md). */
-export function valueView(values: Values, row: number, handle = "value", name = ""): HTMLElement {
+/**
+ * Row `row` of a trace's values; `handle` and `name` let a page's reader find it (docs/trace.md).
+ * The numbers of a small one that comes of `origin` can be taken apart.
+ */
+export function valueView(
+  trace: Trace,
+  row: number,
+  handle = "value",
+  name = "",
+  origin: Origin | null = null,
+): HTMLElement {
+  const { values } = trace;
   const data = values.data[row]!;
   const size = values.size[row]!;
   const dtype = values.dtype[row]!;
+  const isFlat = values.shape[row]!.length < 2;
+  const recipe = origin ? recipeOf(trace, origin.node, origin.slot) : -1;
+  const isChart = data.length > 1 && isFlat && data.some((cell) => typeof cell === "number");
   return h(
     "div",
     { class: "gl-value", "data-gl": handle, "data-gl-name": name || null },
     h(
       "div",
       { class: "gl-value-head" },
-      size === 1 ? number(data[0] ?? "?", dtype, "", "gl-big") : lead(values, row),
+      size === 1 && recipe < 0 ? number(data[0] ?? "?", dtype) : lead(values, row),
       h("span", { class: "gl-dim" }, `${shapeText(values.shape[row]!)} ${dtype}`),
       ...oddities(values, row),
     ),
-    data.length > 1 && data.some(isReal) && bars(data, values, row),
-    size > 1 && numbers(values, row),
+    farView(trace, row, name) ?? (isChart && bars(data, `Bars of the ${data.length} elements: ${glance(values, row)}`)),
+    (size > 1 || recipe >= 0) && size > 0 && numbers(trace, row, name, recipe),
     size > 1 && statistics(values, row),
   );
 }
@@ -58,36 +79,45 @@ function oddities(values: Values, row: number): HTMLElement[] {
     .map(([times, what]) => h("span", { class: "gl-warning" }, `${count(times)} × ${what}`));
 }
 
-function number(cell: Cell, dtype: string, index: string, extra = ""): HTMLElement {
-  const odd = isOdd(cell) ? " gl-odd" : "";
+function number(cell: Cell, dtype: string): HTMLElement {
   return h(
     "span",
     {
-      class: `gl-number ${extra}${odd}`,
+      class: `gl-number gl-big${isOdd(cell) ? " gl-odd" : ""}`,
       "data-gl": "element",
       "data-value": cell,
-      title: `${index}${cell}`,
+      title: `${cell}`,
     },
     short(cell, dtype),
   );
 }
 
-function numbers(values: Values, row: number): HTMLElement {
+/** The numbers as a heat map; where it is known how they are made, each can be taken apart. */
+function numbers(trace: Trace, row: number, name: string, recipe: number): HTMLElement {
+  const { values } = trace;
   const data = values.data[row]!;
-  const dtype = values.dtype[row]!;
-  const columns = values.shape[row]!.length > 1 ? values.shape[row]!.at(-1)! : 0;
+  const shape = values.shape[row]!;
   const rest = values.size[row]! - data.length;
-  const grid = h(
-    "div",
-    {
-      class: "gl-grid",
-      style: columns > 1 && columns <= 6 ? `grid-template-columns: repeat(${columns}, 1fr)` : null,
-    },
-    ...data.map((cell, at) => number(cell, dtype, `element ${at}: `)),
-  );
+  const columns = shape.length > 1 && !rest ? shape.at(-1)! : 0;
+  const digits = columns > 6 ? 2 : columns > 4 ? 3 : 4;
+  const apart = h("div", { "aria-live": "polite" });
+  const map = heatMap({
+    name: `${name} numbers, ${shapeText(shape)}`,
+    cells: data,
+    columns,
+    tell: (at) => `${placeOf(at, shape)} = ${data[at]}`,
+    text: (cell) => short(cell, values.dtype[row], digits),
+    pick:
+      recipe < 0
+        ? null
+        : (at) => {
+            apart.replaceChildren(apartView(trace, recipe, at));
+            apart.scrollIntoView({ block: "nearest" });
+          },
+  });
   const isOpen = data.length <= UNFOLDED && !isConstant(values, row);
   const title = rest > 0 ? `First ${data.length} of ${count(values.size[row]!)}` : "Numbers";
-  return h("details", { open: isOpen }, h("summary", {}, title), grid);
+  return h("details", { open: isOpen }, h("summary", {}, title), map, apart);
 }
 
 function statistics(values: Values, row: number): HTMLElement {
@@ -99,44 +129,4 @@ function statistics(values: Values, row: number): HTMLElement {
     return [h("span", {}, h("span", { class: "gl-dim" }, name), ` ${short(cell, type)}`)];
   });
   return h("div", { class: "gl-stats" }, ...known);
-}
-
-function isReal(cell: Cell): cell is number {
-  return typeof cell === "number";
-}
-
-/** One bar per element of the preview, from zero; what is not finite is a dashed line. */
-function bars(data: readonly Cell[], values: Values, row: number): SVGElement {
-  const finite = data.filter(isReal);
-  const high = Math.max(0, ...finite);
-  const low = Math.min(0, ...finite);
-  const scale = (BAR.height - 2) / (high - low || 1);
-  const step = BAR.width / data.length;
-  const zero = 1 + high * scale;
-  const marks = data.map((cell, at) => {
-    const x = at * step;
-    if (typeof cell === "string") {
-      const middle = x + step / 2;
-      return s("path", { class: "gl-bar-odd", d: `M${middle} 0V${BAR.height}` });
-    }
-    const height = Math.max(Math.abs(cell) * scale, 0.75);
-    return s("rect", {
-      x: x + step * 0.1,
-      y: cell < 0 ? zero : zero - height,
-      width: step * 0.8,
-      height,
-    });
-  });
-  return s(
-    "svg",
-    {
-      class: "gl-bars",
-      viewBox: `0 0 ${BAR.width} ${BAR.height}`,
-      preserveAspectRatio: "none",
-      role: "img",
-      "aria-label": `Bars of the first ${data.length} elements: ${glance(values, row)}`,
-    },
-    ...marks,
-    s("path", { class: "gl-bar-zero", d: `M0 ${zero}H${BAR.width}` }),
-  );
 }

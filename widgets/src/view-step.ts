@@ -204,8 +204,13 @@ function stepPanel(trace: Trace, position: number): (HTMLElement | string)[] {
     ...rules(trace, position),
     ...(kind === "accumulate" ? growth(trace, position) : []),
     ...gradients("Arrives", "incoming", trace, steps.incoming[position]!, outputName),
-    ...gradients("Goes out", "outgoing", trace, steps.outgoing[position]!, (slot) =>
-      inputName(trace, node, slot),
+    ...gradients(
+      "Goes out",
+      "outgoing",
+      trace,
+      steps.outgoing[position]!,
+      (slot) => inputName(trace, node, slot),
+      node,
     ),
   ];
 }
@@ -220,14 +225,14 @@ function hint(): HTMLElement {
     ["o", "open or close a group"],
     ["/", "search"],
     ["t", "the graph as a table"],
+    ["r", "run to a node"],
+    ["b a n", "stop at a node, at all of its kind, at NaN or inf"],
+    [", .", "to the stop before, to the next"],
   ] as const;
   return h(
     "dl",
     { class: "gl-keys" },
     ...keys.flatMap(([key, act]) => [h("dt", {}, key), h("dd", {}, act)]),
-    ["r", "run to a node"],
-    ["b a n", "stop at a node, at all of its kind, at NaN or inf"],
-    [", .", "to the stop before, to the next"],
   );
 }
 
@@ -243,9 +248,10 @@ function rules({ steps, math }: Trace, position: number): HTMLElement[] {
 function gradients(
   title: string,
   handle: string,
-  { values }: Trace,
+  trace: Trace,
   rows: readonly (number | null)[],
   nameOf: (at: number, all: number) => string,
+  node = -1,
 ): HTMLElement[] {
   if (!rows.length) return [];
   const shown = rows.slice(0, MOST_VALUES).map((row, at) => {
@@ -256,7 +262,7 @@ function gradients(
       name && h("div", { class: "gl-to" }, name),
       row === null
         ? h("span", { class: "gl-dim" }, "no gradient needed")
-        : valueView(values, row, handle, name),
+        : valueView(trace, row, handle, name, { node, slot: at }),
     );
   });
   const rest = rows.length - shown.length;
@@ -283,14 +289,14 @@ function inputName(trace: Trace, node: number, slot: number): string {
 
 /** `.grad` before and after: the numbers the learner has been waiting for. */
 function growth(trace: Trace, position: number): HTMLElement[] {
-  const { steps, values } = trace;
+  const { steps } = trace;
   const name = variableName(trace, steps.node[position]!);
   const side = (title: string, handle: string, row: number | null) =>
     h(
       "div",
       { class: "gl-gradient" },
       h("div", { class: "gl-to" }, title),
-      row === null ? noneView(handle, name) : valueView(values, row, handle, name),
+      row === null ? noneView(handle, name) : valueView(trace, row, handle, name),
     );
   return [
     h("h4", {}, h("code", {}, `${name}.grad`)),

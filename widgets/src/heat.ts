@@ -1,0 +1,156 @@
+/**
+ * Numbers as a picture. In a heat map each has a cell, coloured by sign and size, with its number
+ * where it fits; in bars its height.
+ *
+ * The pointer, and the arrow keys once a cell has the focus, tell each cell's place and number. NaN
+ * and infinities are hatched and say so: colour alone says nothing that is not said otherwise.
+ */
+
+import { h, s, write } from "./dom";
+import { isOdd } from "./format";
+import type { Element as Cell } from "./payload";
+
+/** How many cells stand in a row (0: as many as fit), and how each is written and told. */
+export interface Heat {
+  readonly cells: readonly Cell[];
+  readonly columns: number;
+  readonly name: string;
+  readonly text: (cell: Cell) => string;
+  readonly tell: (at: number) => string;
+  /** Called with a cell that is pressed, or chosen by enter. */
+  readonly pick?: ((at: number) => void) | null;
+}
+
+/** Rows of more cells have no room for numbers. */
+const WITH_TEXT = 8;
+/** The height of bars. */
+const HIGH = 38;
+
+export function heatMap({ cells, columns, name, text, tell, pick }: Heat): HTMLElement {
+  const readout = h(
+    "div",
+    { class: "gl-tell gl-dim", "aria-hidden": "true" },
+    pick ? "Choose a number to see how it is made." : "",
+  );
+  const made = cellsOf(cells, text, tell);
+  const width = columns || made.length;
+  const rows = made.flatMap((_, at) =>
+    at % width ? [] : [h("div", { role: "row" }, ...made.slice(at, at + width))],
+  );
+  const look = `gl-heat${columns > WITH_TEXT ? " gl-tiny" : ""}`;
+  const grid = h(
+    "div",
+    { class: look, role: "grid", "aria-label": name, "data-gl": "heat", style: across(columns) },
+    ...rows,
+  );
+  let now = 0;
+  made[0]!.tabIndex = 0;
+  /** Calls `act` with the cell that an event is about. */
+  const on = (type: string, act: (at: number, event: Event) => void) =>
+    grid.addEventListener(type, (event) => {
+      const at = made.indexOf(event.target as HTMLElement);
+      if (at >= 0) act(at, event);
+    });
+  const say = (at: number) => write(readout, tell(at));
+  const choose = (at: number) => {
+    if (!pick) return;
+    for (const one of made) one.toggleAttribute("data-in", one === made[at]);
+    pick(at);
+  };
+  on("pointerover", say);
+  on("click", choose);
+  on("focusin", (at) => {
+    say(at);
+    made[now]!.tabIndex = -1;
+    made[(now = at)]!.tabIndex = 0;
+  });
+  on("keydown", (at, event) => {
+    const { key } = event as KeyboardEvent;
+    const line = columns || made.filter((one) => one.offsetTop === made[0]!.offsetTop).length;
+    const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -line, ArrowDown: line, Enter: 0 };
+    const by = moves[key as keyof typeof moves];
+    if (by === undefined) return;
+    event.preventDefault();
+    event.stopPropagation(); // the stepper would take a step
+    if (by) made[at + by]?.focus();
+    else choose(at);
+  });
+  return h("div", {}, grid, readout);
+}
+
+/** Cells coloured alone, of which some are outlined: which elements something is made of. */
+export function miniMap(
+  name: Node,
+  cells: readonly Cell[],
+  columns: number,
+  outlined: ReadonlySet<number>,
+): HTMLElement {
+  const made = cellsOf(cells, () => "", null);
+  for (const at of outlined) made[at]?.toggleAttribute("data-in");
+  return h(
+    "figure",
+    { "aria-hidden": "true" },
+    name,
+    h("div", { class: "gl-heat gl-tiny", style: across(columns) }, ...made),
+  );
+}
+
+function across(columns: number): string {
+  return columns ? `--n: ${columns}` : "--n: auto-fill; --least: 52px";
+}
+
+function cellsOf(
+  cells: readonly Cell[],
+  text: (cell: Cell) => string,
+  tell: ((at: number) => string) | null,
+): HTMLElement[] {
+  const sizes = cells.map((cell) => (cell === "True" ? 1 : Number(cell)));
+  const scale = Math.max(...sizes.map(Math.abs).filter(Number.isFinite));
+  return cells.map((cell, at) => {
+    const share = sizes[at]! / scale;
+    const odd = isOdd(cell);
+    const strength = Math.round(Math.abs(share) * 100);
+    return h(
+      "span",
+      {
+        class: `gl-cell gl-number${share < 0 ? " gl-less" : ""}${odd ? " gl-odd" : ""}`,
+        style: Number.isFinite(strength) && `--v: ${strength}%`,
+        ...(tell && {
+          role: "gridcell",
+          tabindex: -1,
+          "aria-label": tell(at),
+          "data-gl": "element",
+          "data-value": cell,
+        }),
+      },
+      text(cell) || (odd && "×"),
+    );
+  });
+}
+
+/** One bar per number, from zero; what is not finite is a dashed line. */
+export function bars(cells: readonly Cell[], label: string): SVGElement {
+  const finite = cells.filter((cell) => typeof cell === "number");
+  const high = Math.max(0, ...finite);
+  const scale = (HIGH - 2) / (high - Math.min(0, ...finite) || 1);
+  const zero = 1 + high * scale;
+  const marks = cells.map((cell, at) => {
+    if (typeof cell === "string") {
+      return s("path", { class: "gl-bar-odd", d: `M${at + 0.5} 0V${HIGH}` });
+    }
+    const height = Math.max(Math.abs(cell) * scale, 0.75);
+    return s("rect", { x: at + 0.1, y: cell < 0 ? zero : zero - height, width: 0.8, height });
+  });
+  return s(
+    "svg",
+    {
+      class: "gl-bars",
+      viewBox: `0 0 ${cells.length} ${HIGH}`,
+      preserveAspectRatio: "none",
+      role: "img",
+      "aria-label": label,
+    },
+    ...marks,
+    s("path", { class: "gl-bar-zero", d: `M0 ${zero}H${cells.length}` }),
+  );
+}
