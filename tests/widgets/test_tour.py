@@ -259,6 +259,19 @@ def test_markup_in_words_stays_text_in_every_form(line: Line, tmp_path: Path) ->
     assert page.count("<script") == page.count("</script") == 3
 
 
+def test_the_teachers_guide_shows_what_happens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = (Path(__file__).parents[2] / "docs/teaching.md").read_text("utf-8")
+    example = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)[0]
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, Any] = {"__name__": "user"}
+    exec(compile(example, "teaching.md", "exec"), namespace)
+    shown = namespace["shown"]
+    assert shown.payload["tour"]["position"] == [-1, 2, 5, 7]
+    assert (tmp_path / "tour.html").exists()
+
+
 # ---------------------------------------------------------------------- the widget
 
 
