@@ -211,6 +211,17 @@ def test_autograd_grad_makes_a_second_graph_too(gl: Any) -> None:
     assert trace.root in trace.second.node
 
 
+def test_the_sum_of_terms_is_of_the_second_graph_too(gl: Any) -> None:
+    x = gl.tensor(0.5, requires_grad=True)
+    with gw.record() as recorded:
+        (slope,) = gl.autograd.grad(gl.sin(x) * x, x, create_graph=True)
+        slope.backward()
+    trace = recorded.trace
+    links = {(trace.nodes.title[node], trace.nodes.title[of]) for node, of, _ in rows(trace.second)}
+    assert ("+", "accumulate") in links
+    assert trace.root in trace.second.node
+
+
 def test_nothing_is_second_where_no_pass_recorded_itself(gl: Any) -> None:
     x = gl.tensor(0.5, requires_grad=True)
     with gw.record() as recorded:

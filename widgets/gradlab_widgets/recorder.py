@@ -201,7 +201,11 @@ class record:
             if not (args[2] if len(args) > 2 else kwargs.get("create_graph")):
                 return original(outputs, inputs, *args, **kwargs)
             with self._descent.watching(_as_list(outputs), _as_list(given)):
-                return original(outputs, inputs, *args, **kwargs)
+                gradients = original(outputs, inputs, *args, **kwargs)
+                for tensor, gradient in zip(_as_list(inputs), gradients, strict=False):
+                    if library.is_tensor(tensor):  # where several terms met, they were summed
+                        self._descent.ran(library.edge(tensor)[0], [gradient])
+                return gradients
 
         module.grad = watched
         self._undo.callback(setattr, module, "grad", original)

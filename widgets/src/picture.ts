@@ -54,8 +54,8 @@ export interface PictureOptions {
   readonly select: (node: number | null) => void;
   /** A group was opened or closed. */
   readonly regrouped: () => void;
-  /** What stands beside nodes, by node. */
-  readonly marks: () => Iterable<readonly [number, string]>;
+  /** The nodes at which playing stops. */
+  readonly stops: () => readonly number[];
 }
 
 export function createPicture(first: Trace, options: PictureOptions, signal: AbortSignal): Picture {
@@ -403,11 +403,7 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
       return made;
     });
     const found = new Set([...matches].map(boxOf));
-    const beside = new Map<number, Set<string>>();
-    for (const [node, word] of options.marks()) {
-      const box = boxOf(node);
-      beside.set(box, (beside.get(box) ?? new Set()).add(word));
-    }
+    const stopping = new Set(options.stops().map(boxOf));
     for (const node of nodeLayer.children as Iterable<Keyed>) {
       const box = node.glBox!;
       mark(node, "data-gl-node", `${scene.nodeOf[box]!}`);
@@ -416,7 +412,7 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
       mark(node, "data-selected", box === chosen ? "" : null);
       mark(node, "data-found", found.has(box) ? "" : null);
       mark(node, "data-path", path?.[scene.nodeOf[box]!] ? "" : null);
-      write(node.querySelector(".gl-beside-node")!, [...(beside.get(box) ?? [])].join(" · "));
+      mark(node, "data-stop", stopping.has(box) ? "" : null);
       mark(node, "data-second", times.marks.get(scene.nodeOf[box]!)?.includes(" of ") ? "" : null);
       const note = stepping ? stages.noteOf(trace, times, scene, box, position) : null;
       if (note !== null) write(node.querySelector(".gl-note")!, note);

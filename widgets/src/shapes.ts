@@ -34,6 +34,7 @@ export function labelOf(
   scene: Scene,
   box: number,
   notes: string[] = [],
+  aside = "",
 ): Label {
   const { nodes } = trace;
   const node = scene.nodeOf[box]!;
@@ -46,7 +47,7 @@ export function labelOf(
   const tag = isGroup ? timesText(groups, group) : nameOf(nodes, node);
   const timed = trace.times?.node.filter((one) => scene.boxOf[one] === box) ?? [];
   const spent = spentBy(trace, timed);
-  const size = isGroup ? plural(scene.size[box]!, "node") : noteOf(trace, node);
+  const size = isGroup ? plural(scene.size[box]!, "node") : noteOf(trace, node) + aside;
   const note = spent?.text ?? size;
   const first = lineWidths(title, tag);
   const room = trace.parts && !isGroup ? [LIVE_ROOM] : notes;
@@ -138,7 +139,7 @@ export function drawNode(label: Label, node: number): SVGElement {
     tag && s("text", { class: "gl-tag-text", x: tagStart + tagWidth / 2, y: -3 }, tag),
     s("text", { class: "gl-note", x: 0, y: 14 }, note),
     isGroup && s("path", { class: "gl-plus", d: `M${width / 2 - 18} 11h8m-4 -4v8` }),
-    s("text", { class: "gl-beside-node", x: width / 2 + 6, y: 17 }),
+    s("text", { class: "gl-stop", x: -width / 2, y: 5 - HEIGHT / 2 }, "■"),
     s("path", { class: "gl-pointer", d: `M${-width / 2 - 15} -7l9 7l-9 7z` }),
     s(
       "g",

@@ -39,7 +39,14 @@ export function stageOf(
 ): Stage {
   const scene = project(trace, groups, opened);
   const labels = Array.from(scene.nodeOf, (_, box) =>
-    labelOf(trace, groups, scene, box, allNotes(trace, times, scene, box)),
+    labelOf(
+      trace,
+      groups,
+      scene,
+      box,
+      allNotes(trace, times, scene, box),
+      asideOf(times, scene, box),
+    ),
   );
   const widths = labels.map(({ width }) => width);
   const keys = keysOf(trace, groups, scene);
@@ -282,7 +289,14 @@ export function noteOf(
     const row = gradOf(trace, times, scene.nodeOf[box]!, at);
     return row === null ? "None" : glance(trace.values, row);
   };
-  return position === step ? `${grad(step - 1)} → ${grad(step)}` : `.grad ${grad(position)}`;
+  const now = position === step ? `${grad(step - 1)} → ${grad(step)}` : `.grad ${grad(position)}`;
+  return now + asideOf(times, scene, box);
+}
+
+/** What stands behind a node's second line: that hooks ran there, which pass made it. */
+function asideOf({ marks }: Timeline, { nodeOf }: Scene, box: number): string {
+  const mark = marks.get(nodeOf[box]!);
+  return mark ? ` · ${mark}` : "";
 }
 
 /** All that an accumulate node's second line will ever say, so that it has the room. */

@@ -15,8 +15,8 @@ export interface Stops {
   readonly opener: HTMLElement;
   /** Which stop is at a step, in words; "" if there is none. */
   readonly at: (position: number) => string;
-  /** Whether running stops at a node. */
-  readonly has: (node: number) => boolean;
+  /** The nodes at which running stops. */
+  readonly nodes: () => number[];
   /** The buttons of a node's details. */
   readonly buttons: (node: number) => HTMLElement[];
   /** What a key does; undefined where it belongs to somebody else. */
@@ -62,7 +62,7 @@ export function createStops(trace: Trace, times: Timeline, actions: StopActions)
     element,
     opener,
     at: (position) => [...set].filter((stop) => isAt(stop, position)).map(named).join(", "),
-    has: (node) => set.has(node) || set.has(nodes.op[node]!),
+    nodes: () => [...nodes.op.keys()].filter((node) => set.has(node) || set.has(nodes.op[node]!)),
     buttons: (node) => [
       button("Run to here (r)", () => runTo(node)),
       button("Stop here (b)", () => toggle(runnerOf(trace, node))),

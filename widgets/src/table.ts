@@ -13,7 +13,7 @@ export interface Twin {
   readonly show: (
     position: number,
     selected: number | null,
-    marks: Iterable<readonly [number, string]>,
+    stops: readonly number[],
   ) => void;
 }
 
@@ -58,18 +58,20 @@ export function tableTwin(
   const times = timeline(trace);
   const out = gradientsOut(trace);
 
-  const show: Twin["show"] = (position, selected, marks) => {
-    const beside = new Map<number, string>();
-    for (const [node, word] of marks)
-      beside.set(node, `${beside.get(node) ?? ""}, ${word}`);
+  const show: Twin["show"] = (position, selected, stops) => {
+    const stopping = new Set(stops);
     rows.forEach((row, node) => {
       row.classList.toggle("gl-chosen", node === selected);
       if (!stepping) return;
       const state = nodeState(trace, times, node, position);
       const hasRun = times.ranAt[node]! <= position;
-      const freed = times.freedAt[node]! <= position ? ", saved values freed" : "";
-      const told = state + freed + (beside.get(node) ?? "");
-      write(row.cells[columns.length]!.firstElementChild!, told);
+      const told = [
+        state,
+        times.marks.get(node),
+        times.freedAt[node]! <= position && "saved values freed",
+        stopping.has(node) && "stop",
+      ];
+      write(row.cells[columns.length]!.firstElementChild!, told.filter(Boolean).join(", "));
       write(row.cells[columns.length + 1]!.firstElementChild!, hasRun ? out(node, position) : "");
     });
   };

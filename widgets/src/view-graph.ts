@@ -21,10 +21,10 @@ export interface Desk {
   readonly change: (trace: Trace) => void;
 }
 
-/** What stepping adds to a graph's details, and to what stands beside its nodes. */
+/** What stepping adds: buttons to a node's details, and the nodes at which playing stops. */
 export interface Extras {
   readonly buttons: (node: number) => HTMLElement[];
-  readonly marks: () => Iterable<readonly [number, string]>;
+  readonly nodes: () => readonly number[];
 }
 
 export function graphFace(model: Model, trace: Trace, signal: AbortSignal): Face {
@@ -42,13 +42,12 @@ export function makeDesk(
   first: Trace,
   stepping: boolean,
   signal: AbortSignal,
-  extras: Extras = { buttons: () => [], marks: () => [] },
+  extras: Extras = { buttons: () => [], nodes: () => [] },
 ): Desk {
   let trace = first;
   let times = timeline(trace);
   const select = (node: number | null) => put(model, "selected", node);
-  const marks = () => [...times.marks, ...extras.marks()];
-  const options = { stepping, select, regrouped: renewDetails, marks };
+  const options = { stepping, select, regrouped: renewDetails, stops: extras.nodes };
   const picture = createPicture(trace, options, signal);
   const main = h("div", { class: "gl-main" }, picture.element);
   const side = h("div", { class: "gl-side" });
@@ -126,7 +125,7 @@ export function makeDesk(
     tellHappened(selected);
     body.classList.toggle("gl-has-side", stepping || selected !== null);
     picture.show(at, selected);
-    if (twin?.element.isConnected) twin.show(at, selected, marks());
+    if (twin?.element.isConnected) twin.show(at, selected, extras.nodes());
   }
 
   /** The details and the table are of a graph that is gone; they are made again. */

@@ -32,9 +32,7 @@ export function stepFace(model: Model, trace: Trace, signal: AbortSignal): Face 
     go: (position) => time.jump(position),
     changed: () => show(),
   });
-  const marks = () =>
-    trace.nodes.kind.flatMap((_, node) => (stops.has(node) ? [[node, "■ stop"] as const] : []));
-  const desk = makeDesk(model, trace, true, signal, { buttons: stops.buttons, marks });
+  const desk = makeDesk(model, trace, true, signal, stops);
   desk.foot.lastElementChild!.before(stops.opener);
   const panel = h("section", { "aria-label": "This step" });
   desk.side.prepend(panel);
