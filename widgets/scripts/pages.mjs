@@ -25,6 +25,8 @@ async function examples(folder) {
   return {
     "sin-step": ["step", make.sinTrace()],
     "sin-graph": ["graph", make.sinTrace()],
+    eventful: ["step", make.eventfulTrace()],
+    second: ["step", make.secondTrace()],
     network: ["step", make.networkTrace()],
     diamond: ["step", make.diamondTrace()],
     chain: ["step", make.chainTrace(10_000)],

@@ -13,6 +13,8 @@ const FITTING = {
   diamond: make.diamondTrace(),
   nasty: make.nastyTrace(),
   empty: make.emptyTrace(),
+  eventful: make.eventfulTrace(),
+  second: make.secondTrace(),
   chain: make.chainTrace(10_000),
 };
 
@@ -84,6 +86,18 @@ const MISFITS: [string, RegExp, Spoil][] = [
   ["a statistic that is a list", /values\.max\[0\]/, (t) => (t.values.max[0] = [])],
   ["a source line that is text", /sources\.line\[0\]/, (t) => (t.sources.line[0] = "one")],
   ["math that is no text", /math\[0\] should be text/, (t) => (t.math[0] = {})],
+  [
+    "a sum at no node",
+    /sums\.node\[0\] should be an index into nodes, below 6, but is 9/,
+    (t) => (t.sums = { node: [9], slot: [0], axes: [[0]] }),
+  ],
+  ["a hook without names", /hooks\.name is missing/, (t) => (t.hooks = { node: [], kind: [] })],
+  [
+    "a term of a value that is not there",
+    /terms\.sum\[0\] should be an index into values/,
+    (t) => (t.terms = { node: [2], slot: [0], sum: [1000] }),
+  ],
+  ["a second graph as a list", /second should be an object/, (t) => (t.second = [])],
 ];
 
 for (const [what, reason, spoil] of MISFITS) {
