@@ -15,6 +15,7 @@ from typing import Any, Self
 from gradlab_widgets.packing import (
     SMALL,
     marked,
+    near,
     packed,
     packed_formulas,
     packed_values,
@@ -23,7 +24,7 @@ from gradlab_widgets.packing import (
     unpacked_formulas,
     unpacked_values,
 )
-from gradlab_widgets.values import PREVIEW, Number, Value, number, preview, value_text
+from gradlab_widgets.values import PREVIEW, Number, Value, number, preview
 
 __all__ = [
     "PREVIEW",
@@ -296,7 +297,7 @@ class Trace:
             "values": packed_values(self.values),
             "sources": self.sources.to_json(),
             "groups": self.groups.to_json(),
-            "math": packed_formulas(self.math),
+            "math": packed_formulas(self.math, self.values, self._near_formulas()),
             **{name: rare.to_json() for name in _RARE if len(rare := getattr(self, name))},
         }
 
@@ -309,28 +310,47 @@ class Trace:
                 "of gradlab_widgets reads. Record the pass again, or install the version that "
                 "wrote it."
             )
+        values = unpacked_values(payload["values"])
         trace = cls(
             library=payload["library"],
             root=payload["root"],
             nodes=Nodes.from_json(payload["nodes"]),
             edges=Edges.from_json(payload["edges"]),
             steps=Steps.from_json(payload["steps"]),
-            values=unpacked_values(payload["values"]),
+            values=values,
             sources=Sources.from_json(payload["sources"]),
             groups=Groups.from_json(payload["groups"]),
-            math=unpacked_formulas(payload["math"]),
+            math=unpacked_formulas(payload["math"], values),
             **_rare(lambda kind, name: kind.from_json(payload[name]), payload),
         )
         words = tuple(unmarked(*said) for said in trace._said(trace.steps.words))
         return replace(trace, steps=replace(trace.steps, words=words))
 
     def _said(self, words: Sequence[str]) -> Iterable[tuple[str, list[str]]]:
-        """Each step's sentence, and the values in it as they are written there."""
+        """Each step's sentence, and the numbers that it may have in it."""
+        known = [near(value) for value in self.values]
+        for step, sentence in enumerate(words):
+            rows = (row for row in self._values_at(step) if row is not None)
+            yield sentence, [number for row in rows for number in known[row]]
+
+    def _values_at(self, step: int) -> list[int | None]:
+        """The rows of the values that a step's sentence and formulas speak of."""
         steps = self.steps
-        columns = (steps.incoming, steps.outgoing, steps.before, steps.after)
-        for sentence, incoming, outgoing, before, after in zip(words, *columns, strict=True):
-            rows = (*incoming, *outgoing, before, after)
-            yield sentence, ["" if i is None else value_text(self.values[i]) for i in rows]
+        saved = (row for _, row in self.nodes.saved[steps.node[step]])
+        own = (steps.before[step], steps.after[step], self.nodes.value[steps.node[step]])
+        return [*steps.incoming[step], *steps.outgoing[step], *own, *saved]
+
+    def _near_formulas(self) -> dict[int, list[int]]:
+        """For each formula, the rows of the values that its numbers may be from."""
+        near: dict[int, list[int]] = {}
+        for formula, saved in zip(self.nodes.formula, self.nodes.saved, strict=True):
+            if formula is not None and saved:
+                near.setdefault(formula, [row for _, row in saved])
+        for step, formulas in enumerate(self.steps.formulas):
+            rows = [row for row in self._values_at(step) if row is not None] if formulas else []
+            for formula in formulas:
+                near.setdefault(formula, rows)
+        return near
 
 
 def _rare(make: Callable[[type[Columns], str], Columns], there: Container[str]) -> dict[str, Any]:

@@ -150,6 +150,7 @@ def preview(array: Array, dtype: str | None = None, limit: int = PREVIEW) -> Val
 # ---------------------------------------------------------------------- of many at once
 
 
+@np.errstate(all="ignore")  # overflow and inf - inf are answers here, not surprises
 def settle(values: Iterable[Value]) -> None:
     """Compute what is not known yet of the elements and statistics of `values`."""
     waiting: defaultdict[np.dtype[Any], list[tuple[Value, Array]]] = defaultdict(list)
@@ -197,56 +198,68 @@ def _shortest(flat: np.ndarray[Any, np.dtype[np.float32]]) -> list[Number]:
     the first p whose number rounds back to the element is right.
     """
     exact = flat.astype(np.float64)
-    with np.errstate(all="ignore"):
-        exponents = np.floor(np.log10(np.abs(exact)))
-        plain = np.isfinite(exact) & (np.abs(exponents) < 13)
-        exponents[~plain] = 0
-        found, missing = exact.copy(), plain
-        for digits in range(1, 10):
-            if not missing.any():
-                break
-            power = digits - 1 - exponents
-            up, down = 10.0 ** np.maximum(power, 0), 10.0 ** np.maximum(-power, 0)
-            rounded = np.rint(exact * up / down) / up * down
-            fits = missing & (rounded.astype(np.float32) == flat)
-            found[fits] = rounded[fits]
-            missing = missing & ~fits
+    exponents, plain = _exponents(exact)
+    found, missing = exact.copy(), plain
+    for digits in range(6, 10):  # fewer need not be tried: their numbers end in zeros
+        rounded = _to_digits(exact, digits, exponents)
+        fits = missing & (rounded.astype(np.float32) == flat)
+        found[fits] = rounded[fits]
+        missing = missing & ~fits
     shown: list[Number] = found.tolist()
     for i in np.flatnonzero((~plain & (exact != 0)) | missing).tolist():
         shown[i] = number(flat[i])
     return shown
 
 
+def _exponents(x: Array) -> tuple[Array, Array]:
+    """The power of ten of each number, and whether arithmetic with such powers is exact."""
+    exponents = np.floor(np.log10(np.abs(x)))
+    plain = np.abs(exponents) < 13  # neither 0 nor NaN nor infinite
+    return np.where(plain, exponents, 0), plain
+
+
+def _to_digits(x: Array, digits: int, exponents: Array) -> Array:
+    """Numbers rounded to so many significant digits."""
+    power = digits - 1 - exponents
+    up, down = 10.0 ** np.maximum(power, 0), 10.0 ** np.maximum(-power, 0)
+    rounded: Array = np.rint(x * up / down) / up * down
+    return rounded
+
+
 def _statistics_of(heads: Sequence[Array], dtype: np.dtype[Any]) -> Iterable[Statistics]:
     """The statistics of small arrays of one dtype."""
-    if dtype.kind != "f" or not heads or min(map(len, heads)) == 0:
+    filled = [head for head in heads if len(head)]
+    if dtype.kind != "f" or not filled:
         return [_statistics(head) for head in heads]
-    flat = np.concatenate(heads)
-    sizes = np.array([len(head) for head in heads])
+    flat, sizes = np.concatenate(filled), np.array([len(head) for head in filled])
     starts = np.cumsum(sizes) - sizes
     exact = flat.astype(np.float64)
-    with np.errstate(all="ignore"):
-        low, high = np.minimum.reduceat(flat, starts), np.maximum.reduceat(flat, starts)
-        largest = np.maximum.reduceat(np.abs(exact), starts)
-        mean = np.add.reduceat(exact, starts) / sizes
-        norm = np.sqrt(np.add.reduceat(exact * exact, starts))
-    plain = ((largest > 1e-150) & (largest < 1e150)).tolist()
-    columns = [*map(_numbers, (low, high)), *(_rounded(x, dtype) for x in (mean, norm))]
-    return [
-        (*row, 0, 0) if is_plain else _statistics(head)
-        for head, is_plain, *row in zip(heads, plain, *columns, strict=True)
+    largest = np.maximum.reduceat(np.abs(exact), starts)
+    mean = np.add.reduceat(exact, starts) / sizes
+    norm = np.sqrt(np.add.reduceat(exact * exact, starts))
+    columns = [
+        _numbers(np.minimum.reduceat(flat, starts)),
+        _numbers(np.maximum.reduceat(flat, starts)),
+        _rounded(mean, dtype),
+        _rounded(norm, dtype),
     ]
+    plain = ((largest > 1e-150) & (largest < 1e150)).tolist()  # no NaN, and no square overflows
+    found = zip(plain, *columns, strict=True)
+    computed = iter([(*row, 0, 0) if is_plain else None for is_plain, *row in found])
+    known = [next(computed) if len(head) else None for head in heads]
+    return [row or _statistics(head) for row, head in zip(known, heads, strict=True)]
 
 
 def _rounded(numbers: Array, dtype: np.dtype[Any]) -> list[Number]:
-    """Means or norms of arrays of one dtype, rounded as `_round` does one."""
-    if dtype.itemsize > 4:
-        return [_round(x, dtype) for x in numbers.tolist()]
-    with np.errstate(over="ignore"):
-        short = numbers.astype(np.float32)
-    if np.isfinite(short).all():
-        return _shortest(short)
-    return [_round(x, dtype) for x in numbers.tolist()]
+    """Means or norms, rounded as `_round` does one."""
+    narrow = numbers.astype(np.float32)
+    if dtype == np.float32 and np.isfinite(narrow).all():
+        return _shortest(narrow)
+    exponents, plain = _exponents(numbers)
+    rounded: list[Number] = np.where(plain, _to_digits(numbers, 10, exponents), 0.0).tolist()
+    for i in np.flatnonzero((~plain & (numbers != 0)) | (dtype == np.float32)).tolist():
+        rounded[i] = _round(float(numbers[i]), dtype)
+    return rounded
 
 
 # ---------------------------------------------------------------------- of one array
@@ -261,13 +274,11 @@ def _statistics(array: Array) -> Statistics:
         return None, None, None, None, 0, 0
     if array.dtype.kind == "c":
         return _complex_statistics(array)
-    if array.size == 1:  # four times faster than a pass
-        x = array.item()
-        if math.isfinite(x):
-            element = array.flat[0]
-            shown = number(element)
-            size = number(abs(x) if array.dtype.kind in "iu" else abs(element))
-            return shown, shown, shown, size, 0, 0
+    if array.size == 1 and math.isfinite(x := array.item()):  # four times faster than a pass
+        shown = number(array.flat[0])
+        if array.dtype.kind in "iu":
+            return shown, shown, shown, number(abs(x)), 0, 0
+        return shown, shown, _round(x, array.dtype), _round(abs(x), array.dtype), 0, 0
     nan, inf, low, high = 0, 0, math.inf, -math.inf
     total, squares = 0.0, 0.0
     with np.errstate(all="ignore"):  # inf - inf and overflow are answers here, not surprises
@@ -288,7 +299,7 @@ def _statistics(array: Array) -> Statistics:
     largest = max(abs(low), abs(high))
     if not inf and (not 1e-150 < largest < 1e150):
         mean, norm = _scaled(array, largest, count)
-    rounded = (_round(mean, array.dtype), _round(norm, array.dtype))
+    rounded = _round(mean, array.dtype), _round(norm, array.dtype)
     return _bound(low, array), _bound(high, array), *rounded, nan, inf
 
 
@@ -326,8 +337,8 @@ def _bound(x: float, array: Array) -> Number:
 
 
 def _round(x: float, dtype: np.dtype[Any]) -> Number:
-    """A mean or norm with no more digits than the elements' dtype or the order of a sum leave."""
-    if dtype.kind == "f" and dtype.itemsize <= 4 and abs(x) < _FLOAT32_MAX:
+    """A mean or norm with no more digits than its elements or the order of their sum leave it."""
+    if dtype == np.float32 and abs(x) < _FLOAT32_MAX:
         return number(np.float32(x))
     return number(float(f"{x:.10g}"))
 

@@ -59,15 +59,15 @@ export type Columns = Record<string, Rule>;
 
 export type Bag = Record<string, unknown>;
 
-const isBag = (value: unknown): value is Bag =>
+export const isBag = (value: unknown): value is Bag =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 export function opened(payload: unknown): Bag {
   if (!isBag(payload) || Object.keys(payload).length === 0) {
     throw new Misfit("the payload is empty");
   }
-  if (payload.schema !== 1) {
-    throw new Misfit(`schema is ${shown(payload.schema)}, and this widget reads schema 1`);
+  if (payload.schema !== 1 && payload.schema !== 2) {
+    throw new Misfit(`schema is ${shown(payload.schema)}, and this widget reads schemas 1 and 2`);
   }
   return payload;
 }

@@ -1,0 +1,149 @@
+/**
+ * Unpacks columns: what is long in a trace comes as codes of few bits and as raw numbers
+ * (docs/trace.md), and is made the lists again that trace.ts checks and all else reads.
+ */
+
+import { type Bag, type Element, isBag, Misfit } from "./payload";
+
+/** Rows up to which a column is believed. */
+const MOST = 2e6;
+/** Elements of a value that a sentence may have in it. */
+const NEAR = 12;
+/** U+E800 + i stands in a text where number i goes. */
+const MARKS = /[\ue800-\uefff]/g;
+
+type Cells = readonly unknown[];
+
+/** `payload` with lists in the place of all that is packed; raises Misfit where that is broken. */
+export function unpacked(payload: Bag): Bag {
+  if (payload.schema === 1) return payload; // in which nothing was packed
+  try {
+    const trace: any = opened(payload);
+    const { nodes, steps, values, math } = trace;
+    if (math?.texts) trace.math = formulas(math, values.data);
+    if (steps?.words) steps.words = sentences(nodes, steps, values.data);
+    return trace;
+  } catch (problem) {
+    throw new Misfit(`a packed column cannot be read (${problem})`);
+  }
+}
+
+function opened(part: unknown): unknown {
+  if (!isBag(part)) return part;
+  if ("codes" in part) return column(part);
+  const open: any = Object.fromEntries(
+    Object.entries(part).map(([name, inner]) => [name, opened(inner)]),
+  );
+  if ("lengths" in open) return cutter(open.flat)(open.lengths);
+  if ("first" in open) return open.first.map((cell: unknown, at: number) => [cell, open.second[at]]);
+  return "kept" in open ? values(open) : open;
+}
+
+/** Codes for cells; or for differences between whole numbers, of which -1 stands for null. */
+function column({ codes, rows, bits, cells, sums }: any): Cells {
+  if (!(rows <= MOST)) throw rows;
+  const table = cells ?? sums;
+  bits ??= 32 - Math.clz32(table.length - 1);
+  const bytes = atob(codes);
+  let [at, held, have, sum] = [0, 0, 0, 0];
+  return Array.from({ length: rows }, () => {
+    for (; have < bits; have += 8) held |= bytes.charCodeAt(at++) << have;
+    const code = held & ((1 << bits) - 1);
+    held >>>= bits;
+    have -= bits;
+    if (cells) return cells[code];
+    sum += sums ? sums[code] : (code >>> 1) ^ -(code & 1);
+    return sum < 0 ? null : sum;
+  });
+}
+
+/** Cuts a list into pieces of these lengths, going on where the last call ended. */
+function cutter(list: Cells): (lengths: readonly number[]) => Cells[] {
+  let at = 0;
+  return (lengths) => lengths.map((length) => list.slice(at, (at += length)));
+}
+
+function raw(text: string, kind: typeof Float32Array | typeof Float64Array): number[] {
+  const bytes = Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0));
+  return [...new kind(bytes.buffer)];
+}
+
+/** The numbers of a formula are the first of a value, or the next among those that are given. */
+function formulas({ texts, values, numbers }: any, data: readonly Element[][]): string[] {
+  const rest = raw(numbers, Float32Array).values();
+  return texts.map((text: string, row: number) => {
+    const next = data[values[row]]?.values() ?? rest;
+    return text.replace(MARKS, () => fourDigits(next.next().value!));
+  });
+}
+
+/** The numbers of a sentence are those of the values that its step has to do with. */
+function sentences(nodes: any, steps: any, data: readonly Element[][]): string[] {
+  return steps.words.map((words: string, step: number) => {
+    const node = steps.node[step];
+    const near = () =>
+      [steps.incoming[step], steps.outgoing[step], steps.before[step], steps.after[step]]
+        .concat(nodes.value[node], nodes.saved[node].map((saved: Cells) => saved[1]))
+        .flat()
+        .flatMap((row) => data[row]?.slice(0, NEAR) ?? []);
+    return words.replace(MARKS, (mark) => fourDigits(near()[mark.charCodeAt(0) - 0xe800]!));
+  });
+}
+
+/** Values give up their numbers from three streams; statistics of what is whole follow from it. */
+function values({ kept, in: places, f4, f8, cells, ...known }: any): Bag {
+  const streams: Record<string, ReturnType<typeof cutter>> = {
+    f4: cutter(raw(f4, Float32Array).map(shortest)),
+    f8: cutter(raw(f8, Float64Array).map(written)),
+    cells: cutter(cells),
+  };
+  const rows = places.map((place: string, row: number) => {
+    const next = streams[place]!;
+    const [data] = next([kept[row]]);
+    const isWhole = place !== "cells" && kept[row] === known.size[row];
+    return [data, ...(isWhole ? statistics(data as Element[], place === "f4") : next([4])[0]!)];
+  });
+  ["data", "min", "max", "mean", "norm"].forEach((name, at) => {
+    known[name] = rows.map((row: Cells) => row[at]);
+  });
+  return known;
+}
+
+function statistics(data: readonly Element[], isSingle: boolean): Cells {
+  const real = data
+    .map((cell) => (typeof cell === "string" ? +cell.replace("inf", "Infinity") : cell))
+    .filter((x) => x === x);
+  const mean = real.reduce((sum, x) => sum + x / real.length, 0);
+  const found = [Math.min(...real), Math.max(...real), mean, Math.hypot(...real)];
+  return found.map((x, at) => {
+    if (!real.length) return data.length ? "nan" : null;
+    const single = Math.fround(x);
+    if (at < 2) return written(x);
+    return isSingle && single - single === 0 ? shortest(single) : written(+x.toPrecision(10));
+  });
+}
+
+/** A number, or text where it is not finite. */
+function written(x: number): Element {
+  return Number.isFinite(x) ? x : `${x}`.replace("inity", "").toLowerCase();
+}
+
+/** A number of float32 with the digits that tell it from others, and no more. */
+function shortest(x: number): Element {
+  let digits = 6;
+  while (digits < 9 && Math.fround(+x.toPrecision(digits)) !== x) digits++;
+  return written(x && +x.toPrecision(digits));
+}
+
+/** A number with four digits, as Python's number_text writes it. */
+function fourDigits(x: Element): string {
+  let text = `${x}`;
+  if (typeof x === "number" && x) {
+    const [digits, power] = x.toExponential(3).split("e");
+    text =
+      +power! > -5 && +power! < 4
+        ? `${+x.toPrecision(4)}`
+        : `${+digits!}e${power!.replace(/\b\d$/, "0$&")}`;
+  }
+  return text.replace(/^-/, "−");
+}
