@@ -27,12 +27,13 @@ import {
   statistic,
   text,
 } from "./payload";
+import { unpacked } from "./packed";
 
 export type NodeKind = "leaf" | "accumulate" | "op" | "root";
 export type StepKind = "seed" | "vjp" | "accumulate" | "free";
 
 export interface Trace {
-  readonly schema: 1;
+  readonly schema: 1 | 2;
   readonly library: string;
   readonly root: number;
   readonly nodes: {
@@ -239,7 +240,7 @@ const RARE: Record<string, Columns> = {
 
 /** Returns `payload` as a trace; raises Misfit where it is none. */
 export function readTrace(payload: unknown): Trace {
-  const trace = opened(payload);
+  const trace = unpacked(opened(payload));
   const math = list(trace.math, "math");
   const sizes: Sizes = {
     nodes: rows(trace, "nodes", "kind"),
@@ -265,7 +266,7 @@ export function readTrace(payload: unknown): Trace {
     checkList(parts, "parts", text, sizes);
     require("words", text(trace.words, sizes), trace.words);
   }
-  const read = payload as Trace;
+  const read = trace as unknown as Trace;
   checkOrder(read);
   checkNesting(read);
   checkPreviews(read);
