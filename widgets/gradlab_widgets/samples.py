@@ -90,9 +90,10 @@ def _histogram(array: Array, length: int) -> tuple[float, float, tuple[int, ...]
     if not seen.size:
         return 0.0, 0.0, ()
     low, high = float(seen.min()), float(seen.max())
-    width = high / _BINS - low / _BINS  # high - low may be more than there are numbers for
-    part = ((seen / width - low / width) if width else np.zeros_like(seen)).astype(np.intp)
-    counts = np.bincount(np.clip(part, 0, _BINS - 1), minlength=_BINS)
+    scaled = seen / (max(abs(low), abs(high)) or 1.0)  # what follows would overflow, or round to 0
+    from_low = scaled - scaled.min()
+    part = (from_low / (from_low.max() or 1.0) * _BINS).astype(np.intp)
+    counts = np.bincount(np.minimum(part, _BINS - 1), minlength=_BINS)
     return _short(low), _short(high), tuple(counts.tolist())
 
 

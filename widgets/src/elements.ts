@@ -70,11 +70,11 @@ export function apartView({ math, values, ...trace }: Trace, row: number, at: nu
     h("tr", {}, h("th", { scope: "row" }, ...title), ...cells.map((cell) => h("td", {}, cell)));
   const blank = factors.length > 1 ? [""] : [];
   const rest = terms.length - MOST_TERMS;
-  const maps = operands.map(({ name, data, columns }, i) =>
-    data.length > 1
-      ? miniMap(name(), data, columns, new Set(terms.map((term) => term[i]!)))
-      : null,
-  );
+  const maps = operands.map(({ name, data, columns }, i) => {
+    const used = new Set(terms.map((term) => term[i]!));
+    const outlined = used.size < data.length ? [...used] : [];
+    return data.length > 1 && miniMap(name(), data, columns, outlined);
+  });
   return h(
     "section",
     { class: "gl-apart", "data-gl": "apart", "aria-label": "How this element is made" },

@@ -14,6 +14,8 @@ import type { Element as Cell } from "./payload";
 export interface Heat {
   readonly cells: readonly Cell[];
   readonly columns: number;
+  /** After how many rows there is a gap. */
+  readonly block?: number;
   readonly name: string;
   readonly text: (cell: Cell) => string;
   readonly tell: (at: number) => string;
@@ -26,7 +28,7 @@ const WITH_TEXT = 8;
 /** The height of bars. */
 const HIGH = 38;
 
-export function heatMap({ cells, columns, name, text, tell, pick }: Heat): HTMLElement {
+export function heatMap({ cells, columns, block = 0, name, text, tell, pick }: Heat): HTMLElement {
   const readout = h(
     "div",
     { class: "gl-tell gl-dim", "aria-hidden": "true" },
@@ -35,7 +37,13 @@ export function heatMap({ cells, columns, name, text, tell, pick }: Heat): HTMLE
   const made = cellsOf(cells, text, tell);
   const width = columns || made.length;
   const rows = made.flatMap((_, at) =>
-    at % width ? [] : [h("div", { role: "row" }, ...made.slice(at, at + width))],
+    at % width
+      ? []
+      : h(
+          "div",
+          { role: "row", class: at > 0 && at % (block * width) === 0 && "gl-block" },
+          ...made.slice(at, at + width),
+        ),
   );
   const look = `gl-heat${columns > WITH_TEXT ? " gl-tiny" : ""}`;
   const grid = h(
@@ -83,7 +91,7 @@ export function miniMap(
   name: Node,
   cells: readonly Cell[],
   columns: number,
-  outlined: ReadonlySet<number>,
+  outlined: readonly number[],
 ): HTMLElement {
   const made = cellsOf(cells, () => "", null);
   for (const at of outlined) made[at]?.toggleAttribute("data-in");

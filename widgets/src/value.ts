@@ -43,12 +43,15 @@ export function valueView(
     h(
       "div",
       { class: "gl-value-head" },
-      size === 1 && recipe < 0 ? number(data[0] ?? "?", dtype) : lead(values, row),
+      size === 1 ? number(data[0] ?? "?", dtype) : lead(values, row),
       h("span", { class: "gl-dim" }, `${shapeText(values.shape[row]!)} ${dtype}`),
       ...oddities(values, row),
     ),
     farView(trace, row, name) ?? (isChart && bars(data, `Bars of the ${data.length} elements: ${glance(values, row)}`)),
-    (size > 1 || recipe >= 0) && size > 0 && numbers(trace, row, name, recipe),
+    size > 1 && numbers(trace, row, name, recipe),
+    size === 1 &&
+      recipe >= 0 &&
+      h("details", {}, h("summary", {}, "How it is made"), apartView(trace, recipe, 0)),
     size > 1 && statistics(values, row),
   );
 }
@@ -105,6 +108,7 @@ function numbers(trace: Trace, row: number, name: string, recipe: number): HTMLE
     name: `${name} numbers, ${shapeText(shape)}`,
     cells: data,
     columns,
+    block: shape.length > 2 ? shape.at(-2)! : 0,
     tell: (at) => `${placeOf(at, shape)} = ${data[at]}`,
     text: (cell) => short(cell, values.dtype[row], digits),
     pick:
@@ -115,7 +119,7 @@ function numbers(trace: Trace, row: number, name: string, recipe: number): HTMLE
             apart.scrollIntoView({ block: "nearest" });
           },
   });
-  const isOpen = data.length <= UNFOLDED && !isConstant(values, row);
+  const isOpen = (columns || data.length <= UNFOLDED) && !isConstant(values, row);
   const title = rest > 0 ? `First ${data.length} of ${count(values.size[row]!)}` : "Numbers";
   return h("details", { open: isOpen }, h("summary", {}, title), map, apart);
 }
