@@ -1,6 +1,6 @@
 /** The table twin of the drawing: all it holds, for those who would rather read or search. */
 
-import { h, write } from "./dom";
+import { h, hasModifier, write } from "./dom";
 import { glance, shapeText } from "./format";
 import { KINDS } from "./details";
 import { gradOf, nodeState, timeline } from "./moment";
@@ -33,16 +33,27 @@ export function tableTwin(
     "Value",
     "Saved",
     "Made in",
-    "Module",
+    "Part of",
     ...(trace.times ? ["Time"] : []),
   ];
-  const timed = stepping ? ["State", "Gradient out"] : [];
+  const timed = stepping ? ["State", "Gradient in", "Gradient out"] : [];
   const rows = trace.nodes.kind.map((_, node) => tableRow(trace, node, timed.length));
   const body = h("tbody", {}, ...rows);
   body.addEventListener("click", ({ target }) => {
     const row = (target as Element).closest("tr");
     if (row) select(rows.indexOf(row));
   });
+  /** Up and down choose a row, as in the drawing they choose a node. */
+  function onKey(event: KeyboardEvent): void {
+    const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (!by || hasModifier(event)) return;
+    event.preventDefault();
+    const at = rows.findIndex((row) => row.classList.contains("gl-chosen"));
+    const next = at < 0 && by < 0 ? rows.length - 1 : Math.min(Math.max(at + by, 0), rows.length - 1);
+    select(next);
+    rows[next]?.scrollIntoView({ block: "nearest" });
+  }
+
   const head = h(
     "tr",
     {},
@@ -56,7 +67,7 @@ export function tableTwin(
     body,
   );
   const times = timeline(trace);
-  const out = gradientsOut(trace);
+  const seed = trace.steps.kind.indexOf("seed");
 
   const show: Twin["show"] = (position, selected, stops) => {
     const stopping = new Set(stops);
@@ -64,15 +75,18 @@ export function tableTwin(
       row.classList.toggle("gl-chosen", node === selected);
       if (!stepping) return;
       const state = nodeState(trace, times, node, position);
-      const hasRun = times.ranAt[node]! <= position;
       const told = [
         state,
         times.marks.get(node),
         times.freedAt[node]! <= position && "saved values freed",
         stopping.has(node) && "stop",
       ];
-      write(row.cells[columns.length]!.firstElementChild!, told.filter(Boolean).join(", "));
-      write(row.cells[columns.length + 1]!.firstElementChild!, hasRun ? out(node, position) : "");
+      const cells = [
+        told.filter(Boolean).join(", "),
+        gradientIn(node, position),
+        gradientOut(node, position),
+      ];
+      cells.forEach((text, at) => write(row.cells[columns.length + at]!.firstElementChild!, text));
     });
   };
 
@@ -87,24 +101,42 @@ export function tableTwin(
     },
     table,
   );
+  element.addEventListener("keydown", onKey);
   return { element, show };
 
-  function gradientsOut({ nodes, steps, values }: Trace) {
-    return (node: number, position: number): string => {
-      if (nodes.kind[node] === "accumulate") {
-        const grad = gradOf(trace, times, node, position);
-        return `.grad ${grad === null ? "None" : glance(values, grad)}`;
-      }
-      const leaving = steps.outgoing[times.ranAt[node]!] ?? [];
-      return leaving
-        .map((row, slot) => [
-          times.summed.get(`${node} ${slot}`),
-          row === null ? "none" : glance(values, row),
-        ])
-        .map((parts) => parts.filter(Boolean).join(": "))
-        .join("; ");
-    };
+  /** What arrived when a node ran; at the result, as soon as the pass has started. */
+  function gradientIn(node: number, position: number): string {
+    const { steps, values } = trace;
+    const at = node === steps.node[seed] ? seed : times.ranAt[node]!;
+    if (at > position) return "";
+    return steps.incoming[at]!.map((row) => told(row, values)).join("; ");
   }
+
+  function gradientOut(node: number, position: number): string {
+    const { nodes, steps, values } = trace;
+    const step = times.ranAt[node]!;
+    if (nodes.kind[node] === "accumulate") {
+      const grad = (at: number) => told(gradOf(trace, times, node, at), values, "None");
+      return `.grad ${position === step ? `${grad(step - 1)} → ` : ""}${grad(position)}`;
+    }
+    if (step > position) return "";
+    return steps.outgoing[step]!
+      .map((row, slot) => [times.summed.get(`${node} ${slot}`), told(row, values)])
+      .map((parts) => parts.filter(Boolean).join(": "))
+      .join("; ");
+  }
+}
+
+function told(row: number | null, values: Trace["values"], nothing = "none"): string {
+  return row === null ? nothing : glance(values, row);
+}
+
+/** The module a node ran in, and the calls it is part of, the outermost first. */
+function partOf({ nodes, groups }: Trace, node: number): string {
+  const calls: string[] = [];
+  for (let at = nodes.group[node]!; at !== null; at = groups.parent[at]!)
+    calls.unshift(groups.name[at]!);
+  return [...new Set([nodes.module[node]!, calls.join(" › ")])].filter(Boolean).join(" · ");
 }
 
 function tableRow(trace: Trace, node: number, timed: number): HTMLTableRowElement {
@@ -122,7 +154,7 @@ function tableRow(trace: Trace, node: number, timed: number): HTMLTableRowElemen
     source === null
       ? ""
       : `${sources.cell[source]}, line ${sources.line[source]}: ${sources.text[source]}`,
-    nodes.module[node]!,
+    partOf(trace, node),
     ...(trace.times ? [spentBy(trace, [node])?.text ?? ""] : []),
     ...Array<string>(timed).fill(""),
   ];
