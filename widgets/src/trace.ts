@@ -89,7 +89,6 @@ export interface Trace {
     readonly parent: readonly (number | null)[];
   };
   readonly math: readonly string[];
-  /** Of a live graph: the part each node plays, by which it is known again; and what changed. */
   /** How the elements of small results and gradients are made (elements.ts). */
   readonly elements?: {
     readonly node: readonly number[];
@@ -147,6 +146,7 @@ export interface Trace {
     readonly forward: readonly (number | null)[];
     readonly backward: readonly (number | null)[];
   };
+  /** Of a live graph: the part each node plays, by which it is known again; and what changed. */
   readonly parts?: readonly string[];
   readonly words?: string;
 }
@@ -194,7 +194,6 @@ const VALUES: Columns = {
   inf: count,
 };
 const SOURCES: Columns = { cell: text, line: count, text };
-const GROUPS: Columns = {
 const ELEMENTS: Columns = {
   node: indexOf("nodes"),
   part: count,
@@ -233,6 +232,7 @@ const RARE: Record<string, Columns> = {
   second: { node: indexOf("nodes"), of: indexOf("nodes"), order: count },
   times: { node: indexOf("nodes"), forward: orNull(count), backward: orNull(count) },
 };
+const GROUPS: Columns = {
   name: text,
   kind: oneOf("module", "function"),
   parent: orNull(indexOf("groups")),
@@ -258,9 +258,9 @@ export function readTrace(payload: unknown): Trace {
   checkList(math, "math", text, sizes);
   require("library", text(trace.library, sizes), trace.library);
   if (sizes.nodes > 0) require("root", indexOf("nodes")(trace.root, sizes), trace.root);
-  if (trace.parts !== undefined) {
   for (const [name, columns] of Object.entries(RARE))
     if (trace[name] !== undefined) checkColumns(trace, name, columns, sizes);
+  if (trace.parts !== undefined) {
     const parts = list(trace.parts, "parts");
     checkLength(parts, "parts", sizes.nodes, "nodes.kind");
     checkList(parts, "parts", text, sizes);
@@ -270,6 +270,7 @@ export function readTrace(payload: unknown): Trace {
   checkOrder(read);
   checkNesting(read);
   checkPreviews(read);
+  checkElements(read);
   return read;
 }
 
@@ -299,5 +300,21 @@ function checkPreviews({ values }: Trace): void {
     if (data.length > most) {
       throw new Misfit(`values.data[${row}] has ${data.length} elements, but at most ${most} fit`);
     }
+  });
+}
+
+/** What is taken apart has the shapes that its axes say. */
+function checkElements({ elements, values }: Trace): void {
+  elements?.axes.forEach((axes, row) => {
+    const sizes = elements.sizes[row]!;
+    const parts = elements.values[row]!;
+    const room = (of: readonly number[]) => of.reduce((all, axis) => all * sizes[axis]!, 1);
+    const fits =
+      room([...sizes.keys()]) <= 4096 &&
+      axes.length === parts.length &&
+      axes.length === elements.names[row]!.length &&
+      (elements.plus[row] ?? 0) < axes.length - 1 &&
+      axes.every((of, part) => room(of) === values.data[parts[part]!]!.length);
+    if (!fits) throw new Misfit(`elements row ${row} does not fit its values`);
   });
 }
