@@ -119,10 +119,14 @@ def op(
             single = len(declared.tensors) == 1
             _publish_inplace_form(declared.name, function, public and single)
         if operator is not None:
-            setattr(Tensor, operator, compile_function(declared, "return NotImplemented"))
+            setattr(Tensor, operator, compile_function(declared, _OTHERWISE[operator == "__eq__"]))
         return function
 
     return declare
+
+
+_OTHERWISE = ("return NotImplemented", "return equals_array(function, input, other)")
+"""What an operator does with what is no tensor: ``==`` alone takes NumPy's arrays, as PyTorch's."""
 
 
 def _publish_inplace_form(name: str, function: Callable[..., Any], public: bool) -> None:

@@ -126,15 +126,10 @@ def _unpack_all(node: OpNode, name: str, saved: Sequence[Any]) -> list[Array]:
     return [array for _, array, _, _ in saved]
 
 
-def _convert_operands(declared: Op, values: tuple[Any, ...]) -> list[Any] | None:
-    """The operands of an operator with NumPy's arrays as tensors, and what functions convert.
-
-    Functions take no arrays, as PyTorch's don't: there, one is more often a mistake.
-    """
-    tensors = [Tensor._wrap(arrays.plain(one)) if isinstance(one, numpy.ndarray) else one
-               for one in values]  # fmt: skip
-    same = all(new is old for new, old in zip(tensors, values, strict=True))
-    return _convert_arguments(declared, values) if same else tensors
+def _equals_array(function: Callable[..., Any], tensor: Tensor, other: Any) -> Any:
+    if isinstance(other, numpy.ndarray):
+        return function(tensor, Tensor._wrap(arrays.plain(other)))
+    return NotImplemented
 
 
 def _convert_arguments(declared: Op, values: tuple[Any, ...]) -> list[Any] | None:
@@ -221,8 +216,8 @@ _SCOPE: dict[str, Any] = {
     "array_now": array_now,
     "conjugated": _conjugated,
     "convert_arguments": _convert_arguments,
-    "convert_operands": _convert_operands,
     "empty_list": _empty_list,
+    "equals_array": _equals_array,
     "forward_error": _forward_error,
     "leaf_edge": leaf_edge,
     "in_order": in_order,

@@ -140,7 +140,6 @@ def _unpack_source(declared: Op, name: str) -> list[str]:
 def function_source(declared: Op, on_bad_argument: str, takes_out: bool = False) -> str:
     """The source of the public function."""
     arguments = ", ".join(_names(declared))
-    convert = "convert_operands" if "NotImplemented" in on_bad_argument else "convert_arguments"
     lines = [f"def {declared.name}{_plain_signature(declared, takes_out)}:"]
     if takes_out:
         values = collected(list(declared.signature.parameters.values()))
@@ -153,7 +152,7 @@ def function_source(declared: Op, on_bad_argument: str, takes_out: bool = False)
         "    except NeedsRules:",
         f"        return interpret(op, ({arguments},))",
         "    except AttributeError:",
-        f"        converted = {convert}(op, ({arguments},))",
+        f"        converted = convert_arguments(op, ({arguments},))",
         "        if converted is not None:",
         f"            return function({_converted_arguments(declared)})",
         "        " + on_bad_argument.format(arguments=f"({arguments},)"),

@@ -13,6 +13,7 @@ from gradlab.arrays import PYTHON_SCALARS, REAL_FLOATING, Array, Namespace
 from gradlab.op import FUNCTIONS, alias, composite, op
 from gradlab.samples import call, draw, mask, pairs, real
 from gradlab.tensor import Tensor
+from gradlab.type_info import type_name
 
 # A 0-d array takes numpy.maximum 0.5 µs where a number takes 1.3 µs.
 # Of each dtype that has negative numbers, or could be thought to.
@@ -489,11 +490,13 @@ def _where(condition: Any, input: Any = None, other: Any = None) -> Any:
     """
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
-    if not isinstance(condition, Tensor):
-        kinds = ", ".join(type(value).__name__ for value in (condition, input, other))
+    fitting = isinstance(condition, Tensor) and _may_be_chosen(input) and _may_be_chosen(other)
+    if not fitting:
+        given = (condition, input) if other is None else (condition, input, other)
         raise TypeError(
-            f"where() received an invalid combination of arguments - got ({kinds}): condition is "
-            "a tensor of bools"
+            "where() received an invalid combination of arguments - got "
+            f"({', '.join(map(type_name, given))}): condition is a tensor of bools, the others "
+            "are tensors or numbers"
         )
     if condition.dtype is arrays.uint8:
         warnings.warn(
@@ -510,6 +513,10 @@ def _where(condition: Any, input: Any = None, other: Any = None) -> Any:
         )
     xp = arrays.array_module(condition._array)
     return where(condition, _beside(other, input, xp), _beside(input, other, xp))
+
+
+def _may_be_chosen(value: Any) -> bool:
+    return isinstance(value, (Tensor, *PYTHON_SCALARS, numpy.generic))
 
 
 def _plain_number(value: Any) -> Any:
@@ -538,6 +545,12 @@ def _where_method(input: Tensor, condition: Any, other: Any) -> Any:
     >>> x.where(x > 0, 0.0)
     tensor([0., 2.])
     """
+    if not (isinstance(condition, Tensor) and _may_be_chosen(other)):
+        raise TypeError(
+            "where() received an invalid combination of arguments - got "
+            f"({type_name(condition)}, {type_name(other)}): condition is a tensor of bools, the "
+            "other a tensor or a number"
+        )
     return _where(condition, input, other)
 
 
@@ -562,7 +575,7 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Tensor:
     if type(value) not in PYTHON_SCALARS and not isinstance(value, numpy.generic):
         raise TypeError(
             "masked_fill() received an invalid combination of arguments - got "
-            f"({type(mask).__name__}, {type(value).__name__}): value is a number or a 0-d tensor"
+            f"({type_name(mask)}, {type_name(value)}): value is a number or a 0-d tensor"
         )
     number = value.item() if isinstance(value, numpy.generic) else value
     return masked_fill_scalar(input, mask, number)  # type: ignore[no-any-return]

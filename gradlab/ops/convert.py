@@ -13,6 +13,7 @@ from gradlab.inplace import change
 from gradlab.op import FUNCTIONS, composite, op
 from gradlab.samples import call, draw, real
 from gradlab.tensor import OutsideCounter, Tensor
+from gradlab.type_info import type_name
 
 
 class memory_format:
@@ -150,7 +151,7 @@ def _copy_(input: Tensor, src: Any, non_blocking: bool = False) -> Any:
         src = fill_scalar(input.detach(), src)
     if not isinstance(src, Tensor):
         raise TypeError(
-            f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}"
+            f"copy_(): argument 'other' (position 1) must be Tensor, not {type_name(src)}"
         )
     if input._array.dtype not in arrays.DIFFERENTIABLE:
         src = src.detach()
@@ -204,6 +205,11 @@ def _fill_(input: Tensor, value: Any) -> Any:
         if input._array.dtype not in arrays.DIFFERENTIABLE:
             value = value.detach()
         return change(lambda input: fill_tensor(input, value), input)
+    if not isinstance(value, (*arrays.PYTHON_SCALARS, numpy.generic)):
+        raise TypeError(
+            f"fill_() received an invalid combination of arguments - got ({type_name(value)}): "
+            "value is a number or a 0-d tensor"
+        )
     return change(fill_scalar, input, value)
 
 
@@ -334,6 +340,10 @@ def type_as(input: Tensor, other: Tensor) -> Tensor:
     >>> gl.ones(2).type_as(gl.tensor(1))
     tensor([1, 1])
     """
+    if not isinstance(other, Tensor):
+        raise TypeError(
+            f"type_as(): argument 'other' (position 1) must be Tensor, not {type_name(other)}"
+        )
     return converted(input, other.dtype, other.device, False)
 
 

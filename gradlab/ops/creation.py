@@ -20,6 +20,7 @@ from gradlab.op import composite, op
 from gradlab.ops.convert import layout
 from gradlab.samples import call, draw
 from gradlab.tensor import OutsideCounter, Tensor
+from gradlab.type_info import type_name
 
 # ------------------------------------------------------------------ from data
 
@@ -439,6 +440,11 @@ def full(
     if not isinstance(size, (tuple, list)):
         raise TypeError(
             f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}"
+        )
+    if not isinstance(fill_value, (Tensor, *PYTHON_SCALARS, numpy.generic)):
+        raise TypeError(
+            "full(): argument 'fill_value' (position 2) must be Number, not "
+            f"{type_name(fill_value)}"
         )
     value = array_of_data(fill_value, dtype and arrays.as_dtype(dtype, "full"), copy=False)
     array = arrays.namespace(device).full(read_shape("full", (size,)), value.item(), value.dtype)

@@ -31,6 +31,7 @@ from gradlab.ops.shape import (
 )
 from gradlab.samples import call, draw
 from gradlab.tensor import Tensor, no_such_dim
+from gradlab.type_info import type_name
 
 
 class Indices(tuple[Any, ...]):
@@ -486,7 +487,7 @@ def _as_value(target: Tensor, value: Any) -> Tensor:
         return value
     dtype = target.dtype
     if type(value) not in arrays.PYTHON_SCALARS and not isinstance(value, numpy.generic):
-        raise TypeError(f"can't assign a {type(value).__name__} to a torch.{dtype.type_name}Tensor")
+        raise TypeError(f"can't assign a {type_name(value)} to a torch.{dtype.type_name}Tensor")
     number = value.item() if isinstance(value, numpy.generic) else value
     arrays.check_fits(number, dtype.numpy, half=False)
     return Tensor._wrap(arrays.array_module(target._array).asarray(number).astype(dtype.numpy))

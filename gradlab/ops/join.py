@@ -30,6 +30,7 @@ from gradlab.ops.shape import (
 from gradlab.ops.windows import pixels_of
 from gradlab.samples import call, draw
 from gradlab.tensor import Size, Tensor, normal_dim
+from gradlab.type_info import type_name
 
 # ------------------------------------------------------------------ joining
 
@@ -140,7 +141,7 @@ def check_tensors(tensors: Sequence[Any]) -> None:
     for place, tensor in enumerate(tensors):
         if not isinstance(tensor, Tensor):
             raise TypeError(
-                f"expected Tensor as element {place} in argument 0, but got {type(tensor).__name__}"
+                f"expected Tensor as element {place} in argument 0, but got {type_name(tensor)}"
             )
 
 

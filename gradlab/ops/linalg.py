@@ -450,8 +450,6 @@ def _batched(input: Tensor, other: Tensor) -> Tensor:
 
 def _operator(swapped: bool) -> Callable[[Any, Any], Any]:
     def at(self: Any, other: Any) -> Any:
-        if isinstance(other, numpy.ndarray):
-            other = Tensor._wrap(arrays.plain(other))
         if not isinstance(other, Tensor):
             return NotImplemented
         return matmul(other, self) if swapped else matmul(self, other)

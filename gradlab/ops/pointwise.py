@@ -13,6 +13,7 @@ from gradlab.arrays import PYTHON_SCALARS, Array, Namespace
 from gradlab.op import alias, composite, inplace_operator, op
 from gradlab.samples import call, draw, pairs, real
 from gradlab.tensor import Tensor
+from gradlab.type_info import type_name
 
 _LN_2 = math.log(2)
 _LN_10 = math.log(10)
@@ -28,6 +29,8 @@ def require_float(kernel: str, array: Array) -> None:
 
 
 # ------------------------------------------------------------------ arithmetic
+
+_ONE = 1  # the one int of this value there is: ``is`` it, and not True or 1.0, takes half of ==
 
 
 @op(
@@ -49,7 +52,7 @@ def add(xp: Namespace, input: Array, other: Array, *, alpha: float = 1) -> Array
     >>> gl.add(gl.tensor([1.0, 2.0]), 10)
     tensor([11., 12.])
     """
-    return xp.add(input, other if alpha == 1 else _scaled(xp, other, alpha))
+    return xp.add(input, other if alpha is _ONE else _scaled(xp, other, alpha))
 
 
 @op(
@@ -72,7 +75,7 @@ def sub(xp: Namespace, input: Array, other: Array, *, alpha: float = 1) -> Array
     tensor([-9., -8.])
     """
     try:
-        return xp.subtract(input, other if alpha == 1 else _scaled(xp, other, alpha))
+        return xp.subtract(input, other if alpha is _ONE else _scaled(xp, other, alpha))
     except TypeError:
         raise RuntimeError(_NO_BOOL_SUBTRACTION) from None
 
@@ -93,7 +96,7 @@ def sub(xp: Namespace, input: Array, other: Array, *, alpha: float = 1) -> Array
 def rsub(xp: Namespace, input: Array, other: Array, *, alpha: float = 1) -> Array:
     """A number minus elements."""
     try:
-        return xp.subtract(other, input if alpha == 1 else _scaled(xp, input, alpha))
+        return xp.subtract(other, input if alpha is _ONE else _scaled(xp, input, alpha))
     except TypeError:
         raise RuntimeError(_NO_BOOL_SUBTRACTION) from None
 
@@ -119,6 +122,12 @@ _NO_BOOL_SUBTRACTION = (
 
 def _scaled(xp: Namespace, array: Array, alpha: float) -> Array:
     """``array`` times ``alpha``, which must not be of a higher category than the array's dtype."""
+    if hasattr(alpha, "_array"):
+        alpha = alpha.item()
+    if not isinstance(alpha, (*arrays.PYTHON_SCALARS, numpy.generic)):
+        raise TypeError(f"add(): argument 'alpha' must be Number, not {type_name(alpha)}")
+    if isinstance(alpha, (bool, numpy.bool)) and array.dtype.kind != "b":
+        raise RuntimeError("Boolean alpha only supported for Boolean results.")
     if isinstance(alpha, (complex, numpy.complexfloating)) and array.dtype.kind != "c":
         raise RuntimeError(
             "For non-complex input tensors, argument alpha must not be a complex number, "

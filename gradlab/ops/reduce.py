@@ -587,9 +587,11 @@ def norm_gradient(xp: Any, g: Any, input: Any, out: Any, ord: float, dim: tuple[
     if math.isinf(ord):
         return g * xp.sgn(input) * xp.ties(builtins.abs(input), out, dim)
     size = builtins.abs(input)
-    if ord > 1:
+    if ord > 2:
         g = xp.zeroed(g, out == 0)  # also of what isn't finite
         return g * xp.sgn(input) * xp.ratio(size, out) ** (ord - 1)
+    if ord > 1:  # apart, since the first factor's slope at 0 is infinite
+        return xp.sgn(input) * size ** (ord - 1) * xp.zeroed(g * out ** (1 - ord), out == 0)
     return g * xp.sgn(input) * xp.ratio(out, size) ** (1 - ord)
 
 
@@ -976,7 +978,7 @@ def logsumexp(xp: Namespace, input: Array, dim: tuple[int, ...], keepdim: bool =
     """Logarithm of a sum of exponentials over dimensions."""
     if not count_along(input.shape, dim):
         return xp.full_like(xp.add.reduce(input, dim, None, None, keepdim), -math.inf)
-    largest = arrays.largest(xp, input, dim)
+    largest = arrays.largest(xp, input.real, dim)
     largest = xp.where(xp.isfinite(largest), largest, xp.zeros_like(largest))
     total = xp.add.reduce(xp.exp(input - largest), dim, None, None, True)
     result = xp.log(total) + largest

@@ -207,7 +207,7 @@ def view_as(input: Tensor, other: Tensor) -> Tensor:
     tensor([[0, 1],
             [2, 3]])
     """
-    return view(input, other._array.shape)  # type: ignore[no-any-return]
+    return view(input, array_of(other, "view_as", "other").shape)  # type: ignore[no-any-return]
 
 
 @composite()
@@ -241,7 +241,8 @@ def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     tensor([[0, 1],
             [2, 3]])
     """
-    return reshape(input, other._array.shape)  # type: ignore[no-any-return]
+    shape = array_of(other, "reshape_as", "other").shape
+    return reshape(input, shape)  # type: ignore[no-any-return]
 
 
 @composite()
@@ -690,7 +691,8 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
     tensor([[0, 1],
             [0, 1]])
     """
-    return expand(input, other._array.shape)  # type: ignore[no-any-return]
+    shape = array_of(other, "expand_as", "other").shape
+    return expand(input, shape)  # type: ignore[no-any-return]
 
 
 @composite()

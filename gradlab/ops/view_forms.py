@@ -27,6 +27,8 @@ def _declare(view: str, name: str, node: str, copy: bool) -> Callable[..., Any]:
 
     @functools.wraps(declared.forward)
     def forward(xp: Namespace, input: Array, *options: Any) -> Any:
+        if copy and view == "view":
+            input = xp.asarray(input, order="C")  # the copy need not lie as a view could
         result = declared.forward(xp, input, *options)
         if not copy:
             return result
@@ -64,7 +66,8 @@ _COPIES = {
 
 def _publish_copy(name: str, function: Callable[..., Any]) -> None:
     def copied(input: Tensor, *args: Any, **kwargs: Any) -> Any:
-        shown = _shown(function, input, args, kwargs)
+        source = input.contiguous() if name == "view" else input
+        shown = _shown(function, source, args, kwargs)
         several = isinstance(shown, tuple)
         if several and not shown:
             return ()

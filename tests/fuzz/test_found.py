@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+import gradlab
 from tests.ops.expressions import assert_same_error
-from tests.ops.printed import assert_prints_same
+from tests.ops.printed import assert_prints_same, printed
+
+torch = pytest.importorskip("torch")
 
 CALCULATIONS = [
     # complex gradients, where a formula asks which gradients arrived, or what lies side by side
@@ -68,6 +71,11 @@ CALCULATIONS = [
     "torch.lerp(torch.ones(2), torch.zeros(2), torch.tensor(0.25 + 1j))",
     "torch.lerp(torch.ones(2).long(), torch.zeros(2).long(), torch.tensor(0.25))",
     "[(torch.asarray(a).add_(1), a) for a in [numpy.array(1.5)]]",
+    "torch.arange(6).reshape(3, 2).t().view_copy((2, -1)) if hasattr(torch.Tensor, 'view_copy') "
+        "else torch.view_copy(torch.arange(6).reshape(3, 2).t(), (2, -1))",
+    "torch.logsumexp(torch.tensor(1 + 3.9j), 0)",
+    "[torch.autograd.grad(torch.autograd.grad(x.norm(1.5), x, create_graph=True)[0].sum(), x) "
+        "for x in [torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64, requires_grad=True)]]",
     # hooks
     "[(x.register_post_accumulate_grad_hook(lambda t: seen.append(t.grad)), "
         "(x * x).sum().backward(inputs=x), seen) for x, seen in "
@@ -78,6 +86,19 @@ CALCULATIONS = [
 @pytest.mark.parametrize("line", CALCULATIONS)
 def test_prints_the_same(line: str) -> None:
     assert_prints_same(line)
+
+
+ARRAYS = [
+    "torch.ones(2) + numpy.array(1.0)", "torch.ones(2).bool() & numpy.array([True, False])",
+    "torch.ones(2) == numpy.array([1.0, 2.0])", "torch.ones(2) != numpy.array([1.0, 2.0])",
+    "torch.ones(2) @ numpy.ones(2)", "torch.ones(2) ** numpy.arange(2)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", ARRAYS)
+def test_tensors_beside_arrays_print_the_same(line: str) -> None:
+    """NumPy, which computes these, has warnings for how PyTorch lets it."""
+    assert printed(gradlab, line)[0] == printed(torch, line)[0]
 
 
 ERRORS = [
@@ -97,6 +118,20 @@ ERRORS = [
     "torch.constant_pad_nd(torch.ones(2, 1), (-2, 3))",
     "torch.lerp(torch.ones(2), torch.zeros(2).double(), torch.tensor(0.25))",
     "torch.lerp(torch.ones(2).long(), torch.zeros(2).long(), torch.tensor(1))",
+    "torch.ones(2) < numpy.ones(2)", "numpy.ones(2) * torch.ones(2)",
+    "numpy.ones(2) >= torch.ones(2)", "numpy.ones(2) @ torch.ones(2)",
+    "torch.add(torch.ones(2), torch.ones(2), alpha=True)", "torch.ones(2).sub(1, alpha=True)",
+    "torch.add(torch.ones(2), torch.ones(2), alpha='a')",
+    "torch.add(torch.ones(2), torch.ones(2), alpha=None)",
+    "torch.where(torch.tensor([True]), 1, 'a')", "torch.where(torch.tensor([True]), 1)",
+    "torch.where(torch.tensor([True]), torch.ones(1), numpy.ones(1))",
+    "torch.ones(2).where(torch.tensor([True, False]), 'a')",
+    "torch.ones(2).expand_as(numpy.ones(2))",
+    "torch.ones(2).view_as(numpy.ones(2))", "torch.ones(2).reshape_as([1, 2])",
+    "torch.ones(2).type_as(numpy.ones(2))", "torch.ones(2).fill_(numpy.ones(2))",
+    "torch.ones(2).fill_('a')", "torch.ones(2).fill_(None)", "torch.full((2,), numpy.ones(2))",
+    "torch.full((2,), 'a')", "torch.ones(2).copy_(numpy.ones(2))",
+    "torch.cat([torch.ones(2), numpy.ones(2)])",
     "torch.addmv(torch.ones(2).bool(), torch.ones(2, 2).bool(), torch.ones(2).bool())",
 ]  # fmt: skip
 
