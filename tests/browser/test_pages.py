@@ -136,7 +136,13 @@ def tour() -> Any:
     stops = [
         Stop("Before anything runs: $100 <b>bold</b>."),
         Stop(WORDS, step="pow", select="pow"),
-        Stop("`b` was repeated, so its gradient is a sum.", step="b", select="b.grad"),
+        Stop(
+            "`b` was repeated.",
+            step="b",
+            select="b.grad",
+            ask="What is its gradient?",
+            answer="A *sum*.",
+        ),
         Stop("All is done.", step=-1, select="w"),
     ]
     return gw.tour(loss, stops, title="How a line learns")
@@ -273,6 +279,19 @@ def test_words_are_set_and_markup_in_them_is_text(opened: Page) -> None:
     assert said.locator("math mfrac").count() == 1
     paragraph = said.locator("p math").first
     assert (paragraph.bounding_box() or {"height": 0})["height"] > 8
+
+
+def test_an_answer_is_hidden_until_it_is_asked_for(opened: Page) -> None:
+    page = opened
+    said = part(page, "said")
+    expect(said.locator("details")).to_have_count(0)
+    part(page, "stop-mark").nth(2).click()
+    expect(said).to_contain_text("What is its gradient?")
+    expect(said.locator("em")).to_be_hidden()
+    said.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(said.locator("em")).to_be_visible()
+    is_at(page, 3, 6)
 
 
 def test_a_screen_reader_hears_the_words_and_nothing_moves(opened: Page) -> None:

@@ -137,7 +137,10 @@ def test_a_name_of_several_nodes_is_refused_with_their_rows(gl: Any) -> None:
         (Stop(select=99), ValueError, "there is no node 99; the trace has 8 nodes"),
         (Stop(select=-1), ValueError, "there is no node -1"),
         (Stop(select=[1]), TypeError, "select is to be a name, a row, a tensor or a node"),
-        (Stop(words=3), TypeError, "words is to be text, but got int"),  # type: ignore[arg-type]
+        (Stop(words=3), TypeError, "stop 1: words is to be text, but got int"),  # type: ignore[arg-type]
+        (Stop(ask="Why?"), ValueError, "ask and answer belong together"),
+        (Stop(answer="So."), ValueError, "ask and answer belong together"),
+        (Stop(ask="Why?", answer=r"$\foo$"), ValueError, r"stop 1: answer: \foo in the formula"),
         ("words", TypeError, "stops is to be a list of Stop, but got str in it"),
     ],
 )
@@ -200,7 +203,7 @@ def test_what_did_not_run_has_no_step(gl: Any) -> None:
     ],
 )
 def test_words_are_read(words: str, runs: Any) -> None:
-    assert parsed(words) == runs
+    assert [[tuple(run) for run in paragraph] for paragraph in parsed(words)] == runs
 
 
 def formula_in(words: str) -> ElementTree.Element:
@@ -268,7 +271,7 @@ def test_the_teachers_guide_shows_what_happens(
     namespace: dict[str, Any] = {"__name__": "user"}
     exec(compile(example, "teaching.md", "exec"), namespace)
     shown = namespace["shown"]
-    assert shown.payload["tour"]["position"] == [-1, 2, 5, 7]
+    assert shown.payload["tour"]["position"] == [-1, 2, 4, 7]
     assert (tmp_path / "tour.html").exists()
 
 
@@ -342,6 +345,15 @@ def test_without_a_script_all_of_it_is_there_to_read(tour: Tour) -> None:
     assert bundle is not None
     assert bundle[0]["text/html"] == html
     assert bundle[0]["text/plain"] == "<A line: a tour of 3 stops>"
+
+
+def test_questions_are_asked_and_answered(line: Line) -> None:
+    tour = line.tour(Stop("Words."), Stop(ask="Why *so*?", answer="Because.\n\nIndeed."))
+    stops = tour.payload["tour"]
+    assert stops["ask"] == [[], [[["", "Why "], ["em", "so"], ["", "?"]]]]
+    assert stops["answer"] == [[], [[["", "Because."]], [["", "Indeed."]]]]
+    for html in (tour.still(), tour.paper()):
+        assert "<p>Why <em>so</em>?</p><p>Because.</p><p>Indeed.</p>" in html
 
 
 def test_a_page_of_a_tour_holds_the_stop_it_was_saved_at(tour: Tour, tmp_path: Path) -> None:

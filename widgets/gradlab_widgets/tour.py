@@ -30,7 +30,7 @@ __all__ = ["Stop", "Tour", "parsed", "tour"]
 _MOST_NAMES = 12  # that an error lists of each sort
 
 # A style ("", "code", "em", "strong" or "math") and a text, which for "math" is MathML.
-Run = tuple[str, str]
+Run = list[str]
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,16 @@ class Stop:
     `select` is what the details are shown of: a variable's name ("w"), its accumulator ("w.grad"),
     an operation ("sin", "MulBackward0"), the row of a node in the trace, or, in a tour of a tensor,
     a tensor or node of its graph.
+
+    `ask` is a question to think about, whose `answer` is hidden until it is asked for. Both are
+    words, too.
     """
 
     words: str = ""
     step: int | str | None = None
     select: Any = None
+    ask: str = ""
+    answer: str = ""
 
 
 class Tour(GradWidget):
@@ -108,15 +113,15 @@ class Tour(GradWidget):
 
     def _written(self, formula: Callable[[str], str]) -> str:
         assert self.trace is not None
-        written = zip(self._stops["words"], self._stops["position"], strict=True)
         last = len(self.trace.steps)
         parts = [f"<h2>{picture.escaped(self._stops['title'])}</h2>"]
-        for i, (words, position) in enumerate(written):
+        for i, position in enumerate(self._stops["position"]):
             happens = "" if position < 0 else f" · step {position + 1} of {last}"
             parts.append(f"<section><h3>Stop {i + 1}{happens}</h3>")
-            for paragraph in words:
-                runs = (_run_html(style, text, formula) for style, text in paragraph)
-                parts.append(f"<p>{''.join(runs)}</p>")
+            for column in ("words", "ask", "answer"):
+                for paragraph in self._stops[column][i]:
+                    runs = (_run_html(style, text, formula) for style, text in paragraph)
+                    parts.append(f"<p>{''.join(runs)}</p>")
             if position >= 0:
                 told = picture.escaped(self.trace.steps.words[position])
                 parts.append(f"<p><small>{told}</small></p>")
@@ -173,14 +178,17 @@ def tour(x: Any, stops: Sequence[Stop], title: str = "") -> Tour:
         places = _Places(shown, x)
     positions: list[int] = []
     selected: list[int | None] = []
-    words: list[list[list[list[str]]]] = []
+    said: dict[str, list[list[list[Run]]]] = {"words": [], "ask": [], "answer": []}
     for number, stop in enumerate(stops, start=1):
         what = f"tour(x, stops): stop {number}"
         before = positions[-1] if positions else -1
         positions.append(before if stop.step is None else places.position(stop.step, what))
         selected.append(None if stop.select is None else places.row(stop.select, what))
-        words.append([[list(run) for run in runs] for runs in parsed(stop.words, what)])
-    columns = {"position": positions, "selected": selected, "words": words}
+        if bool(stop.ask) != bool(stop.answer):
+            raise ValueError(f"{what}: ask and answer belong together, but one of them is empty")
+        for column, paragraphs in said.items():
+            paragraphs.append(parsed(getattr(stop, column), f"{what}: {column}"))
+    columns = {"position": positions, "selected": selected, **said}
     return Tour(shown, {"title": clean(title or "A tour", 120), **columns})
 
 
@@ -340,10 +348,10 @@ def parsed(words: str, what: str = "parsed(words)") -> list[list[Run]]:
     in these errors whose words they are.
 
     >>> parsed("Now `w.grad`\\n\\nis *there*.")
-    [[('', 'Now '), ('code', 'w.grad')], [('', 'is '), ('em', 'there'), ('', '.')]]
+    [[['', 'Now '], ['code', 'w.grad']], [['', 'is '], ['em', 'there'], ['', '.']]]
     """
     if not isinstance(words, str):
-        raise TypeError(f"{what}: words is to be text, but got {type(words).__name__}")
+        raise TypeError(f"{what} is to be text, but got {type(words).__name__}")
     eaten = _EATEN.search(words)
     if eaten:
         raise ValueError(
@@ -365,15 +373,16 @@ def _runs(paragraph: str, what: str) -> Iterator[Run]:
             waiting += match[style]
             continue
         if waiting:
-            yield "", _cleaned(waiting)
+            yield ["", _cleaned(waiting)]
             waiting = ""
         text = match[style]
         if style == "math":
-            yield style, _mathml(text, "block" if match["sign"] == "$$" else "inline", what)
+            text = _mathml(text, "block" if match["sign"] == "$$" else "inline", what)
         else:
-            yield style, _cleaned(text)
+            text = _cleaned(text)
+        yield [style, text]
     if waiting + paragraph[done:]:
-        yield "", _cleaned(waiting + paragraph[done:])
+        yield ["", _cleaned(waiting + paragraph[done:])]
 
 
 def _cleaned(text: str) -> str:

@@ -11,9 +11,14 @@ import { stepFace } from "./view-step";
 /** A piece of a paragraph: how it is set, and its text; a formula's is MathML. */
 type Run = readonly [style: string, text: string];
 
+type Words = readonly (readonly Run[])[];
+
 interface Tour {
   readonly title: string;
-  readonly words: readonly (readonly (readonly Run[])[])[];
+  readonly words: readonly Words[];
+  /** A question, and its answer, which is folded away; no paragraphs where there is none. */
+  readonly ask: readonly Words[];
+  readonly answer: readonly Words[];
   readonly position: readonly number[];
   readonly selected: readonly (number | null)[];
 }
@@ -21,13 +26,13 @@ interface Tour {
 const KEYS: Record<string, number> = { n: 1, PageDown: 1, p: -1, PageUp: -1 };
 
 export function tourFace(model: Model, trace: Trace, signal: AbortSignal): Face {
-  const { title, words, position, selected } = readTour(model.get("payload") as Bag, trace);
+  const { title, words, ask, answer, position, selected } = readTour(model.get("payload") as Bag, trace);
   const last = words.length - 1;
   const isAlone = model.get("alone") === true;
   const back = button("previous-stop", "Previous", "Previous stop (p)", () => go(at() - 1));
   const next = button("next-stop", "Next", "Next stop (n)", () => go(at() + 1));
   next.classList.add("gl-onward");
-  const again = button("return", "Back to this stop", null, () => {
+  const again = button("return", "Back to the tour", null, () => {
     go(at());
     next.focus();
   });
@@ -78,6 +83,8 @@ export function tourFace(model: Model, trace: Trace, signal: AbortSignal): Face 
     said.replaceChildren(
       h("p", { class: "gl-dim" }, `Stop ${stop + 1} of ${last + 1}`),
       ...words[stop]!.map(paragraph),
+      ...ask[stop]!.map(paragraph),
+      ...folded(answer[stop]!),
     );
     marks.forEach((one, which) => mark(one, "aria-current", which === stop ? "step" : null));
     mark(back, "aria-disabled", `${stop <= 0}`);
@@ -125,6 +132,11 @@ export function tourFace(model: Model, trace: Trace, signal: AbortSignal): Face 
   return { element };
 }
 
+function folded(answer: Words): HTMLElement[] {
+  if (!answer.length) return [];
+  return [h("details", {}, h("summary", {}, "Show the answer"), ...answer.map(paragraph))];
+}
+
 /** A formula by itself stands in a frame. */
 function paragraph(runs: readonly Run[]): HTMLElement {
   const [[style, words] = ["", ""], ...more] = runs;
@@ -157,6 +169,7 @@ function button(
 
 const run: Rule = (cell, sizes) =>
   Array.isArray(cell) && cell.length === 2 ? text(cell[0], sizes) ?? text(cell[1], sizes) : "a pair";
+const words = listOf(listOf(run));
 const position: Rule = (cell, { steps }) =>
   Number.isInteger(cell) && (cell as number) >= -1 && (cell as number) < steps!
     ? null
@@ -167,7 +180,7 @@ function readTour(payload: Bag, { nodes, steps }: Trace): Tour {
   checkColumns(
     payload,
     "tour",
-    { words: listOf(listOf(run)), position, selected: orNull(indexOf("nodes")) },
+    { words, ask: words, answer: words, position, selected: orNull(indexOf("nodes")) },
     sizes,
   );
   const tour = table(payload, "tour");
