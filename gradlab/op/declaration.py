@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -79,7 +80,7 @@ class Op:
         """What people call it by: ``pow`` for ``pow_scalar``, one primitive of several."""
         return self.name.removesuffix("_scalar").removesuffix("_tensor")
 
-    @property
+    @functools.cached_property
     def saved_tensors(self) -> list[str]:
         """Tensors that some formula needs, ``out`` among them."""
         return [name for name in (*self.tensors, "out", *self.results) if self.saved_by(name)]
@@ -93,7 +94,7 @@ class Op:
         option = self.signature.parameters.get(name)
         return option is not None and str(option.annotation) == "Indices"
 
-    @property
+    @functools.cached_property
     def saved_plain(self) -> list[str]:
         """Options and shapes that some formula needs."""
         used = {p for rule in self.gradients.values() for p in rule.parameters}

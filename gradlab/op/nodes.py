@@ -139,9 +139,13 @@ class OpNode(Node):
 
     def _names_of_saved(self) -> dict[str, str]:
         """PyTorch's names of what is saved, and ours."""
-        names = (*self.op.saved_tensors, *self.op.saved_plain)
-        first = "input" if self.op.name in _SAY_INPUT else "self"
-        return {"_saved_" + _pytorch_name(name, first): name for name in names}
+        kind = type(self)
+        if kind not in _NAMES_OF_SAVED:
+            names = (*self.op.saved_tensors, *self.op.saved_plain)
+            first = "input" if self.op.name in _SAY_INPUT else "self"
+            pairs = {"_saved_" + _pytorch_name(name, first): name for name in names}
+            _NAMES_OF_SAVED[kind] = pairs
+        return _NAMES_OF_SAVED[kind]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_raw_saved_"):
@@ -172,6 +176,8 @@ class OpNode(Node):
         raw = [name for name, ours in saved.items() if ours in self.op.saved_tensors]
         return [*super().__dir__(), *saved, *(f"_raw{name}" for name in raw)]
 
+
+_NAMES_OF_SAVED: dict[type[OpNode], dict[str, str]] = {}
 
 _SAY_INPUT = {"convolution", "native_batch_norm", "native_group_norm", "native_layer_norm"}
 """Operations whose first input PyTorch saves as ``_saved_input``, not ``_saved_self``."""
