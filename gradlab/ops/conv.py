@@ -16,8 +16,7 @@ PyTorch takes 4.1):
   order of the weight instead: turning 512 x 512 x 3 x 3 weights around costs more than the product.
 - The gradient of the input is the convolution of the arriving gradient with the weights turned
   around, where the stride is 1; else the product is added up window place by window place.
-- A convolution of each channel by itself (``groups`` = channels) has no product worth the copy: it
-  is a sum over the places of the kernel.
+- Groups of few channels are merged with zeros between; each channel by itself is ``depthwise``.
 """
 
 from __future__ import annotations
@@ -30,6 +29,7 @@ import numpy
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
 from gradlab.op import composite, op
+from gradlab.ops.depthwise import correlate_apart, to_input_apart, to_weight_apart
 from gradlab.ops.pad import constant_pad_nd
 from gradlab.ops.shape import squeeze_dim, unsqueeze
 from gradlab.ops.windows import (
@@ -162,73 +162,6 @@ def _to_weight(
     return xp.ascontiguousarray(picture_of(product))
 
 
-# ------------------------------------------------------------------ kernels: a channel by itself
-
-
-def _correlate_apart(
-    xp: Namespace, pixels: Array, weight: Array, out: Sizes, stride: Sizes, dilation: Sizes
-) -> Array:
-    """As ``_correlate``, each channel by itself: weight (C · m, 1, …kernel…)."""
-    weight = _weight_apart(pixels, weight)
-    pixels = pixels[..., None]
-    result = xp.zeros((pixels.shape[0], *out, *weight.shape[:2]), pixels.dtype)
-    product = xp.empty_like(result)
-    for offset in offsets(weight.shape[2:]):
-        part = pixels[under(offset, out, stride, dilation)]
-        xp.multiply(part, _along_line(xp, weight, offset, out), out=product)
-        result += product
-    return result.reshape(*result.shape[:-2], -1)
-
-
-def _to_input_apart(
-    xp: Namespace,
-    g: Array,
-    weight: Array,
-    spatial: Sizes,
-    stride: Sizes,
-    padding: Sizes,
-    dilation: Sizes,
-    channels: int,
-) -> Array:
-    n, *out, _ = g.shape
-    sizes = [size + 2 * p for size, p in zip(spatial, padding, strict=True)]
-    result = xp.zeros((n, *sizes, channels), g.dtype)
-    weight = _weight_apart(result, weight)
-    g = g.reshape(n, *out, *weight.shape[:2])
-    for offset in offsets(weight.shape[2:]):
-        product = g * _along_line(xp, weight, offset, tuple(out))
-        part = product[..., 0] if weight.shape[1] == 1 else xp.add.reduce(product, axis=-1)
-        result[under(offset, tuple(out), stride, dilation)] += part
-    return result[inner(spatial, padding)]
-
-
-def _to_weight_apart(
-    xp: Namespace, pixels: Array, g: Array, kernel: Sizes, stride: Sizes, dilation: Sizes
-) -> Array:
-    n, *out, o = g.shape
-    c = pixels.shape[-1]
-    g = g.reshape(n, *out, c, o // c)
-    pixels = pixels[..., None]
-    result = xp.empty((c, o // c, *kernel), g.dtype)
-    ones, product = xp.ones(g.size // o, g.dtype), xp.empty_like(g)
-    for offset in offsets(kernel):
-        part = pixels[under(offset, tuple(out), stride, dilation)]
-        xp.multiply(part, g, out=product)
-        result[(..., *offset)] = (ones @ product.reshape(-1, o)).reshape(c, o // c)
-    return result.reshape(o, 1, *kernel)
-
-
-def _along_line(xp: Namespace, weight: Array, offset: Sizes, out: Sizes) -> Array:
-    """One place of a kernel for a whole line of pixels: half the time of one for each pixel."""
-    place = weight[(..., *offset)]
-    return xp.broadcast_to(place, (out[-1], *place.shape)).copy()
-
-
-def _weight_apart(pixels: Array, weight: Array) -> Array:
-    c = pixels.shape[-1]
-    return weight.reshape(c, weight.shape[0] // c, *weight.shape[2:])
-
-
 # ------------------------------------------------------------------ kernels: all groups
 
 
@@ -245,7 +178,8 @@ def _convolved(
     out = tuple(map(windows_along, input.shape[2:], kernel, stride, padding, dilation))
     pixels = padded(xp, pixels_of(input), padding)
     if _apart(weight, groups):
-        return _correlate_apart(xp, pixels, weight, out, stride, dilation)
+        return correlate_apart(xp, pixels, weight, out, stride, dilation)
+    weight, groups = _merged(xp, weight, groups, input)
     parts = [
         _correlate(xp, pixels[..., one], weight[two], out, stride, dilation)
         for one, two in _groups(weight, groups)
@@ -265,7 +199,8 @@ def _input_gradient(
 ) -> Array:
     g = xp.ascontiguousarray(pixels_of(g))
     if _apart(weight, groups):
-        return _to_input_apart(xp, g, weight, spatial, stride, padding, dilation, groups)
+        return to_input_apart(xp, g, weight, spatial, stride, padding, dilation, groups)
+    weight, groups = _merged(xp, weight, groups, g)
     parts = [
         _to_input(xp, g[..., two], weight[two], spatial, stride, padding, dilation)
         for _, two in _groups(weight, groups)
@@ -287,19 +222,64 @@ def _weight_gradient(
     pixels = padded(xp, pixels_of(input), padding)
     g = xp.ascontiguousarray(pixels_of(g))
     if groups > 1 and shape[1] == 1:
-        return _to_weight_apart(xp, pixels, g, kernel, stride, dilation)
-    c, o = shape[1], shape[0] // groups
+        return to_weight_apart(xp, pixels, g, kernel, stride, dilation)
+    together = _groups_together(xp, groups, shape[1], input, g)
+    count = groups // together
+    c, o = shape[1] * together, shape[0] // count
     parts = [
         _to_weight(
             xp, pixels[..., i * c : i * c + c], g[..., i * o : i * o + o], kernel, stride, dilation
         )
-        for i in range(groups)
+        for i in range(count)
     ]
-    return parts[0] if groups == 1 else xp.concatenate(parts)
+    found = parts[0] if count == 1 else xp.concatenate(parts)
+    return found if together == 1 else _taken_apart(xp, found, groups, together)
 
 
 def _apart(weight: Array, groups: int) -> bool:
     return groups > 1 and weight.shape[1] == 1
+
+
+_WIDE = 16
+"""Groups of fewer channels are merged into one with zeros between, of up to so many channels.
+
+Products with zeros are wasted, but copies of longer runs and larger products gain more: forward and
+both gradients of 32 groups of 4 channels take half of the time.
+"""
+
+
+def _groups_together(xp: Namespace, groups: int, channels: int, *operands: Array) -> int:
+    """How many groups of so many channels each are computed as one: a divisor of ``groups``.
+
+    Groups with an infinity or nan stay by themselves, as 0 times that is not 0.
+    """
+    most = min(groups, _WIDE // max(1, channels))
+    if most < 2 or not all(xp.isfinite(xp.add.reduce(one, axis=None)) for one in operands):
+        return 1
+    return max(n for n in range(1, most + 1) if groups % n == 0)
+
+
+def _merged(xp: Namespace, weight: Array, groups: int, other: Array) -> tuple[Array, int]:
+    """A weight (O, c, …) as one of fewer and larger groups (O, r · c, …), and their number."""
+    together = _groups_together(xp, groups, weight.shape[1], weight, other)
+    if together == 1:
+        return weight, groups
+    o, c, *kernel = weight.shape
+    wide = xp.zeros((o, together * c, *kernel), weight.dtype)
+    blocks = wide.reshape(groups // together, together, o // groups, together, c, *kernel)
+    given = weight.reshape(groups // together, together, o // groups, c, *kernel)
+    for i in range(together):
+        blocks[:, i, :, i] = given[:, i]
+    return wide, groups // together
+
+
+def _taken_apart(xp: Namespace, wide: Array, groups: int, together: int) -> Array:
+    """Of the gradient of a merged weight (O, r · c, …) the part that is not between groups."""
+    o, c, *kernel = wide.shape
+    c //= together
+    blocks = wide.reshape(groups // together, together, o // groups, together, c, *kernel)
+    parts = [blocks[:, i, :, i] for i in range(together)]
+    return xp.stack(parts, axis=1).reshape(o, c, *kernel)
 
 
 def _groups(weight: Array, groups: int) -> list[tuple[slice, slice]]:

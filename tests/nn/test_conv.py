@@ -25,6 +25,9 @@ LAYERS: list[tuple[Maker, tuple[int, ...]]] = [
     (lambda nn: nn.Conv2d(4, 6, (3, 2), stride=(1, 2), padding=(2, 0), groups=2), (2, 4, 5, 6)),
     (lambda nn: nn.Conv2d(4, 4, 3, dilation=2, groups=4, bias=False), (2, 4, 6, 6)),
     (lambda nn: nn.Conv2d(4, 8, 3, padding=1, groups=4), (1, 4, 3, 5)),
+    (lambda nn: nn.Conv2d(12, 18, 3, stride=2, padding=1, groups=6), (2, 12, 4, 5)),
+    (lambda nn: nn.Conv2d(40, 20, (2, 3), padding=1, groups=20), (1, 40, 4, 5)),
+    (lambda nn: nn.Conv2d(42, 28, 3, groups=14), (1, 42, 3, 4)),
     (lambda nn: nn.Conv2d(5, 3, 1), (2, 5, 3, 4)),
     (lambda nn: nn.Conv2d(5, 3, 1, stride=2), (2, 5, 3, 4)),
     (lambda nn: nn.Conv2d(2, 3, 2, padding="same"), (2, 2, 4, 4)),
@@ -35,6 +38,7 @@ LAYERS: list[tuple[Maker, tuple[int, ...]]] = [
     (lambda nn: nn.Conv3d(2, 3, 2, stride=(1, 2, 1), padding=1), (1, 2, 3, 4, 3)),
     (lambda nn: nn.ConvTranspose1d(3, 2, 4, stride=2, padding=1), (2, 3, 5)),
     (lambda nn: nn.ConvTranspose2d(4, 6, 3, stride=2, output_padding=1, groups=2), (1, 4, 3, 2)),
+    (lambda nn: nn.ConvTranspose2d(12, 6, 3, stride=2, groups=3), (2, 12, 3, 2)),
     (lambda nn: nn.ConvTranspose2d(2, 3, 2, dilation=2, output_padding=1), (2, 3, 3)),
     (lambda nn: nn.ConvTranspose3d(1, 2, 2, stride=2), (1, 1, 2, 2, 2)),
 ]
@@ -57,6 +61,22 @@ def test_circular_padding_gives_the_same_numbers_and_gradients(torch: Any) -> No
         found.append((y, x.grad))
     for ours, theirs in zip(*found, strict=True):
         assert_close(ours, theirs, rtol=1e-10)
+
+
+@pytest.mark.parametrize("bad", [float("inf"), float("nan")])
+@pytest.mark.parametrize("where", ["x", "w"])
+def test_what_is_not_finite_stays_in_its_group(bad: float, where: str, torch: Any) -> None:
+    found = []
+    for lib in (gl, torch):
+        numbers = {"x": picture(1, 6, 4, 4), "w": picture(6, 2, 3, 3)}
+        numbers[where].flat[0] = bad
+        x, w = (lib.tensor(numbers[name], requires_grad=True) for name in "xw")
+        y = lib.conv2d(x, w, padding=1, groups=3)
+        y.backward(lib.ones_like(y))
+        found.append((y, x.grad, w.grad))
+    for ours, theirs in zip(*found, strict=True):
+        assert_close(ours.isfinite(), theirs.isfinite())
+        assert ours.isfinite().any()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "int64", "uint8"])
