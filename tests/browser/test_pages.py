@@ -24,6 +24,7 @@ from tests.browser.harness import Watched, running_lab, watched_page
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "artefacts" / "pages"
 CONFIG = ROOT / "jupyter/config"
+AXE = ROOT / "widgets/node_modules/axe-core/axe.min.js"
 
 expect.set_options(timeout=30_000)
 
@@ -323,6 +324,35 @@ def test_pictures_of_the_tour_are_kept(opened: Page, scheme: Any, width: int) ->
         "(e) => getComputedStyle(e.closest('.gl-face')).backgroundColor"
     )
     assert (background == "rgb(255, 255, 255)") == (scheme == "light")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault_in_the_page(opened: Page, scheme: Any) -> None:
+    page = opened
+    if not AXE.exists():
+        message = "no axe-core: python hatch_build.py ci installs it"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    page.emulate_media(color_scheme=scheme)
+    part(page, "stop-mark").nth(2).click()
+    part(page, "said").locator("summary").click()
+    part(page, "back").click()
+    page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate("axe.run().then(({ violations }) => violations)")
+    serious = [v for v in found if v["impact"] in ("serious", "critical")]
+    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in serious] == []
+
+
+def test_forced_colours_still_show_the_way(opened: Page) -> None:
+    page = opened
+    page.emulate_media(forced_colors="active", color_scheme="dark")
+    colour = "(e) => getComputedStyle(e).backgroundColor"
+    canvas = page.locator("section.gl-tour").evaluate(colour)
+    marks = [part(page, "stop-mark").nth(i).evaluate(colour) for i in range(4)]
+    assert len({canvas, *marks[:2]}) == 3
+    assert marks[1] == marks[2] == marks[3]
+    onward = part(page, "next-stop")
+    assert onward.evaluate(colour) != onward.evaluate("(e) => getComputedStyle(e).color")
+    assert onward.evaluate("(e) => getComputedStyle(e).forcedColorAdjust") == "none"
 
 
 def test_the_tour_prints_as_a_handout(opened: Page) -> None:
