@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -120,13 +121,20 @@ def markup(page: Page) -> str:
     )
 
 
-def test_going_back_shows_exactly_what_going_forward_showed(show: Open) -> None:
-    page = show("sin-step")
+@pytest.mark.parametrize(("name", "steps"), [("sin-step", 7), ("eventful", 7), ("second", 4)])
+@pytest.mark.parametrize("selected", [None, 0, 4])
+def test_going_back_shows_exactly_what_going_forward_showed(
+    show: Open, name: str, steps: int, selected: int | None
+) -> None:
+    page = show(name)
+    if selected is not None:
+        node(page, selected).click()
+        page.mouse.move(0, 0)  # no tooltip is part of a step
     seen = [markup(page)]
-    for _ in range(7):
+    for _ in range(steps):
         part(page, "forward").click()
         seen.append(markup(page))
-    assert len(set(seen)) == 8
+    assert len(set(seen)) == steps + 1
     for before in reversed(seen[:-1]):
         part(page, "back").click()
         assert markup(page) == before
@@ -229,6 +237,176 @@ def test_a_step_is_announced_in_words(show: Open) -> None:
     )
 
 
+# ------------------------------------------------------------------ stops
+
+
+def position(page: Page) -> str:
+    return part(page, "position").inner_text()
+
+
+def stops(page: Page) -> list[str]:
+    return part(page, "stops").locator(".gl-row button").all_inner_texts()
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "at", "told"),
+    [
+        ("eventful", ["ArrowUp", "ArrowUp", "ArrowUp", "b"], 5, "Stop (+ y). "),
+        ("eventful", ["ArrowUp", "ArrowUp", "a"], 3, "Stop (every MulBackward0). "),
+        ("nasty", ["n"], 2, "Stop (first NaN or inf). "),
+    ],
+)
+def test_playing_stops_at_a_node_at_a_kind_and_at_nan(
+    show: Open, name: str, keys: list[str], at: int, told: str
+) -> None:
+    page = show(name)
+    part(page, "graph").focus()
+    press(page, *keys, "End", "Home")
+    for _ in range(at - 2):
+        press(page, "ArrowRight")
+    press(page, "Space")
+    expect(part(page, "position")).to_have_text(re.compile(f"step {at} of"), timeout=3000)
+    assert part(page, "words").inner_text().startswith(told)
+    expect(part(page, "play")).to_be_visible()
+    page.wait_for_timeout(1500)
+    assert f"step {at} of" in position(page), "it stays there"
+
+
+def test_stops_are_marked_listed_announced_and_taken_away_by_keyboard(show: Open) -> None:
+    page = show("eventful")
+    marked = page.locator("[data-stop] .gl-stop")
+    part(page, "graph").focus()
+    press(page, "ArrowUp", "ArrowUp", "b")
+    expect(marked).to_be_visible()
+    assert stops(page) == ["× ×"]
+    said = part(page, "stops").locator("[aria-live]")
+    expect(said).to_have_text("Stop set: ×; 1 stop in all")
+    press(page, "a", "n")
+    assert stops(page) == ["× ×", "every MulBackward0 ×", "first NaN or inf ×"]
+    press(page, "t")
+    assert part(page, "table").locator("tr[data-gl-node='5'] td").nth(9).inner_text() == (
+        "waiting, stop"
+    )
+    press(page, "t", "b")
+    expect(said).to_have_text("Stop removed: ×; 2 stops in all")
+    part(page, "stops").get_by_role("button", name="Remove stop: every MulBackward0").press("Enter")
+    expect(marked).to_have_count(0)
+    assert stops(page) == ["first NaN or inf ×"]
+
+
+def test_one_runs_to_a_node_and_from_stop_to_stop_in_both_directions(show: Open) -> None:
+    page = show("eventful")
+    node(page, 2).click()
+    part(page, "details").get_by_role("button", name="Run to here").click()
+    assert "step 6 of 7" in position(page), "a leaf's gradient arrives where it is accumulated"
+    part(page, "details").get_by_role("button", name="Stop here").click()
+    part(page, "graph").focus()
+    node(page, 5).click()
+    press(page, "b", "Home", ".")
+    assert "step 3 of 7" in position(page)
+    press(page, ".")
+    assert "step 6 of 7" in position(page)
+    press(page, ",")
+    assert "step 3 of 7" in position(page)
+    press(page, ",")
+    assert "step 0 of 7" in position(page)
+    press(page, "r")
+    assert "step 3 of 7" in position(page)
+    node(page, 5).click()
+
+
+# ------------------------------------------------------------------ what happened
+
+
+def ledger(page: Page) -> list[list[str]]:
+    rows = part(page, "ledger").locator("tr").all()[1:]
+    return [row.locator("td").all_inner_texts() for row in rows]
+
+
+def entry(page: Page, title: str) -> Locator:
+    term = part(page, "details").get_by_text(title, exact=True)
+    return term.locator("xpath=following-sibling::dd[1]")
+
+
+def test_the_ledger_grows_with_the_steps_and_says_that_grad_doubled(show: Open) -> None:
+    page = show("eventful")
+    node(page, 0).click()
+    before = ["", "w.grad before", "", "4.0, 5.0"]
+    assert ledger(page) == [
+        before,
+        ["5", "+ y", "…", "…"],
+        ["7", "w.grad +=", "…", "…"],
+    ]
+    part(page, "last").click()
+    assert ledger(page) == [
+        before,
+        ["5", "+ y", "+ 4.0, 5.0", ""],
+        ["7", "w.grad +=", "+ 4.0, 5.0", "8.0, 10.0"],
+    ]
+    expect(part(page, "ledger")).to_contain_text("The same gradient once more: w.grad has doubled.")
+    part(page, "back").click()
+    assert ledger(page)[2] == ["7", "w.grad +=", "…", "…"]
+
+
+def test_the_ledger_of_a_tensor_used_twice_has_the_running_sum(show: Open) -> None:
+    page = show("eventful")
+    node(page, 4).click()
+    part(page, "last").click()
+    assert ledger(page) == [
+        ["3", "×, slot 0", "+ 4.0, 5.0", "4.0, 5.0"],
+        ["3", "×, slot 1", "+ 4.0, 5.0", "8.0, 10.0"],
+    ]
+    expect(entry(page, "Hooks")).to_have_text("tensor hook halve: 8.0, 10.0 → 4.0, 5.0")
+    expect(node(page, 4)).to_contain_text("[2] · hook")
+
+
+def test_the_axes_summed_for_a_broadcast_are_on_the_edge_and_in_words(show: Open) -> None:
+    page = show("eventful")
+    part(page, "last").click()
+    labels = part(page, "edge-label").all_text_contents()
+    assert "Σ axis 0: 9.0" in labels
+    node(page, 4).click()
+    expect(entry(page, "Undoes a broadcast")).to_have_text("slot 1: Σ axis 0, [2] → scalar")
+    part(page, "table-button").click()
+    row = part(page, "table").locator("tr[data-gl-node='4'] td")
+    assert row.last.inner_text() == "4.0, 5.0; Σ axis 0: 9.0"
+
+
+def test_saved_values_are_struck_through_once_they_are_freed(show: Open) -> None:
+    page = show("eventful")
+    node(page, 5).click()
+    saved = part(page, "saved").first
+
+    def line() -> str:
+        return str(saved.evaluate("e => getComputedStyle(e).textDecorationLine"))
+
+    expect(entry(page, "Saved values")).to_have_text("held until step 4")
+    assert line() == "none"
+    for _ in range(4):
+        part(page, "forward").click()
+    expect(entry(page, "Saved values")).to_have_text("freed at step 4")
+    assert line() == "line-through"
+    part(page, "back").click()
+    expect(entry(page, "Saved values")).to_have_text("held until step 4")
+    assert line() == "none"
+
+
+def test_a_second_graph_is_told_from_the_first_and_leads_back_to_it(show: Open) -> None:
+    page = show("second")
+    second = page.locator("[data-second]")
+    assert second.count() == 2
+    assert second.first.locator(".gl-shape").evaluate(
+        "e => getComputedStyle(e).strokeDasharray"
+    ) not in ("none", "")
+    expect(node(page, 3)).to_contain_text("2nd of sin")
+    node(page, 3).click()
+    part(page, "details").get_by_role("button", name="sin y").click()
+    expect(part(page, "details")).to_have_attribute("data-gl-node", "2")
+    expect(entry(page, "Made in a pass with create_graph=True")).to_contain_text(
+        "its rule made cos"
+    )
+
+
 # ------------------------------------------------------------------ graph
 
 
@@ -324,8 +502,8 @@ def test_the_table_holds_all_that_the_picture_holds(show: Open) -> None:
         for column in ("title", "op", "module"):
             assert trace["nodes"][column][index] in "\t".join(row)
     assert rows[2][3:7] == ["1", "[25]", "float32", "0.0, 0.259, …"]
-    assert rows[2][-2:] == ["done", "2.0, 1.93, …"]
-    assert rows[1][-2:] == ["now", ".grad 2.0, 1.93, …"]
+    assert rows[2][-3:] == ["done", "25 × 2.0", "2.0, 1.93, …"]
+    assert rows[1][-3:] == ["now", "2.0, 1.93, …", ".grad None → 2.0, 1.93, …"]
     press(page, "t")
     expect(part(page, "graph")).to_be_visible()
 
