@@ -127,6 +127,16 @@ class Library:
                 found.options[name] = x
         return found
 
+    def is_freed(self, node: Any) -> bool:
+        """Whether a node that had saved tensors has let go of them."""
+        for _, attribute in self._names_of_saved(type(node), node):
+            try:
+                getattr(node, attribute)
+            except RuntimeError as error:
+                if str(error).startswith(FREED):
+                    return True
+        return False
+
     def _names_of_saved(self, kind: type, node: Any) -> tuple[tuple[str, str], ...]:
         """(PyTorch's name, attribute) of all that a kind of node can save; read once per kind."""
         names = self._saved_names.get(kind)

@@ -12,7 +12,7 @@ import functools
 import gc
 import importlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -125,6 +125,9 @@ class record:
     `trace` is the last pass as a `Trace`, `traces` all of them, in order. `step(r)` shows the
     last. Passes of `autograd.grad` are not recorded: they leave no `.grad` to watch grow.
 
+    While a pass runs, what goes by is only copied. A trace, with formulas and sentences, is written
+    when it is first asked for; until then its graph is kept.
+
     >>> import gradlab as gl
     >>> a = gl.tensor(2.0, requires_grad=True)
     >>> out = a * a
@@ -135,19 +138,28 @@ class record:
     """
 
     def __init__(self) -> None:
-        self.traces: list[Trace] = []
+        self._passes: list[Trace | Callable[[], Trace]] = []
         self._descent = Descent()
         self._undo = contextlib.ExitStack()
 
     @property
+    def traces(self) -> list[Trace]:
+        """All passes that ran to their end, in order."""
+        self._passes = [one if isinstance(one, Trace) else one() for one in self._passes]
+        return [one for one in self._passes if isinstance(one, Trace)]
+
+    @property
     def trace(self) -> Trace:
         """The last pass; RuntimeError if none ran to its end."""
-        if not self.traces:
+        if not self._passes:
             raise RuntimeError(
                 "record() saw no backward pass. Run one inside its block: "
                 "with record() as r: out.backward()"
             )
-        return self.traces[-1]
+        last = self._passes[-1]
+        if not isinstance(last, Trace):
+            last = self._passes[-1] = last()
+        return last
 
     def __enter__(self) -> Self:
         for library in known_libraries():
@@ -184,7 +196,8 @@ class record:
             watch, during = _Watch(graph, self._descent), self._descent.during
             with during(roots, graph.index, gradients), watch:
                 result = original(tensors, grad_tensors, *args, **kwargs)
-            self.traces.append(_build(graph, watch, seeds, watch.freed(), second))
+            freed = watch.freed()
+            self._passes.append(lambda: _build(graph, watch, seeds, freed, second))
             return result
 
         setattr(module, function, recorded)
@@ -251,7 +264,7 @@ class _Watch:
         """Rows of the nodes that ran and have let go of what they had saved."""
         library, found = self._graph.library, self._graph.found
         kept = (e.row for e in self.events if found[e.row].saved)
-        return frozenset(row for row in kept if library.saved(found[row].node).freed)
+        return frozenset(row for row in kept if library.is_freed(found[row].node))
 
     def _ran(self, row: int, leaving: tuple[Any, ...], arrived: tuple[Any, ...]) -> None:
         preview = self._graph.fleeting
