@@ -36,18 +36,24 @@ export function formulaBox(markup: string, handle: string | null = null): HTMLEl
   return box;
 }
 
-/** Splits the outermost row of a formula before every equals sign but the first. */
+/** Splits the outermost row before every equals sign but the first, and between matrices. */
 function linesOf(whole: Element): Element[] {
   let row = whole;
   while (row.childElementCount === 1 && row.firstElementChild!.localName === "mrow") {
     row = row.firstElementChild!;
   }
+  const parts = [...row.children].flatMap((part) =>
+    part.localName === "mrow" && part.querySelector("mtable") && part.firstElementChild!.localName !== "mo"
+      ? [...part.children]
+      : [part],
+  );
   const lines: Element[] = [];
   let signs = 0;
-  for (const part of [...row.childNodes]) {
-    const isSign = part.nodeName === "mo" && /^[=≈]$/.test(part.textContent?.trim() ?? "");
+  for (const part of parts) {
+    const sign = part.localName === "mo" ? part.textContent!.trim() : "";
+    const isSign = /^[=≈]$/.test(sign);
     if (isSign) signs++;
-    if (!lines.length || (isSign && signs > 1)) {
+    if (!lines.length || (isSign && signs > 1) || sign === "·") {
       const line = document.createElementNS(MATHML, "math");
       line.append(document.createElementNS(MATHML, "mrow"));
       lines.push(line);
