@@ -350,7 +350,7 @@ def every_chart(gl: Any) -> list[gw.Chart]:
     return [
         gw.plot(gl.sin, x),
         derivatives(gl.sin, x),
-        contours(lambda a, b: a * b, x, x, path=[(0.0, 1.0)]),
+        contours(lambda a, b: a * b, x, x, path={"one": [(0.0, 1.0)], "other": []}),
         sweep(lambda: w * w, w, 0, x),
         log.chart(),
         landscape(lambda: (w * w).sum(), [w], points=3),

@@ -72,7 +72,7 @@ class Chart(GradWidget):
     def _still(self) -> str:
         from gradlab_widgets import figures
 
-        source = base64.b64encode(figures.png(self.figure())).decode()
+        source = base64.b64encode(figures.png(self.figure(), small=True)).decode()
         described = " ".join(filter(None, (self.payload["title"], self.payload["note"])))
         image = (
             f'<img src="data:image/png;base64,{source}" alt="{picture.escaped(described)}" '

@@ -15,6 +15,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image  # matplotlib's own requirement
 
 from gradlab_widgets.trace import clean
 
@@ -24,6 +25,7 @@ Data = dict[str, Any]
 
 _ACCENT = "#d1242f"
 _DASHES = ("-", "--", ":", "-.")
+_PATHS = ((_ACCENT, "o"), ("#2c7a36", "D"), ("#7a45c9", "s"), ("#3d4451", "^"))
 _PHASES = ("#3b62d9", "#7a45c9", "#8c959f")
 
 
@@ -34,11 +36,16 @@ class _Shown(Figure):
         return png(self)
 
 
-def png(figure: Figure) -> bytes:
-    """A figure as the bytes of a picture."""
+def png(figure: Figure, *, small: bool = False) -> bytes:
+    """A figure as the bytes of a picture; a small one has fewer points and colours."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight")
-    return buffer.getvalue()
+    if not small:
+        figure.savefig(buffer, format="png", bbox_inches="tight")
+        return buffer.getvalue()
+    figure.savefig(buffer, format="png", dpi=80)  # a tight box would draw everything twice
+    fewer = io.BytesIO()
+    Image.open(buffer).convert("RGB").quantize(96).save(fewer, format="png", optimize=True)
+    return fewer.getvalue()
 
 
 def draw(view: str, data: Data) -> Figure:
@@ -50,9 +57,9 @@ def _empty(width: float = 7, height: float = 4.5) -> Figure:
     return _Shown(figsize=(width, height), layout="constrained")
 
 
-def _literal(text: str) -> str:
+def _literal(text: str, most: int = 50) -> str:
     """Text for matplotlib: not too long, and no dollar in it starts a formula."""
-    return clean(text, 50).replace("$", r"\$")
+    return clean(text, most).replace("$", r"\$")
 
 
 def _label(text: str) -> str:
@@ -118,7 +125,7 @@ def _sweep(data: Data) -> Figure:
         line_of_axes[0].set_ylabel(what)
     for element, axes in zip(elements, grid[-1], strict=True):
         axes.set_xlabel(_literal(element["label"]))
-    drawn.suptitle(_literal(data["title"]), fontsize="medium")
+    drawn.suptitle(_literal(data["title"], 90), fontsize="medium")
     _note(drawn, data["note"])
     return drawn
 
@@ -139,14 +146,13 @@ def _field(data: Data) -> Figure:
         drawn.colorbar(filled, ax=axes, label=_literal(data["z_label"]), format="%.3g")
     if data["dx"] is not None and data["arrows"]:
         _arrows(axes, x, y, data)
-    for path, marker in zip(data["paths"], "osD^v<>p" * len(data["paths"]), strict=False):
+    for i, path in enumerate(data["paths"]):
+        colour, marker = _PATHS[i % len(_PATHS)]
         points = np.array([_floats(path["x"]), _floats(path["y"])])
-        (line,) = axes.plot(*points, f"{marker}-", color=_ACCENT, markersize=4, linewidth=1.8,
-                            label=_label(path["name"]))  # fmt: skip
-        if len(data["paths"]) > 1:
-            line.set_color(None)
+        axes.plot(*points, f"{marker}-", color=colour, markersize=4, linewidth=1.8,
+                  label=_label(path["name"]))  # fmt: skip
         if points.size:
-            axes.plot(*points[:, -1], "*", color=line.get_color(), markersize=13,
+            axes.plot(*points[:, -1], "*", color=colour, markersize=13,
                       markeredgecolor="white", label="_end")  # fmt: skip
     if data["paths"]:
         axes.legend(loc="upper right")
@@ -155,7 +161,7 @@ def _field(data: Data) -> Figure:
         axes.plot(*here, "*", color=_ACCENT, markeredgecolor="white", markersize=14)
     axes.set(xlabel=_label(data["x_label"]), ylabel=_label(data["y_label"]))
     axes.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()))
-    axes.set_title(_literal(data["title"]), fontsize="medium")
+    axes.set_title(_literal(data["title"], 90), fontsize="medium")
     _note(drawn, data["note"])
     return drawn
 
@@ -191,7 +197,7 @@ def _gradients(data: Data) -> Figure:
     axes.set_yscale("log")
     axes.set_xlabel("step")
     axes.set_ylabel("norm of the gradient")
-    axes.set_title(_literal(data["title"]), fontsize="medium")
+    axes.set_title(_literal(data["title"], 90), fontsize="medium")
     axes.legend(fontsize="small", ncols=1 + len(names) // 12)
     _note(drawn, data["note"])
     return drawn
@@ -250,9 +256,9 @@ def _timeline(data: Data) -> Figure:
     axes.set_yticks([(rows[i] + rows[i + 1] - 1) / 2 for i in range(len(data["lanes"]["name"]))],
                     [_literal(name) for name in data["lanes"]["name"]])  # fmt: skip
     axes.set_xlabel("milliseconds")
-    axes.set_title(_literal(data["title"]), fontsize="medium")
+    axes.set_title(_literal(data["title"], 90), fontsize="medium", loc="left")
     if events["name"]:
-        axes.legend(loc="upper right", fontsize="small")
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, fontsize="small")
     _note(drawn, data["note"])
     return drawn
 

@@ -79,7 +79,7 @@ def _events(prof: Any, what: str) -> Sequence[Any]:
             break
     if found is None:
         raise RuntimeError(f"{what}: the profiler still runs, or was never entered")
-    events = list(found) if isinstance(found, Iterable) else [None]
+    events: list[Any] = list(found) if isinstance(found, Iterable) else [None]
     if not all(hasattr(event, "time_range") and hasattr(event, "sequence_nr") for event in events):
         raise TypeError(
             f"{what} takes a profile of gradlab or PyTorch that has ended, or its events(), but "
