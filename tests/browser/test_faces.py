@@ -502,7 +502,7 @@ def test_the_table_holds_all_that_the_picture_holds(show: Open) -> None:
         for column in ("title", "op", "module"):
             assert trace["nodes"][column][index] in "\t".join(row)
     assert rows[2][3:7] == ["1", "[25]", "float32", "0.0, 0.259, …"]
-    assert rows[2][-3:] == ["done", "25 × 2.0", "2.0, 1.93, …"]
+    assert rows[2][-3:] == ["done, saved values freed", "25 × 2.0", "2.0, 1.93, …"]
     assert rows[1][-3:] == ["now", "2.0, 1.93, …", ".grad None → 2.0, 1.93, …"]
     press(page, "t")
     expect(part(page, "graph")).to_be_visible()
