@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ __all__ = [
 FREED = "Trying to backward through the graph a second time"
 
 Edge = tuple[Any, int]
+Ran = Callable[[int, Sequence[Any], Sequence[Any]], None]
 
 
 @dataclass(slots=True)
@@ -108,6 +109,13 @@ class Library:
         metas = getattr(node, "_input_metadata", ())
         return [(_shape(meta), self.dtype(meta)) for meta in metas]
 
+    def watch(self, nodes: Mapping[Any, int], ran: Ran) -> list[Any]:
+        """Call `ran(row, leaving, arrived)` after each of the nodes ran, by their rows.
+
+        Returns handles; `remove()` of each ends it.
+        """
+        return [node.register_hook(functools.partial(ran, row)) for node, row in nodes.items()]
+
     def saved(self, node: Any) -> Saved:
         """What the node saved, by PyTorch's names."""
         found = Saved([], {}, False)
@@ -131,7 +139,8 @@ class Library:
         """Whether a node that had saved tensors has let go of them."""
         for _, attribute in self._names_of_saved(type(node), node):
             try:
-                getattr(node, attribute)
+                if self.is_tensor(getattr(node, attribute)):
+                    return False
             except RuntimeError as error:
                 if str(error).startswith(FREED):
                     return True
@@ -243,11 +252,51 @@ class Gradlab(Library):
             kind = "post-accumulate hook" if after_grad else "node hook"
             yield Hooked(kind, hook, node.hooks.post, key)
 
+    def watch(self, nodes: Mapping[Any, int], ran: Ran) -> list[Any]:
+        watch = _Steps(nodes, ran)
+        sys.modules["gradlab.observers"].add(watch)
+        return [watch]
+
+    def value(self, tensor: Any, limit: int = PREVIEW) -> Value | None:
+        array = getattr(tensor, "_array", None)
+        if type(array) is not np.ndarray:  # on a GPU, or None
+            return super().value(tensor, limit)
+        return preview(array, _name_of(array.dtype), limit)
+
+    def output_metas(self, node: Any) -> Sequence[tuple[tuple[int, ...], str]]:
+        if node.shape is None:
+            return super().output_metas(node)
+        return ((node.shape, _name_of(node.dtype)),)
+
     def array(self, tensor: Any) -> np.ndarray[Any, Any]:
         array: np.ndarray[Any, Any] = tensor._array
         if type(array) is not np.ndarray:  # on a GPU
             array = tensor.detach().cpu().numpy()
         return array
+
+
+@functools.cache  # NumPy makes it up each time
+def _name_of(dtype: np.dtype[Any]) -> str:
+    return dtype.name
+
+
+class _Steps:
+    """Hears from gradlab's engine which nodes ran, which takes half as long as a hook on each."""
+
+    def __init__(self, nodes: Mapping[Any, int], ran: Ran) -> None:
+        self._nodes = nodes
+        self._ran = ran
+
+    def on_node(self, node: Any, inputs: Sequence[Any], output: Any) -> None:
+        """Nothing is to be said of what is recorded."""
+
+    def on_step(self, step: Any) -> None:
+        row = self._nodes.get(step.node)
+        if row is not None:
+            self._ran(row, step.grad_inputs, step.grad_outputs)
+
+    def remove(self) -> None:
+        sys.modules["gradlab.observers"].remove(self)
 
 
 def _nothing(*gradients: Any) -> None:

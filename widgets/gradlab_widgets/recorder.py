@@ -245,14 +245,13 @@ class _Watch:
 
     def __enter__(self) -> Self:
         self.hooks.__enter__()
-        for row, found in enumerate(self._graph.found):
-            if found.accumulates:
-                before = functools.partial(self._about_to_accumulate, row)
-                self._handles.append(found.node.register_prehook(before))
-                after = functools.partial(self._accumulated, row)
-            else:
-                after = functools.partial(self._ran, row)
-            self._handles.append(found.node.register_hook(after))
+        found = self._graph.found
+        for row, leaf in [(row, one.node) for row, one in enumerate(found) if one.accumulates]:
+            before = functools.partial(self._about_to_accumulate, row)
+            after = functools.partial(self._accumulated, row)
+            self._handles += [leaf.register_prehook(before), leaf.register_hook(after)]
+        made = {one.node: row for row, one in enumerate(found) if not one.accumulates}
+        self._handles += self._graph.library.watch(made, self._ran)
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -266,10 +265,10 @@ class _Watch:
         kept = (e.row for e in self.events if found[e.row].saved)
         return frozenset(row for row in kept if library.is_freed(found[row].node))
 
-    def _ran(self, row: int, leaving: tuple[Any, ...], arrived: tuple[Any, ...]) -> None:
+    def _ran(self, row: int, leaving: Sequence[Any], arrived: Sequence[Any]) -> None:
         preview = self._graph.fleeting
-        incoming = tuple(preview(g) for g in arrived)
-        self.events.append(Event(row, incoming, tuple(preview(g) for g in leaving)))
+        incoming = tuple([preview(g) for g in arrived])
+        self.events.append(Event(row, incoming, tuple([preview(g) for g in leaving])))
         self._noted(row, leaving, arrived)
 
     def _about_to_accumulate(self, row: int, arrived: tuple[Any, ...]) -> None:
@@ -282,7 +281,7 @@ class _Watch:
         self.events.append(Event(row, incoming, (), self._before.get(row), after))
         self._noted(row, (), (self._graph.found[row].variable.grad, *arrived))
 
-    def _noted(self, row: int, leaving: tuple[Any, ...], others: tuple[Any, ...]) -> None:
+    def _noted(self, row: int, leaving: Sequence[Any], others: Sequence[Any]) -> None:
         self.ledger.add(row, leaving)
         self.hooks.ran(row)
         if self._descent is not None:

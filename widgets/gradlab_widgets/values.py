@@ -120,6 +120,7 @@ class Value(_Kept):
 _set_head, _set_sample, _set_shape, _set_dtype, _set_size, _set_data = (
     getattr(Value, name).__set__ for name in ("head", "sample", "shape", "dtype", "size", "data")
 )
+_new = object.__new__
 _set_statistics = [
     getattr(Value, name).__set__ for name in ("min", "max", "mean", "norm", "nan", "inf")
 ]
@@ -138,8 +139,13 @@ def preview(array: Array, dtype: str | None = None, limit: int = PREVIEW) -> Val
     """
     name = dtype or array.dtype.name
     size = array.size
-    if size <= limit or size <= WHOLE:
-        return Value.of(array.flatten(), name, array.shape, size)
+    if size <= limit or size <= WHOLE:  # as `Value.of`, without a call
+        value = _new(Value)
+        _set_shape(value, array.shape)
+        _set_dtype(value, name)
+        _set_size(value, size)
+        _set_head(value, array.flatten())
+        return value
     # flat[:k] copies k elements whatever the memory layout; reshape(-1) could copy them all
     value = Value.of(array.flat[:limit], name, array.shape, size, *_statistics(array))
     if limit >= PREVIEW and (value.min != value.max or value.nan):  # less in large graphs
