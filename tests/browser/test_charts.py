@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.harness import Lab, Watched, running_lab, watched_page
+from tests.browser.test_first_lesson import choose
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "artefacts" / "charts"
@@ -441,15 +442,10 @@ def test_every_chart_is_drawn_in_jupyterlab(notebook: Page) -> None:
 
 @pytest.mark.parametrize("look", ["light", "dark", "contrast", "narrow"])
 def test_pictures_of_all_charts_are_kept(notebook: Page, look: str) -> None:
-    theme = "JupyterLab Dark" if look == "dark" else "JupyterLab Light"
+    choose(notebook, "Settings", "Theme", f"JupyterLab {'Dark' if look == 'dark' else 'Light'}")
     width = 700 if look == "narrow" else 1280
     notebook.emulate_media(forced_colors="active" if look == "contrast" else "none")
     notebook.set_viewport_size({"width": width, "height": 8000})
-    notebook.evaluate(
-        "(name) => (window.jupyterapp ?? window.jupyterlab)?.commands?.execute("
-        "'apputils:change-theme', {theme: name})",
-        theme,
-    )
     folder = PICTURES / look
     folder.mkdir(parents=True, exist_ok=True)
     notebook.wait_for_timeout(800)
