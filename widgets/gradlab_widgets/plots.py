@@ -37,7 +37,7 @@ def plot(f: Callable[[Any], Any], inputs: Any) -> Chart:
 
 
 def plot_data(f: Callable[[Any], Any], inputs: Any) -> dict[str, Any]:
-    """The data of a plot of `f` and its gradient, as docs/trace.md has it.
+    """The data of a plot of `f` and its gradient, as docs/charts.md has it.
 
     Raises TypeError for inputs that are no floating-point tensor, and ValueError if f returns
     something that is neither of the inputs' shape nor a single number.
