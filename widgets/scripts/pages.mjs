@@ -75,11 +75,9 @@ const folder = process.argv[2];
 if (!folder) throw new Error("usage: node scripts/pages.mjs FOLDER");
 await mkdir(folder, { recursive: true });
 await bundle(folder);
-const [graphs, charts] = await Promise.all(
-  ["widget.js", "chart.js"].map((name) => readFile(join(folder, name), "utf8")),
-);
+const bundles = { graph: "widget.js", step: "widget.js", live: "widget.js", tour: "tour.js" };
 for (const [name, [view, payload]] of Object.entries(await examples(folder))) {
-  const source = ["graph", "step", "live"].includes(view) ? graphs : charts;
+  const source = await readFile(join(folder, bundles[view] ?? "chart.js"), "utf8");
   await writeFile(join(folder, `${name}.html`), page(name, source, view, payload));
 }
 console.log(`pages written to ${folder}`);
