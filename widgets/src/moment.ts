@@ -85,6 +85,11 @@ export function gradOf(
   return (position >= step ? trace.steps.after : trace.steps.before)[step]!;
 }
 
+/** A node's title, and what the user calls its result. */
+export function titleOf({ nodes }: Trace, node: number): string {
+  return [nodes.title[node], nodes.name[node]].filter(Boolean).join(" ");
+}
+
 /** The variable an accumulate node writes to, by the name the user gave it. */
 export function variableName({ nodes, edges }: Trace, accumulate: number): string {
   const edge = edges.to.indexOf(accumulate);

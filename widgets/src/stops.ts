@@ -2,7 +2,7 @@
 
 import { h, write } from "./dom";
 import { plural } from "./format";
-import { runnerOf, type Timeline } from "./moment";
+import { runnerOf, type Timeline, titleOf } from "./moment";
 import type { Trace } from "./trace";
 
 type Stop = number | string;
@@ -19,8 +19,8 @@ export interface Stops {
   readonly nodes: () => number[];
   /** The buttons of a node's details. */
   readonly buttons: (node: number) => HTMLElement[];
-  /** What a key does; undefined where it belongs to somebody else. */
-  readonly keys: Record<string, () => void>;
+  /** Does what a key is for; false where it belongs to somebody else. */
+  readonly press: (key: string) => boolean;
 }
 
 export interface StopActions {
@@ -35,64 +35,59 @@ export interface StopActions {
 export function createStops(trace: Trace, times: Timeline, actions: StopActions): Stops {
   const { nodes, steps, values } = trace;
   const set = new Set<Stop>();
+  const acts: Record<string, [string, (node: number) => void]> = {
+    r: ["Run to here", runTo],
+    b: ["Stop here", (node) => toggle(runnerOf(trace, node))],
+    a: ["Stop at all of its kind", (node) => toggle(nodes.op[runnerOf(trace, node)]!)],
+    n: ["Stop at NaN or inf", () => toggle(ODD)],
+    ",": ["‹ stop", () => run(-1)],
+    ".": ["stop ›", () => run(1)],
+  };
+  const buttons = (keys: string, node: number) =>
+    [...keys].map((key) => button(`${acts[key]![0]} (${key})`, () => acts[key]![1](node)));
   const list = h("span", { class: "gl-row" });
   const spoken = h("span", { class: "gl-hidden", "aria-live": "polite" });
   const element = h(
     "div",
-    {
-      class: "gl-row gl-stops",
-      role: "group",
-      "aria-label": "Stops",
-      "data-gl": "stops",
-      hidden: true,
-    },
-    button("Stop at NaN or inf (n)", () => toggle(ODD)),
-    button("‹ stop (,)", () => run(-1)),
-    button("stop › (.)", () => run(1)),
+    { class: "gl-row gl-stops", role: "group", "aria-label": "Stops", "data-gl": "stops" },
+    ...buttons("n,.", 0),
     list,
     spoken,
   );
   const opener = button("Stops", () => open(element.hidden));
+  open(false);
   const firstOdd = steps.kind.findIndex((_, step) =>
     [...steps.incoming[step]!, ...steps.outgoing[step]!, steps.after[step]!].some(
       (row) => row !== null && values.nan[row]! + values.inf[row]! > 0,
     ),
   );
+  const at = (position: number) => [...set].filter((stop) => isAt(stop, position)).map(named).join(", ");
   return {
     element,
     opener,
-    at: (position) => [...set].filter((stop) => isAt(stop, position)).map(named).join(", "),
+    at,
     nodes: () => [...nodes.op.keys()].filter((node) => set.has(node) || set.has(nodes.op[node]!)),
-    buttons: (node) => [
-      button("Run to here (r)", () => runTo(node)),
-      button("Stop here (b)", () => toggle(runnerOf(trace, node))),
-      button("Stop at all of its kind (a)", () => toggle(nodes.op[runnerOf(trace, node)]!)),
-    ],
-    keys: {
-      b: () => toggle(runnerOf(trace, actions.node())),
-      a: () => toggle(nodes.op[runnerOf(trace, actions.node())]!),
-      n: () => toggle(ODD),
-      r: () => runTo(actions.node()),
-      ".": () => run(1),
-      ",": () => run(-1),
+    buttons: (node) => buttons("rba", node),
+    press(key) {
+      acts[key]?.[1](actions.node());
+      return key in acts;
     },
   };
 
   function isAt(stop: Stop, position: number): boolean {
     if (stop === ODD) return position === firstOdd;
-    const node = steps.node[position];
-    if (node === undefined || times.ranAt[node] !== position) return false;
-    return stop === node || stop === nodes.op[node];
+    const node = steps.node[position]!;
+    return times.ranAt[node] === position && (stop === node || stop === nodes.op[node]);
+  }
+
+  function named(stop: Stop): string {
+    if (typeof stop === "number") return titleOf(trace, stop);
+    return stop === ODD ? ODD : `every ${stop}`;
   }
 
   function open(isOpen: boolean): void {
     element.hidden = !isOpen;
     opener.setAttribute("aria-pressed", `${isOpen}`);
-  }
-
-  function named(stop: Stop): string {
-    if (typeof stop === "string") return stop === ODD ? ODD : `every ${stop}`;
-    return [nodes.title[stop], nodes.name[stop]].filter(Boolean).join(" ");
   }
 
   function toggle(stop: Stop): void {
@@ -102,19 +97,17 @@ export function createStops(trace: Trace, times: Timeline, actions: StopActions)
     list.replaceChildren(
       ...[...set].map((one) => button(`${named(one)} ×`, () => toggle(one), "Remove stop: ")),
     );
-    write(
-      spoken,
-      `Stop ${isNew ? "set" : "removed"}: ${named(stop)}; ${plural(set.size, "stop")} in all`,
-    );
+    const verb = isNew ? "set" : "removed";
+    write(spoken, `Stop ${verb}: ${named(stop)}; ${plural(set.size, "stop")} in all`);
     actions.changed();
   }
 
   /** To the next stop, forwards or backwards in time; where there is none, to the end. */
   function run(way: 1 | -1): void {
-    let at = actions.position();
-    do at += way;
-    while (at >= 0 && at < steps.kind.length && ![...set].some((stop) => isAt(stop, at)));
-    actions.go(at);
+    let position = actions.position();
+    do position += way;
+    while (steps.kind[position] && !at(position));
+    actions.go(position);
   }
 
   function runTo(node: number): void {

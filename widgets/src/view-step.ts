@@ -152,12 +152,11 @@ function transport(
       Home: () => jump(-1),
       End: () => jump(last),
       " ": isOnButton ? null : togglePlay,
-      ...stops.keys,
     };
     const act = acts[event.key];
-    if (!act) return;
+    if (act) act();
+    else if (!stops.press(event.key)) return;
     event.preventDefault();
-    act();
   }
 
   function jump(to: number): void {
