@@ -129,16 +129,16 @@ def test_a_gradient_is_taken_apart_by_keys_alone(notebook: Notebook) -> None:
         notebook.press("Tab")
         if notebook.page.locator("[data-gl=outgoing] [role=gridcell]:focus").count():
             break
-    assert re.match(r"\[0, 0\] = ", notebook.focus)
+    assert notebook.focus.startswith("[0, 0] ")
     notebook.press("ArrowDown", "ArrowRight", "ArrowRight", "ArrowLeft")
-    assert re.match(r"\[1, 1\] = ", notebook.focus)
+    assert notebook.focus.startswith("[1, 1] ")
     notebook.press("Enter")
     apart = notebook.part("product", "apart")
     expect(apart).to_be_visible()
     parts, total = terms(apart)
     assert len(parts) == 2
     assert sum(parts) == pytest.approx(total, rel=2e-3)
-    assert float(notebook.focus.partition("=")[2]) == pytest.approx(total, rel=1e-3)
+    assert float(notebook.focus.partition("] ")[2]) == pytest.approx(total, rel=1e-3)
     assert notebook.part("product", "position").inner_text() == position
     notebook.press("End")  # the end of time, as elsewhere
     assert notebook.part("product", "position").inner_text() != position

@@ -23,10 +23,9 @@ export function farView({ values, samples }: Trace, row: number, name: string): 
     const level = LEVELS.indexOf(letter);
     return ODD[level - 61] ?? ((level - MIDDLE) / MIDDLE) * scale[at]!;
   });
-  const tell = (cell: number) => {
+  const place = (cell: number) => {
     const line = Math.floor((Math.floor(cell / across) * values.size[row]!) / length / down);
-    const place = line * length + Math.floor(((cell % across) * length) / across);
-    return `${placeOf(place, shape)} ≈ ${short(cells[cell]!, "float32", 2)}`;
+    return placeOf(line * length + Math.floor(((cell % across) * length) / across), shape);
   };
   const [from, to] = [short(low[at]!), short(high[at]!)];
   const counts = bins[at]!;
@@ -39,7 +38,8 @@ export function farView({ values, samples }: Trace, row: number, name: string): 
       cells,
       columns: across,
       text: () => "",
-      tell,
+      place,
+      exact: (cell) => `≈ ${short(cells[cell]!, "float32", 2)}`,
     }),
     bars(counts, `Histogram of ${told} from ${from} to ${to}: ${counts.join(", ")}`),
     h("div", { class: "gl-ends gl-dim" }, ...[from, told, to].map((text) => h("span", {}, text))),

@@ -10,7 +10,7 @@ import { h, s, write } from "./dom";
 import { isOdd } from "./format";
 import type { Element as Cell } from "./payload";
 
-/** How many cells stand in a row (0: as many as fit), and how each is written and told. */
+/** How many cells stand in a row (0: as many as fit), and how each is written, and told in full. */
 export interface Heat {
   readonly cells: readonly Cell[];
   readonly columns: number;
@@ -18,7 +18,8 @@ export interface Heat {
   readonly block?: number;
   readonly name: string;
   readonly text: (cell: Cell) => string;
-  readonly tell: (at: number) => string;
+  readonly place: (at: number) => string;
+  readonly exact: (at: number) => string;
   /** Called with a cell that is pressed, or chosen by enter. */
   readonly pick?: ((at: number) => void) | null;
 }
@@ -28,13 +29,15 @@ const WITH_TEXT = 8;
 /** The height of bars. */
 const HIGH = 38;
 
-export function heatMap({ cells, columns, block = 0, name, text, tell, pick }: Heat): HTMLElement {
+export function heatMap(heat: Heat): HTMLElement {
+  const { cells, columns, block = 0, name, text, place, exact, pick } = heat;
   const readout = h(
     "div",
     { class: "gl-tell gl-dim", "aria-hidden": "true" },
     pick ? "Choose a number to see how it is made." : "",
   );
-  const made = cellsOf(cells, text, tell);
+  // Who cannot see hears the number as it is written: it may be too long to hear in full.
+  const made = cellsOf(cells, text, (at) => `${place(at)} ${text(cells[at]!) || exact(at)}`);
   const width = columns || made.length;
   const rows = made.flatMap((_, at) =>
     at % width
@@ -59,7 +62,7 @@ export function heatMap({ cells, columns, block = 0, name, text, tell, pick }: H
       const at = made.indexOf(event.target as HTMLElement);
       if (at >= 0) act(at, event);
     });
-  const say = (at: number) => write(readout, tell(at));
+  const say = (at: number) => write(readout, `${place(at)} ${exact(at)}`);
   const choose = (at: number) => {
     if (!pick) return;
     for (const one of made) one.toggleAttribute("data-in", one === made[at]);
@@ -104,13 +107,13 @@ export function miniMap(
 }
 
 function across(columns: number): string {
-  return columns ? `--n: ${columns}` : "--n: auto-fill; --least: 52px";
+  return columns ? `--n: ${columns}` : "--n: auto-fill; --least: 60px";
 }
 
 function cellsOf(
   cells: readonly Cell[],
   text: (cell: Cell) => string,
-  tell: ((at: number) => string) | null,
+  label: ((at: number) => string) | null,
 ): HTMLElement[] {
   const sizes = cells.map((cell) => (cell === "True" ? 1 : Number(cell)));
   const scale = Math.max(...sizes.map(Math.abs).filter(Number.isFinite));
@@ -123,15 +126,15 @@ function cellsOf(
       {
         class: `gl-cell gl-number${share < 0 ? " gl-less" : ""}${odd ? " gl-odd" : ""}`,
         style: Number.isFinite(strength) && `--v: ${strength}%`,
-        ...(tell && {
+        ...(label && {
           role: "gridcell",
           tabindex: -1,
-          "aria-label": tell(at),
+          "aria-label": label(at),
           "data-gl": "element",
           "data-value": cell,
         }),
       },
-      text(cell) || (odd && "×"),
+      text(cell),
     );
   });
 }

@@ -109,7 +109,8 @@ function numbers(trace: Trace, row: number, name: string, recipe: number): HTMLE
     cells: data,
     columns,
     block: shape.length > 2 ? shape.at(-2)! : 0,
-    tell: (at) => `${placeOf(at, shape)} = ${data[at]}`,
+    place: (at) => placeOf(at, shape),
+    exact: (at) => `= ${data[at]}`,
     text: (cell) => short(cell, values.dtype[row], digits),
     pick:
       recipe < 0
