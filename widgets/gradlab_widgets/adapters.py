@@ -236,6 +236,10 @@ class Gradlab(Library):
     name = "gradlab"
     backward_entries = (("gradlab.engine", "backward"), ("gradlab.autograd", "backward"))
 
+    def __init__(self, module: Any) -> None:
+        super().__init__(module)
+        self._titles: dict[type, str] = {}
+
     def edge(self, tensor: Any) -> Edge:
         edge_of: Callable[[Any], Edge] = sys.modules["gradlab.engine"].edge_of
         return edge_of(tensor)
@@ -262,6 +266,16 @@ class Gradlab(Library):
         if type(array) is not np.ndarray:  # on a GPU, or None
             return super().value(tensor, limit)
         return preview(array, _name_of(array.dtype), limit)
+
+    def node_name(self, node: Any) -> str:
+        name: str = type(node).__name__
+        return name
+
+    def title(self, node: Any) -> str:
+        kind = type(node)
+        if kind not in self._titles:
+            self._titles[kind] = super().title(node)
+        return self._titles[kind]
 
     def output_metas(self, node: Any) -> Sequence[tuple[tuple[int, ...], str]]:
         if node.shape is None:

@@ -158,7 +158,8 @@ class record:
             )
         last = self._passes[-1]
         if not isinstance(last, Trace):
-            last = self._passes[-1] = last()
+            with no_collections():
+                last = self._passes[-1] = last()
         return last
 
     def __enter__(self) -> Self:
@@ -186,17 +187,18 @@ class record:
             roots = _as_list(tensors)
             if not all(library.is_tensor(root) and root.requires_grad for root in roots):
                 return original(tensors, grad_tensors, *args, **kwargs)  # which will say why not
-            names = Names(library, caller_namespace())
-            graph = Graph(library, roots, names)
-            if earlier := self._descent.missing(graph):
-                graph = Graph(library, [*roots, *earlier], names)
-            gradients = _as_list(grad_tensors) if grad_tensors is not None else [None] * len(roots)
-            seeds = [_seed(graph, *pair) for pair in zip(roots, gradients, strict=False)]
-            second = self._descent.links(graph)
-            watch, during = _Watch(graph, self._descent), self._descent.during
-            with during(roots, graph.index, gradients), watch:
-                result = original(tensors, grad_tensors, *args, **kwargs)
-            freed = watch.freed()
+            with no_collections():
+                names = Names(library, caller_namespace())
+                graph = Graph(library, roots, names)
+                if earlier := self._descent.missing(graph):
+                    graph = Graph(library, [*roots, *earlier], names)
+                given = [None] * len(roots) if grad_tensors is None else _as_list(grad_tensors)
+                seeds = [_seed(graph, *pair) for pair in zip(roots, given, strict=False)]
+                second = self._descent.links(graph)
+                watch, during = _Watch(graph, self._descent), self._descent.during
+                with during(roots, graph.index, given), watch:
+                    result = original(tensors, grad_tensors, *args, **kwargs)
+                freed = watch.freed()
             self._passes.append(lambda: _build(graph, watch, seeds, freed, second))
             return result
 
