@@ -209,11 +209,11 @@ class _Places:
             row = self.row(step, what)
             if self._trace.nodes.kind[row] == "leaf":
                 row = self._user_of(row)
-            ran = (i for i in range(len(steps)) if steps.node[i] == row and steps.kind[i] != "seed")
-            position = next(ran, None)
-            if position is None:
-                raise ValueError(f"{what}: {step!r} does not run in this pass, so no step is its")
-            return position
+            ran = zip(steps.kind, steps.node, strict=True)
+            for position, (kind, node) in enumerate(ran):
+                if node == row and kind in ("vjp", "accumulate"):
+                    return position
+            raise ValueError(f"{what}: {step!r} does not run in this pass, so no step is its")
         count = len(steps)
         if type(step) is not int:
             raise TypeError(

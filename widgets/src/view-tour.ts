@@ -4,7 +4,17 @@ import type { Face } from "./door";
 import { h, hasModifier, mark } from "./dom";
 import { formula, formulaBox } from "./mathml";
 import { type Model, observe } from "./model";
-import { type Bag, checkColumns, indexOf, listOf, orNull, require, type Rule, table, text } from "./payload";
+import {
+  type Bag,
+  checkColumns,
+  indexOf,
+  listOf,
+  orNull,
+  require,
+  type Rule,
+  table,
+  text,
+} from "./payload";
 import type { Trace } from "./trace";
 import { stepFace } from "./view-step";
 
@@ -26,7 +36,8 @@ interface Tour {
 const KEYS: Record<string, number> = { n: 1, PageDown: 1, p: -1, PageUp: -1 };
 
 export function tourFace(model: Model, trace: Trace, signal: AbortSignal): Face {
-  const { title, words, ask, answer, position, selected } = readTour(model.get("payload") as Bag, trace);
+  const payload = model.get("payload") as Bag;
+  const { title, words, ask, answer, position, selected } = readTour(payload, trace);
   const last = words.length - 1;
   const isAlone = model.get("alone") === true;
   const back = button("previous-stop", "Previous", "Previous stop (p)", () => go(at() - 1));
@@ -168,7 +179,9 @@ function button(
 // What is accepted --------------------------------------------------------------------------------
 
 const run: Rule = (cell, sizes) =>
-  Array.isArray(cell) && cell.length === 2 ? text(cell[0], sizes) ?? text(cell[1], sizes) : "a pair";
+  Array.isArray(cell) && cell.length === 2
+    ? (text(cell[0], sizes) ?? text(cell[1], sizes))
+    : "a pair";
 const words = listOf(listOf(run));
 const position: Rule = (cell, { steps }) =>
   Number.isInteger(cell) && (cell as number) >= -1 && (cell as number) < steps!
