@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy
-
 from gradlab.arrays import Array, Namespace, dtype_of, int32, int64
 from gradlab.op import op
+from gradlab.ops.index import added_along
 from gradlab.samples import call, draw, indices
 
 
@@ -104,16 +103,7 @@ def embedding_dense_backward(
     factors = _factors(xp, rows, num_weights, padding_idx, scale_grad_by_freq)
     if factors is not None:
         g = g * factors.astype(g.dtype)[:, None]
-    result = xp.zeros((num_weights, width), gradient.dtype)
-    if xp is not numpy:
-        xp.add.at(result, rows, g)
-    elif rows.size:
-        # Sorted, equal rows are neighbours: a tenth of the time of add.at for 512 rows of 128.
-        order = rows.argsort(kind="stable")
-        sorted_rows = rows[order]
-        starts = numpy.flatnonzero(numpy.diff(sorted_rows, prepend=-1))
-        result[sorted_rows[starts]] = numpy.add.reduceat(g[order], starts, axis=0)
-    return result
+    return added_along(xp, g, (num_weights, width), 0, rows)
 
 
 @op(

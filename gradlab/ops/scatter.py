@@ -14,7 +14,7 @@ from gradlab.arrays import Array, Namespace
 from gradlab.grad_mode import is_grad_enabled
 from gradlab.inplace import change
 from gradlab.op import composite, op
-from gradlab.ops.index import added_along, added_at, numbered
+from gradlab.ops.index import added_along, added_at
 from gradlab.ops.masks import common_shape
 from gradlab.ops.shape import array_of, expand, reshape
 from gradlab.samples import call, draw, indices
@@ -27,7 +27,9 @@ from gradlab.tensor import Tensor, normal_dim
     latex=r"{input}_{index}",
     grad=dict(
         input=(
-            lambda g, xp, input_shape, dim, index: xp.gather_backward(g, input_shape, dim, index),
+            lambda g, xp, input, dim, index, sparse_grad: xp.gather_backward(
+                g, tuple(input.shape), dim, index
+            ),
             r"\textstyle\sum g \text{ at } index",
         )
     ),
@@ -64,10 +66,9 @@ def gather(
         return xp.full(index.shape, input, input.dtype)
     if not index.ndim:
         return input[index]
-    if dim == input.ndim - 1 and input.flags.c_contiguous and index.shape[:-1] == input.shape[:-1]:
+    if input.flags.c_contiguous:
         # From the flat tensor: 1,000 rows of 1,000 take 3.5 ms; by take_along_axis 6.1 ms.
-        rows = xp.arange(0, input.size, input.shape[-1]).reshape((*index.shape[:-1], 1))
-        return input.reshape(-1).take(index + rows)
+        return input.reshape(-1).take(places_along(xp, input.shape, dim, index))
     return xp.take_along_axis(_corner(input, dim, index.shape), index, dim)
 
 
@@ -123,13 +124,21 @@ def gather_backward(
 
 
 def places_along(xp: Namespace, shape: tuple[int, ...], dim: int, index: Array) -> Array:
-    """The numbers of the places that ``index`` names along ``dim``."""
-    if not index.size:
-        return xp.zeros(index.shape, arrays.INT64)
+    """The numbers, in memory order, of the places that ``index`` names along ``dim``."""
     if not index.ndim:
         return index
     dim %= len(shape)
-    return xp.take_along_axis(_corner(numbered(xp, shape), dim, index.shape), index, dim)
+    starts: Array = 0  # of the row along ``dim`` that each place is in
+    step = 1
+    for d in range(len(shape) - 1, -1, -1):
+        if d == dim:
+            places = index.astype(arrays.INT64) * step
+        else:
+            along = xp.arange(index.shape[d]) * step
+            starts = starts + along.reshape(-1, *(1,) * (len(shape) - 1 - d))
+        step *= shape[d]
+    places += starts
+    return places
 
 
 @composite()
@@ -196,7 +205,7 @@ def _check_flat(name: str, array: Array, index: Array) -> None:
     latex=r"{input}_{index}",
     grad=dict(
         input=(
-            lambda g, xp, input_shape, index: xp.take_backward(g, tuple(input_shape), index),
+            lambda g, xp, input, index: xp.take_backward(g, tuple(input.shape), index),
             r"\textstyle\sum g \text{ at } index",
         )
     ),
@@ -237,7 +246,7 @@ def take_backward(xp: Namespace, input: Array, shape: tuple[int, ...], index: Ar
             r"g,\ 0 \text{ at } index",
         ),
         source=(
-            lambda g, xp, index, source_shape: xp.view(xp.take(g, index), tuple(source_shape)),
+            lambda g, xp, index, source: xp.view(xp.take(g, index), tuple(source.shape)),
             r"{g}_{index}",
         ),
     ),
