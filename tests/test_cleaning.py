@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gradlab.cleaning import ATTRIBUTE, VIEW, cleaned
 from gradlab.cli import main
@@ -101,6 +103,23 @@ def test_an_empty_file_is_a_new_notebook(content: bytes) -> None:
 def test_cleaning_twice_is_cleaning_once(ascii: bool) -> None:
     once = cleaned(written(WITH, ascii=ascii))
     assert cleaned(once) == once
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(outputs=st.lists(JSON), rest=st.dictionaries(st.text(), JSON), seen=st.booleans())
+def test_whatever_else_a_notebook_holds_stays(outputs: Any, rest: Any, seen: bool) -> None:
+    view = [shown({VIEW: MODEL, **PICTURE})] if seen else []
+    before = {**rest, "cells": [code(*outputs, *view)], "metadata": {"widgets": SAVED}}
+    after = cleaned(written(before))
+    picture = [shown(PICTURE)] if seen else []
+    assert json.loads(after) == {**rest, "cells": [code(*outputs, *picture)], "metadata": {}}
+    assert cleaned(after) == after
 
 
 def test_an_output_of_a_view_alone_goes_and_other_libraries_keep_their_words() -> None:
