@@ -21,7 +21,6 @@ from gradlab_widgets.formulas import (
     Template,
     counted,
     identifier,
-    value_markup,
 )
 from gradlab_widgets.trace import PREVIEW, Value
 
@@ -262,9 +261,7 @@ def taken_apart(
 
 def _name(word: str, operand: Operand) -> str:
     """What an operand is called; many numbers without a name go by the formula's word."""
-    value = operand.value
-    nameless = value is not None and value.size > 1 and operand.markup == value_markup(value)
-    return identifier(word) if nameless else operand.markup
+    return identifier(word) if operand.markup.startswith("<mrow><mo>[") else operand.markup
 
 
 def _is_whole(value: Value) -> bool:
