@@ -14,12 +14,22 @@ from gradlab import arrays, generator
 from gradlab.arrays import Array, Namespace
 from gradlab.inplace import assign
 from gradlab.op import FUNCTIONS, OPS, composite, op
+from gradlab.ops.choosing import zero_where
 from gradlab.ops.pointwise import require_float
 from gradlab.ops.shape import array_of
 from gradlab.samples import Draw, call, draw, real
 from gradlab.tensor import Tensor, normal_dim
 
 _BOTH_SIDES = (*real(0.1, 2), *real(-2, -0.1))
+
+
+def _either(xp: Any, condition: Any, one: Any, other: Any) -> Any:
+    """``where(condition, one, other)`` in a formula: the sum of both, each with zeros.
+
+    For 262,144 elements and a mixed condition 0.2 ms, where ``where`` takes 0.9 ms.
+    """
+    return xp.zeroed(one, xp.logical_not(condition)) + xp.zeroed(other, condition)
+
 
 # ------------------------------------------------------------------ smooth
 
@@ -131,7 +141,8 @@ def logsigmoid(xp: Namespace, input: Array) -> Array:
     ),
     grad=dict(
         input=(
-            lambda g, xp, input, alpha, scale, input_scale: xp.where(
+            lambda g, xp, input, alpha, scale, input_scale: _either(
+                xp,
                 input <= 0,
                 g
                 * (alpha * scale * input_scale)
@@ -170,7 +181,8 @@ def elu(
     ),
     grad=dict(
         input=(
-            lambda g, xp, out, alpha, scale, input_scale: xp.where(
+            lambda g, xp, out, alpha, scale, input_scale: _either(
+                xp,
                 out <= 0,
                 g * input_scale * (out + _way_back("elu", alpha) * scale),
                 g * scale,
@@ -287,7 +299,7 @@ def celu_over(xp: Namespace, input: Array, alpha: float = 1.0) -> Array:
     grad=dict(
         input=(
             lambda g, xp, input, negative_slope: xp.by_steps(
-                xp.where(input > 0, g, g * negative_slope), input
+                _either(xp, input > 0, g, g * negative_slope), input
             ),
             r"\begin{cases} g & input > 0 \\ g \cdot negative_slope & input \le 0 \end{cases}",
         )
@@ -315,7 +327,7 @@ def leaky_relu(xp: Namespace, input: Array, negative_slope: float = 0.01) -> Arr
     grad=dict(
         input=(
             lambda g, xp, out, negative_slope: xp.by_steps(
-                xp.where(out > 0, g, g * _way_back("leakyReLu", negative_slope)), out
+                _either(xp, out > 0, g, g * _way_back("leakyReLu", negative_slope)), out
             ),
             r"\begin{cases} g & out > 0 \\ g \cdot negative_slope & out \le 0 \end{cases}",
         )
@@ -490,8 +502,8 @@ def _strictly_within_3(xp: Any, input: Any) -> Any:
     latex=r"\frac{input}{6} \min(\max(input + 3, 0), 6)",
     grad=dict(
         input=(
-            lambda g, xp, input: xp.where(
-                input < 3, xp.zeroed(g * (input / 3 + 0.5), input <= -3), g
+            lambda g, xp, input: _either(
+                xp, input < 3, xp.zeroed(g * (input / 3 + 0.5), input <= -3), g
             ),
             r"\begin{cases} g & input \ge 3 \\ g \left( \frac{input}{3} + \frac{1}{2} \right) & "
             r"|input| < 3 \\ 0 & input \le -3 \end{cases}",
@@ -516,7 +528,7 @@ def hardswish(xp: Namespace, input: Array) -> Array:
     latex=r"\begin{cases} input & input > 0 \\ weight \cdot input & input \le 0 \end{cases}",
     grad=dict(
         input=(
-            lambda g, xp, input, weight: xp.by_steps(xp.where(input > 0, g, g * weight), input),
+            lambda g, xp, input, weight: xp.by_steps(_either(xp, input > 0, g, g * weight), input),
             r"\begin{cases} g & input > 0 \\ g \cdot weight & input \le 0 \end{cases}",
         ),
         weight=(
@@ -537,7 +549,8 @@ def hardswish(xp: Namespace, input: Array) -> Array:
 def prelu_kernel(xp: Namespace, input: Array, weight: Array) -> Array:
     """Each element, or ``weight`` times it where it is negative; shapes broadcast."""
     require_float("prelu_cpu", input)
-    return xp.where(input > 0, input, weight * input)
+    below = input <= 0
+    return zero_where(xp, input, below) + zero_where(xp, weight * input, xp.logical_not(below))
 
 
 @composite()
@@ -591,7 +604,7 @@ def _check_channels(array: Array, count: int) -> None:
             lambda g, xp, input, noise, lower, upper, training: (
                 g * noise
                 if training and upper - lower > 1e-6
-                else xp.by_steps(xp.where(input > 0, g, g * ((lower + upper) / 2)), input)
+                else xp.by_steps(_either(xp, input > 0, g, g * ((lower + upper) / 2)), input)
             ),
             r"g \cdot noise",
         )
