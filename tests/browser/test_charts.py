@@ -281,6 +281,26 @@ def test_pointing_at_an_operation_shows_where_its_calls_are(show: Open) -> None:
     expect(faint).to_have_count(0)
 
 
+def test_nodes_of_a_profiled_graph_are_shaded_and_say_their_time(show: Open) -> None:
+    page = show("profiled")
+    times = page.evaluate("gradlab.payload.times")
+    assert len(times["node"]) == 7
+    shades = {}
+    for node, forward, backward in zip(*times.values(), strict=True):
+        box = page.locator(f"[data-gl=node][data-gl-node='{node}']")
+        expect(box.locator(".gl-note")).to_have_text(re.compile(r"↓ [\d.]+ [µm]s +↑ [\d.]+ [µm]s"))
+        found = re.search(r"(\d+)%", box.get_attribute("style") or "")
+        assert found
+        shades[forward + backward] = int(found[1])
+    assert [shade for _, shade in sorted(shades.items())] == sorted(shades.values())
+    assert len(set(shades.values())) > 3
+    assert page.locator("[data-gl=node].gl-leaf").first.get_attribute("style") is None
+    part(page, "table-button").click()
+    heads = page.locator("thead th").all_text_contents()
+    cells = page.locator("tbody tr").nth(times["node"][0]).locator("td").all_text_contents()
+    assert cells[heads.index("Time") - 1].startswith("↓ ")
+
+
 # ------------------------------------------------------------------ all of them
 
 

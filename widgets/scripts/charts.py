@@ -1,4 +1,4 @@
-"""Writes payloads of all charts into a folder, for `npm run pages` to make pages of.
+"""Writes payloads of all charts, and of a graph with a profile, for `npm run pages` to show.
 
 PYTHONPATH=.. python scripts/charts.py FOLDER && npm run pages -- FOLDER
 """
@@ -98,7 +98,15 @@ def profile() -> gw.Chart:
     return gw.timeline(prof)
 
 
-EXAMPLES: dict[str, Callable[[], gw.Chart]] = {
+def profiled() -> gw.GradWidget:
+    model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
+    with gl.profiler.profile() as prof:
+        loss = model(gl.randn(32, 64)).square().mean()
+        loss.backward(retain_graph=True)
+    return gw.graph(loss, profile=prof)
+
+
+EXAMPLES: dict[str, Callable[[], gw.GradWidget]] = {
     "derivatives": lambda: gw.derivatives(bump, gl.linspace(-3, 3, 241), at=-1.0),
     "contours": contours,
     "sweep": lambda: sweep(None),
@@ -106,6 +114,7 @@ EXAMPLES: dict[str, Callable[[], gw.Chart]] = {
     "steady": lambda: training(nn.Tanh, 1, 1.0, 40),
     "landscape": landscape,
     "timeline": profile,
+    "profiled": profiled,
 }
 
 
