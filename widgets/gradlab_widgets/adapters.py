@@ -112,7 +112,8 @@ class Library:
     def watch(self, nodes: Mapping[Any, int], ran: Ran) -> list[Any]:
         """Call `ran(row, leaving, arrived)` after each of the nodes ran, by their rows.
 
-        Returns handles; `remove()` of each ends it.
+        What leaves and arrives are tensors, or arrays where they have no history. Returns handles;
+        `remove()` of each ends it.
         """
         return [node.register_hook(functools.partial(ran, row)) for node, row in nodes.items()]
 
@@ -135,17 +136,6 @@ class Library:
                 found.options[name] = x
         return found
 
-    def is_freed(self, node: Any) -> bool:
-        """Whether a node that had saved tensors has let go of them."""
-        for _, attribute in self._names_of_saved(type(node), node):
-            try:
-                if self.is_tensor(getattr(node, attribute)):
-                    return False
-            except RuntimeError as error:
-                if str(error).startswith(FREED):
-                    return True
-        return False
-
     def _names_of_saved(self, kind: type, node: Any) -> tuple[tuple[str, str], ...]:
         """(PyTorch's name, attribute) of all that a kind of node can save; read once per kind."""
         names = self._saved_names.get(kind)
@@ -160,6 +150,10 @@ class Library:
     def is_custom(self, node: Any) -> bool:
         """Whether the node belongs to an autograd.Function that the user wrote."""
         return hasattr(type(node), "saved_tensors")
+
+    def has_hooks(self, node: Any) -> bool:
+        """Whether hooks run at a node, as far as that is easy to know."""
+        return False
 
     def hooks(self, node: Any, tensors: Sequence[tuple[int, Any]]) -> Iterator[Hooked]:
         """The hooks that run at a node; `tensors` are (output, tensor) of those in sight."""
@@ -238,11 +232,15 @@ class Gradlab(Library):
 
     def __init__(self, module: Any) -> None:
         super().__init__(module)
+        self._names: dict[type, str] = {}  # each kind of node is a type of its own
         self._titles: dict[type, str] = {}
 
     def edge(self, tensor: Any) -> Edge:
         edge_of: Callable[[Any], Edge] = sys.modules["gradlab.engine"].edge_of
         return edge_of(tensor)
+
+    def has_hooks(self, node: Any) -> bool:
+        return node.hooks is not None
 
     def hooks(self, node: Any, tensors: Sequence[tuple[int, Any]]) -> Iterator[Hooked]:
         if node.hooks is None:
@@ -262,14 +260,16 @@ class Gradlab(Library):
         return [watch]
 
     def value(self, tensor: Any, limit: int = PREVIEW) -> Value | None:
-        array = getattr(tensor, "_array", None)
+        array = tensor if type(tensor) is np.ndarray else getattr(tensor, "_array", None)
         if type(array) is not np.ndarray:  # on a GPU, or None
             return super().value(tensor, limit)
         return preview(array, _name_of(array.dtype), limit)
 
     def node_name(self, node: Any) -> str:
-        name: str = type(node).__name__
-        return name
+        kind = type(node)
+        if kind not in self._names:
+            self._names[kind] = super().node_name(node)
+        return self._names[kind]
 
     def title(self, node: Any) -> str:
         kind = type(node)
@@ -283,6 +283,8 @@ class Gradlab(Library):
         return ((node.shape, _name_of(node.dtype)),)
 
     def array(self, tensor: Any) -> np.ndarray[Any, Any]:
+        if isinstance(tensor, np.generic):  # a sum of two numbers that came as arrays
+            return np.asarray(tensor)
         array: np.ndarray[Any, Any] = tensor._array
         if type(array) is not np.ndarray:  # on a GPU
             array = tensor.detach().cpu().numpy()
@@ -307,7 +309,7 @@ class _Steps:
     def on_step(self, step: Any) -> None:
         row = self._nodes.get(step.node)
         if row is not None:
-            self._ran(row, step.grad_inputs, step.grad_outputs)
+            self._ran(row, step._grad_inputs, step._grad_outputs)
 
     def remove(self) -> None:
         sys.modules["gradlab.observers"].remove(self)

@@ -41,6 +41,6 @@ class Ledger:
             if gradient is None or tuple(edge) not in self._several:
                 continue
             before = self._so_far.get(tuple(edge))
-            term = gradient.detach()
+            term = gradient.detach() if hasattr(gradient, "detach") else gradient
             total = self._so_far[tuple(edge)] = term if before is None else before + term
             self.terms.append((row, slot, self._graph.fleeting(total)))

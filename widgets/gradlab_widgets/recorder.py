@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
+
 from gradlab_widgets.adapters import FREED, Library, known_libraries, node_of
 from gradlab_widgets.descent import Descent
 from gradlab_widgets.elements import Apart
@@ -27,13 +29,13 @@ from gradlab_widgets.hooks import Fired, HookWatch, with_hooks
 from gradlab_widgets.ledger import Ledger
 from gradlab_widgets.names import Names, caller_namespace
 from gradlab_widgets.trace import Trace, TraceBuilder, Value
-from gradlab_widgets.values import settle
+from gradlab_widgets.values import PREVIEW, settle
 from gradlab_widgets.walk import Graph, graph_of
 
 __all__ = ["Event", "no_collections", "record", "trace", "trace_of_graph", "write_graph"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, it would take a microsecond more to make
 class Event:
     """One node that ran in a backward pass."""
 
@@ -198,7 +200,7 @@ class record:
                 watch, during = _Watch(graph, self._descent), self._descent.during
                 with during(roots, graph.index, given), watch:
                     result = original(tensors, grad_tensors, *args, **kwargs)
-                freed = watch.freed()
+                freed = watch.freed(_is_retained(*args, **kwargs))
             self._passes.append(lambda: _build(graph, watch, seeds, freed, second))
             return result
 
@@ -226,6 +228,13 @@ class record:
         self._undo.callback(setattr, module, "grad", original)
 
 
+def _is_retained(
+    retain_graph: bool | None = None, create_graph: bool = False, *args: Any, **kwargs: Any
+) -> bool:
+    """Whether a pass with these arguments of backward() keeps its graph."""
+    return bool(create_graph if retain_graph is None else retain_graph)
+
+
 def _as_list(tensors: Any) -> list[Any]:
     return list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
 
@@ -243,6 +252,7 @@ class _Watch:
         self._descent = descent
         self._graph = graph
         self._before: dict[int, Value | None] = {}
+        self._on_the_way: dict[int, tuple[Any, Value | None]] = {}  # by id(), which is kept
         self._handles: list[Any] = []
 
     def __enter__(self) -> Self:
@@ -259,19 +269,34 @@ class _Watch:
     def __exit__(self, *exc: object) -> None:
         for handle in self._handles:
             handle.remove()
+        self._on_the_way.clear()
         self.hooks.__exit__()
 
-    def freed(self) -> frozenset[int]:
+    def freed(self, retained: bool) -> frozenset[int]:
         """Rows of the nodes that ran and have let go of what they had saved."""
-        library, found = self._graph.library, self._graph.found
-        kept = (e.row for e in self.events if found[e.row].saved)
-        return frozenset(row for row in kept if library.is_freed(found[row].node))
+        found = self._graph.found
+        return frozenset(() if retained else (e.row for e in self.events if found[e.row].saved))
 
     def _ran(self, row: int, leaving: Sequence[Any], arrived: Sequence[Any]) -> None:
-        preview = self._graph.fleeting
-        incoming = tuple([preview(g) for g in arrived])
-        self.events.append(Event(row, incoming, tuple([preview(g) for g in leaving])))
+        if self._graph.library.has_hooks(self._graph.found[row].node):
+            self._on_the_way.clear()
+        look = self._look
+        incoming, outgoing = [look(g) for g in arrived], [look(g) for g in leaving]
+        self.events.append(Event(row, tuple(incoming), tuple(outgoing)))
         self._noted(row, leaving, arrived)
+
+    def _look(self, gradient: Any) -> Value | None:
+        """The preview of a gradient; of a small array that goes from node to node, taken once.
+
+        No array is changed on its way but by a hook, after which all are looked at again.
+        """
+        seen = self._on_the_way.get(id(gradient))
+        if seen is not None:
+            return seen[1]
+        value = self._graph.fleeting(gradient)
+        if type(gradient) is np.ndarray and gradient.size <= PREVIEW and gradient.base is None:
+            self._on_the_way[id(gradient)] = (gradient, value)
+        return value
 
     def _about_to_accumulate(self, row: int, arrived: tuple[Any, ...]) -> None:
         self._before[row] = self._graph.fleeting(self._graph.found[row].variable.grad)
@@ -282,11 +307,12 @@ class _Watch:
         after = preview(self._graph.found[row].variable.grad)
         self.events.append(Event(row, incoming, (), self._before.get(row), after))
         self._noted(row, (), (self._graph.found[row].variable.grad, *arrived))
+        self._on_the_way.clear()
 
     def _noted(self, row: int, leaving: Sequence[Any], others: Sequence[Any]) -> None:
         self.ledger.add(row, leaving)
         self.hooks.ran(row)
-        if self._descent is not None:
+        if self._descent is not None and not all(type(g) is np.ndarray for g in leaving):
             self._descent.ran(self._graph.found[row].node, (*others, *leaving))
 
 
