@@ -7,7 +7,11 @@ type Values = Trace["values"];
 
 /** An element with few significant digits; a whole number keeps its `.0` if it is a float. */
 export function short(element: Element, dtype = "float32", significant = 4): string {
-  if (typeof element === "string") return element;
+  if (typeof element === "string") {
+    const part = /\d[\d.]*(e[+-]\d+)?/g;
+    if (!element.endsWith("j")) return element;
+    return element.replace(part, (digits) => `${+(+digits).toPrecision(significant)}`);
+  }
   if (!isFloating(dtype)) return String(element);
   const size = Math.abs(element);
   if (size !== 0 && (size >= 1e5 || size < 1e-3)) {

@@ -20,6 +20,11 @@ for (const [element, dtype, text] of [
   [123456, "int32", "123456"],
   ["nan", "float32", "nan"],
   ["1+2j", "complex64", "1+2j"],
+  ["0.682772517-1.2625196e-09j", "complex64", "0.6828-1.263e-9j"],
+  ["nan+nanj", "complex64", "nan+nanj"],
+  ["-inf", "float32", "-inf"],
+  ["True", "bool", "True"],
+  ["1152921504606846976", "int64", "1152921504606846976"],
 ] as const) {
   test(`${JSON.stringify(element)} of ${dtype} is written ${text}`, () => {
     assert.equal(short(element, dtype), text);
