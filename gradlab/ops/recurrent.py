@@ -11,9 +11,12 @@ nothing to do with the order of steps is computed for all of them at once.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
+
+import numpy
 
 from gradlab import arrays, engine, generator
 from gradlab.arrays import Array, Namespace
@@ -135,7 +138,21 @@ def _lstm_gradients(
 ) -> Sequence[Any]:
     if isinstance(output, Tensor):
         return _gradients_by_steps(tensors, arrived[:3], reverse)
-    return _gradients_at_once(arrived, tensors, output, gates, tanh_cells, reverse, to_input)
+    with _through_gaps():
+        return _gradients_at_once(arrived, tensors, output, gates, tanh_cells, reverse, to_input)
+
+
+@contextlib.contextmanager
+def _through_gaps() -> Iterator[None]:
+    """Let NumPy compute through gaps in memory, where it would copy what is there to buffers first.
+
+    For blocks of 1,000 numbers with gaps between, its usual way takes three times as long.
+    """
+    before = numpy.setbufsize(16)
+    try:
+        yield
+    finally:
+        numpy.setbufsize(before)
 
 
 def _gradients_by_steps(

@@ -255,3 +255,9 @@ def test_all_weights_and_flatten_parameters() -> None:
     network.flatten_parameters()
     assert [len(weights) for weights in network.all_weights] == [4, 4]
     assert network.all_weights[1][0] is network.weight_ih_l0_reverse
+
+
+def test_numpys_buffers_are_as_before_after_a_backward_pass() -> None:
+    before = np.getbufsize()
+    gl.nn.LSTM(2, 3)(gl.ones(4, 1, 2))[0].sum().backward()
+    assert np.getbufsize() == before
