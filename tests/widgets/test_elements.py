@@ -177,6 +177,13 @@ def test_what_cannot_be_taken_apart_is_left_whole(gl: Any, compute: Callable[...
     assert 0 not in parts_of(recorded, recorded.nodes.op[recorded.root])
 
 
+def test_a_result_of_a_tensor_that_nobody_kept_is_left_whole(gl: Any) -> None:
+    a = gl.randn(3).requires_grad_()
+    out = a + gl.randn(3)
+    recorded = trace(out, gl.ones_like(out))
+    assert set(parts_of(recorded, "AddBackward0")) == {1}  # the gradient of a needs no other
+
+
 def test_a_value_that_is_no_number_is_taken_apart_all_the_same(gl: Any) -> None:
     a = gl.tensor([math.nan, math.inf, -0.0]).requires_grad_()
     recorded = trace((a * a).sum())

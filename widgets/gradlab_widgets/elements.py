@@ -233,6 +233,8 @@ def taken_apart(
         term = counted(
             term, result.size // max(1, math.prod(axes.sizes[a] for a in axes.of["out"]))
         )
+    if any(word in rule.tensors and word not in axes.of for word in term.used):
+        return None  # a tensor that nobody kept
     used = [word for word in term.used if word == "g" or word in axes.of]
     if how == "sum" and _is_product(term, tuple(used)):
         how = "product"
