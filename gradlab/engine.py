@@ -794,9 +794,15 @@ def grad(
             )
     if materialize_grads:
         found = [
-            t.new_zeros(t.shape) if g is None else g for t, g in zip(chosen, found, strict=True)
+            _zeros_like(t) if g is None else g for t, g in zip(chosen, found, strict=True)
         ]
     return dict(zip(inputs, found, strict=True)) if isinstance(inputs, dict) else tuple(found)
+
+
+def _zeros_like(tensor: Any) -> Any:
+    if level_of(tensor) is not None or not hasattr(tensor, "_array"):
+        return tensor.new_zeros(tensor.shape)
+    return tensor._wrap(arrays.array_module(tensor._array).zeros_like(tensor._array))
 
 
 def _check_input(tensor: Any) -> None:

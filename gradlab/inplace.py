@@ -525,7 +525,7 @@ def _packs(target: Any) -> bool:
 
 def _original(target: Any) -> Any:
     """A copy of ``target`` with its history, to be saved in its place."""
-    original = target._wrap(target._array.copy())
+    original = target._wrap(target._array.copy(order="K"))
     original._edge, original._requires_grad = target._edge, target._requires_grad
     return original
 
@@ -643,7 +643,7 @@ def _keep_saved_original(node: Any, target: Any) -> None:
     for name in node.op.tensors[:1] if hasattr(node, "op") else ():
         saved = getattr(node, name, None)
         if isinstance(saved, tuple) and saved[0] is target:
-            original = target._wrap(saved[1].copy())
+            original = target._wrap(saved[1].copy(order="K"))
             original._edge, original._requires_grad = target._edge, target._requires_grad
             setattr(node, name, (original, original._array, original._counter, 0))
         elif saved is not None and hasattr(saved, "keep_original"):  # saved_tensors_hooks packed it

@@ -46,7 +46,7 @@ import numpy
 
 from gradlab.inplace import change as changed_by
 from gradlab.op.compiled import UNCHANGING, compile_function, make_node
-from gradlab.op.declaration import FUNCTIONS, NODES, OPS, Gradient, Op, camel, read
+from gradlab.op.declaration import FUNCTIONS, NODES, OPS, Gradient, Op, SavedAs, camel, read
 from gradlab.op.nodes import ON_TENSORS, OpNode, SavedTensor, modified_since
 from gradlab.op.out import TAKE_OUT
 from gradlab.tensor import Tensor
@@ -83,6 +83,7 @@ def op(
     operator: str | None = None,
     inplace: bool | None = None,
     holomorphic: bool = True,
+    saved: Mapping[str, SavedAs] | None = None,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Declare an operation; see the module's docstring.
 
@@ -92,11 +93,15 @@ def op(
     ``outputs``: how many results there are, or their names.
     ``inplace``: whether the form ``name_`` is made; by default for operations that promote.
     ``holomorphic=False``: formulas are PyTorch's gradients of complex results as they stand.
+    ``saved``: attributes ``_saved_<name>`` of the node where PyTorch's are not just what formulas
+    name: a function of what they name, that under its own name, or None for what PyTorch lacks.
     Raises ValueError at import for a formula that names something the operation doesn't have.
     """
 
     def declare(forward: Callable[..., Any]) -> Any:
-        declared = read(forward, latex, grad or {}, samples, promote, outputs, view, holomorphic)
+        declared = read(
+            forward, latex, grad or {}, samples, promote, outputs, view, holomorphic, saved
+        )
         node_name = node or camel(declared.name) + "Backward0"
         object.__setattr__(declared, "node", make_node(declared, node_name))
         function = compile_function(

@@ -35,6 +35,11 @@ class Gradient:
     latex: str
 
 
+SavedAs = Callable[..., Any] | str | None
+"""What the node's attribute ``_saved_<name>`` is: a function of saved values, one by its own name,
+or, if None, nothing: PyTorch keeps no such thing."""
+
+
 @dataclass(frozen=True)
 class Op:
     """A declared operation."""
@@ -56,6 +61,7 @@ class Op:
     results: tuple[str, ...]  # names of several outputs, by which formulas call them
     view: bool
     holomorphic: bool  # formulas are g times plain derivatives; complex ones get conjugated
+    saved_as: Mapping[str, SavedAs]
     node: type[OpNode] = field(init=False)
     function: Callable[..., Tensor] = field(init=False)
 
@@ -119,6 +125,7 @@ def read(
     outputs: int | tuple[str, ...] | None,
     view: bool,
     holomorphic: bool = True,
+    saved: Mapping[str, SavedAs] | None = None,
 ) -> Op:
     signature = inspect.signature(forward)
     parameters = list(signature.parameters.values())[1:]  # without xp
@@ -140,6 +147,7 @@ def read(
         results=outputs if isinstance(outputs, tuple) else (),
         view=view,
         holomorphic=holomorphic,
+        saved_as=saved or {},
     )
     _check(declared)
     return declared

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import re
 from collections.abc import Callable
 from typing import Any
@@ -137,14 +138,17 @@ class OpNode(Node):
         result._requires_grad = array.dtype in arrays.DIFFERENTIABLE
         return result
 
-    def _names_of_saved(self) -> dict[str, str]:
-        """PyTorch's names of what is saved, and ours."""
+    def _names_of_saved(self) -> dict[str, Any]:
+        """PyTorch's names of what is saved, and ours, or functions of what has ours."""
         kind = type(self)
         if kind not in _NAMES_OF_SAVED:
-            names = (*self.op.saved_tensors, *self.op.saved_plain)
+            tensors = self.op.saved_tensors
+            shapes = {f"{name}_shape" for name in tensors}  # which a tensor says itself
+            names = [*tensors, *(name for name in self.op.saved_plain if name not in shapes)]
             first = "input" if self.op.name in _SAY_INPUT else "self"
-            pairs = {"_saved_" + _pytorch_name(name, first): name for name in names}
-            _NAMES_OF_SAVED[kind] = pairs
+            pairs: dict[str, Any] = {"_saved_" + _pytorch_name(n, first): n for n in names}
+            pairs.update({"_saved_" + name: what for name, what in self.op.saved_as.items()})
+            _NAMES_OF_SAVED[kind] = {name: what for name, what in pairs.items() if what is not None}
         return _NAMES_OF_SAVED[kind]
 
     def __getattr__(self, name: str) -> Any:
@@ -160,6 +164,8 @@ class OpNode(Node):
                 f"{type(self).__name__} saves {', '.join(self._names_of_saved()) or 'nothing'}, "
                 f"not {name!r}"
             )
+        if callable(ours):
+            return self._made_of_saved(ours)
         if not _is_set(self, ours):
             return None  # no gradient that was asked for needs it
         value = self._unpack(ours)
@@ -171,13 +177,21 @@ class OpNode(Node):
             else value
         )
 
+    def _made_of_saved(self, make: Callable[..., Any]) -> Any:
+        """What a function makes of saved values, of the result's ``shape`` and of the ``node``."""
+        given: dict[str, Any] = {"node": self, "shape": self.shape}
+        names = inspect.signature(make).parameters
+        if not all(name in given or _is_set(self, name) for name in names):
+            return None
+        return make(**{one: given[one] if one in given else self._unpack(one) for one in names})
+
     def __dir__(self) -> list[str]:
         saved = self._names_of_saved()
         raw = [name for name, ours in saved.items() if ours in self.op.saved_tensors]
         return [*super().__dir__(), *saved, *(f"_raw{name}" for name in raw)]
 
 
-_NAMES_OF_SAVED: dict[type[OpNode], dict[str, str]] = {}
+_NAMES_OF_SAVED: dict[type[OpNode], dict[str, Any]] = {}
 
 _SAY_INPUT = {"convolution", "native_batch_norm", "native_group_norm", "native_layer_norm"}
 """Operations whose first input PyTorch saves as ``_saved_input``, not ``_saved_self``."""

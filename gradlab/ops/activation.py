@@ -121,6 +121,7 @@ def _mish_gradient(g: Any, input: Any, sigmoid: Any, t: Any) -> Any:
         )
     ),
     node="LogSigmoidBackward0",
+    saved=dict(buffer=lambda input: (-input.detach().abs()).exp()),
     public=False,
     method=False,
     samples=real(-3, 3),
@@ -238,7 +239,7 @@ _SELU = (1.6732632423543772, 1.0507009873554805)  # alpha and scale
     grad=dict(
         input=(
             lambda g, xp, input, alpha: xp.where(
-                input <= 0, g * xp.exp(xp.clamp_max_scalar(input, 0.0) / alpha), g
+                input < 0, g * xp.exp(xp.clamp_max_scalar(input, 0.0) / alpha), g
             ),
             r"\begin{cases} g & input > 0 \\ g \cdot e^{input / alpha} & input \le 0 \end{cases}",
         )
@@ -270,9 +271,7 @@ def celu(xp: Namespace, input: Array, alpha: float = 1.0) -> Array:
     ),
     grad=dict(
         input=(
-            lambda g, xp, out, alpha: xp.where(
-                out <= 0, g * (out / _way_back("elu", alpha) + 1), g
-            ),
+            lambda g, xp, out, alpha: xp.where(out < 0, g * (out / _way_back("elu", alpha) + 1), g),
             r"\begin{cases} g & out > 0 \\ g \, (out / alpha + 1) & out \le 0 \end{cases}",
         )
     ),

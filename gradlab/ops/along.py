@@ -77,10 +77,11 @@ def _size(array: Array, dim: int) -> int:
     grad=dict(
         input=(lambda g: g, r"g"),
         source=(
-            lambda g, xp, dim, index, alpha: xp.index_select(g, dim, index) * alpha,
+            lambda g, xp, dim, index, source, alpha: xp.index_select(g, dim, index) * alpha,
             r"alpha \cdot {g}_{index}",
         ),
     ),
+    saved=dict(source_dim=lambda source: source.ndim),
     inplace=True,
     samples=(
         call(draw(3, 2), 0, indices(4, below=3), draw(4, 2)),
@@ -119,12 +120,13 @@ def index_add(
             r"g,\ 0 \text{ at } index",
         ),
         source=(
-            lambda g, xp, dim, index, source_shape: xp.view(
-                xp.index_select(g, dim, index), tuple(source_shape)
+            lambda g, xp, dim, index, source: xp.view(
+                xp.index_select(g, dim, index), tuple(source.shape)
             ),
             r"{g}_{index}",
         ),
     ),
+    saved=dict(source_dim=lambda source: source.ndim),
     inplace=True,
     samples=(
         call(draw(3, 2), 0, indices(1, below=3), draw(1, 2)),

@@ -411,8 +411,8 @@ Tensor.mH = property(_matrix_h)  # type: ignore[attr-defined]
 @op(
     latex=r"real + i \, imag",
     grad=dict(
-        real=(lambda g, xp: xp.real_part(g), r"\operatorname{Re} g"),
-        imag=(lambda g, xp: xp.real_part(g * -1j), r"\operatorname{Im} g"),
+        real=(lambda g, xp, real, imag: xp.real_part(g), r"\operatorname{Re} g"),
+        imag=(lambda g, xp, real, imag: xp.real_part(g * -1j), r"\operatorname{Im} g"),
     ),
     holomorphic=False,
     method=False,

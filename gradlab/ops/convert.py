@@ -10,7 +10,7 @@ import numpy
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
 from gradlab.inplace import change
-from gradlab.op import FUNCTIONS, composite, op
+from gradlab.op import FUNCTIONS, OPS, composite, op
 from gradlab.samples import call, draw, real
 from gradlab.tensor import OutsideCounter, Tensor
 from gradlab.type_info import type_name
@@ -119,6 +119,9 @@ def copy(xp: Namespace, input: Array, other: Array) -> Array:
     if not arrays.is_expandable(other.shape, input.shape):
         _raise_mismatch(input.shape, other.shape)
     return xp.broadcast_to(_cast(other, input.dtype), input.shape)
+
+
+OPS["copy"].node.name = lambda self: "torch::autograd::CopyBackwards"  # type: ignore[method-assign]
 
 
 def _raise_mismatch(target: tuple[int, ...], source: tuple[int, ...]) -> None:
@@ -243,6 +246,7 @@ for _name in ("fill_", "zero_"):
             r"g",
         )
     ),
+    saved=dict(device=None, source=None),
     public=False,
     method=False,
     samples=(call(draw(3), arrays.float64, arrays.CPU, arrays.CPU),),

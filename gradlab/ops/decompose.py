@@ -174,10 +174,11 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
     latex=r"Q R = A",
     grad=dict(
         A=(
-            lambda arrived, xp, Q, R: _qr_gradient(xp, Q, R, *arrived),
+            lambda arrived, xp, Q, R, kind: _qr_gradient(xp, Q, R, *arrived),
             r"(\bar Q + Q \, M) \, R^{-\mathsf T}",
         )
     ),
+    saved=dict(mode="kind", kind=None),
     outputs=("Q", "R"),
     holomorphic=False,
     public=False,
@@ -515,10 +516,11 @@ def _check_eig(name: str, A: Tensor) -> None:
     latex=r"A = U \, \mathrm{diag}(S) \, V^{\mathsf T}",
     grad=dict(
         A=(
-            lambda arrived, xp, U, S, Vh: _svd_gradient(xp, U, S, Vh, *arrived),
+            lambda arrived, xp, U, S, Vh, full_matrices: _svd_gradient(xp, U, S, Vh, *arrived),
             r"U \left(\mathrm{diag}(\bar S) + \ldots\right) V^{\mathsf T}",
         )
     ),
+    saved=dict(S_sym_argsize_minus_1=lambda S: S.shape[-1]),
     outputs=("U", "S", "Vh"),
     holomorphic=False,
     public=False,

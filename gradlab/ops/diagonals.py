@@ -257,6 +257,7 @@ def fill_diagonal_(input: Tensor, value: float, wrap: bool = False) -> Tensor:
             r"\text{the blocks of } g",
         )
     ),
+    saved=dict(tensors_sym_sizes=None),
     public=False,
     method=False,
     samples=(call([draw(2, 3), draw(2), draw()]), call([draw(1, 2)]), call([draw(2, 2), draw(0)])),

@@ -14,7 +14,7 @@ from gradlab.samples import call, draw, indices
     latex=r"{weight}_{indices}",
     grad=dict(
         weight=(
-            lambda g, xp, indices, weight_shape, padding_idx, scale_grad_by_freq: (
+            lambda g, xp, indices, weight_shape, padding_idx, scale_grad_by_freq, sparse: (
                 xp.embedding_dense_backward(
                     g, indices, weight_shape[0], padding_idx, scale_grad_by_freq
                 )
@@ -22,6 +22,7 @@ from gradlab.samples import call, draw, indices
             r"\textstyle\sum g \text{ at } indices",
         )
     ),
+    saved=dict(weight_sym_argsize_0=lambda weight_shape: weight_shape[0], weight_sym_sizes=None),
     method=False,
     samples=(  # a padding's gradient is none of the derivative's
         call(draw(4, 3), indices(5, below=4)),

@@ -160,6 +160,9 @@ def _put_back(
 # ------------------------------------------------------------------ operations
 
 
+_OUTPUT_SIZE = dict(output_size=lambda shape: shape[2:])
+
+
 @op(
     latex=r"\textstyle\sum_{\text{taps}} w \, input",
     grad=dict(
@@ -246,6 +249,7 @@ _SUM = r"\textstyle\sum_{\text{taps}} w \, input"
     latex=r"{input}_{\text{nearest}}",
     grad=_NEAREST[0],
     node="UpsampleNearest1DBackward0",
+    saved=_OUTPUT_SIZE,
     public=False,
     method=False,
     samples=(call(draw(2, 2, 4), (7,), 1.7),),
@@ -265,6 +269,7 @@ def upsample_nearest1d(
     latex=r"{input}_{\text{nearest}}",
     grad=_NEAREST[1],
     node="UpsampleNearest2DBackward0",
+    saved=_OUTPUT_SIZE,
     public=False,
     method=False,
     samples=(call(draw(2, 2, 4, 3), (7, 2), None, 1.5),),
@@ -295,6 +300,7 @@ def upsample_nearest2d(
     latex=r"{input}_{\text{nearest}}",
     grad=_NEAREST[2],
     node="UpsampleNearest3DBackward0",
+    saved=_OUTPUT_SIZE,
     public=False,
     method=False,
     samples=(call(draw(2, 2, 4, 3, 2), (7, 2, 3), None, None, None),),
@@ -327,6 +333,7 @@ def upsample_nearest3d(
     latex=r"{input}_{\text{nearest}}",
     grad=_EXACT[0],
     node="UpsampleNearestExact1DBackward0",
+    saved=_OUTPUT_SIZE,
     public=False,
     method=False,
     samples=(call(draw(2, 2, 4), (7,), 1.7),),
@@ -346,6 +353,7 @@ def upsample_nearest_exact1d(
     latex=r"{input}_{\text{nearest}}",
     grad=_EXACT[1],
     node="UpsampleNearestExact2DBackward0",
+    saved=_OUTPUT_SIZE,
     public=False,
     method=False,
     samples=(call(draw(2, 2, 4, 3), (7, 2), None, 1.5),),
@@ -376,6 +384,7 @@ def upsample_nearest_exact2d(
     latex=r"{input}_{\text{nearest}}",
     grad=_EXACT[2],
     node="UpsampleNearestExact3DBackward0",
+    saved=_OUTPUT_SIZE,
     public=False,
     method=False,
     samples=(call(draw(2, 2, 4, 3, 2), (7, 2, 3), None, None, None),),
@@ -408,6 +417,7 @@ def upsample_nearest_exact3d(
     latex=_SUM,
     grad=_LINEAR[0],
     node="UpsampleLinear1DBackward0",
+    saved=_OUTPUT_SIZE,
     public=False,
     method=False,
     samples=(
@@ -431,6 +441,7 @@ def upsample_linear1d(
     latex=_SUM,
     grad=_LINEAR[1],
     node="UpsampleBilinear2DBackward0",
+    saved=_OUTPUT_SIZE,
     public=False,
     method=False,
     samples=(
@@ -465,6 +476,7 @@ def upsample_bilinear2d(
     latex=_SUM,
     grad=_LINEAR[2],
     node="UpsampleTrilinear3DBackward0",
+    saved=_OUTPUT_SIZE,
     public=False,
     method=False,
     samples=(
@@ -501,6 +513,7 @@ def upsample_trilinear3d(
     latex=_SUM,
     grad=_of_mixture("cubic")[1],
     node="UpsampleBicubic2DBackward0",
+    saved=_OUTPUT_SIZE,
     public=False,
     method=False,
     samples=(
@@ -535,6 +548,7 @@ def upsample_bicubic2d(
     latex=_SUM,
     grad=_of_mixture("linear-antialias")[1],
     node="UpsampleBilinear2DAaBackward0",
+    saved=_OUTPUT_SIZE,
     public=False,
     method=False,
     samples=(
@@ -569,6 +583,7 @@ def upsample_bilinear2d_aa(
     latex=_SUM,
     grad=_of_mixture("cubic-antialias")[1],
     node="UpsampleBicubic2DAaBackward0",
+    saved=_OUTPUT_SIZE,
     public=False,
     method=False,
     samples=(

@@ -43,6 +43,7 @@ from gradlab.type_info import type_name
             r"\mathrm{split}(g)",
         )
     ),
+    saved=dict(tensors_sym_sizes=None),
     method=False,
     samples=(
         call([draw(2, 3), draw(1, 3)]),
@@ -299,7 +300,12 @@ atleast_3d = _at_least(
 
 @op(
     latex=r"\mathrm{split}(input)",
-    grad=dict(input=(lambda gs, xp, dim: xp.cat(gs, dim), r"\mathrm{cat}(g)")),
+    grad=dict(
+        input=(
+            lambda gs, xp, input_shape, split_size, dim: xp.cat(gs, dim),
+            r"\mathrm{cat}(g)",
+        )
+    ),
     outputs=None,
     view=True,
     public=False,
@@ -315,7 +321,12 @@ def split(xp: Namespace, input: Array, split_size: int, dim: int) -> tuple[Array
 
 @op(
     latex=r"\mathrm{split}(input)",
-    grad=dict(input=(lambda gs, xp, dim: xp.cat(gs, dim), r"\mathrm{cat}(g)")),
+    grad=dict(
+        input=(
+            lambda gs, xp, input_shape, split_sizes, dim: xp.cat(gs, dim),
+            r"\mathrm{cat}(g)",
+        )
+    ),
     outputs=None,
     view=True,
     public=False,

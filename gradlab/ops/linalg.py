@@ -113,6 +113,21 @@ def mv(xp: Namespace, input: Array, vec: Array) -> Array:
     return xp.matmul(input, vec)
 
 
+def _left_sizes(left: str) -> Any:
+    return lambda node: (node.shape[0], _between(node, left))
+
+
+def _right_sizes(left: str) -> Any:
+    return lambda node: (_between(node, left), node.shape[1])
+
+
+def _between(node: Any, left: str) -> int:
+    """The size that both factors of a product have, read off the one that was saved."""
+    if hasattr(node, "mat2"):
+        return int(node._unpack("mat2").shape[0])
+    return int(node._unpack(left).shape[1])
+
+
 @op(
     latex=r"input \; mat2",
     grad=dict(
@@ -125,6 +140,7 @@ def mv(xp: Namespace, input: Array, vec: Array) -> Array:
             r"input^{\mathsf T} g",
         ),
     ),
+    saved=dict(self_sym_sizes=_left_sizes("input"), mat2_sym_sizes=_right_sizes("input")),
     samples=(
         call(draw(2, 3), draw(3, 4)),
         call(draw(2, 0), draw(0, 3)),
@@ -257,6 +273,7 @@ def bmm(xp: Namespace, input: Array, mat2: Array) -> Array:
             r"alpha \, mat1^{\mathsf T} g",
         ),
     ),
+    saved=dict(mat1_sym_sizes=_left_sizes("mat1"), mat2_sym_sizes=_right_sizes("mat1")),
     inplace=True,
     samples=(
         call(draw(4), draw(2, 3), draw(3, 4)),

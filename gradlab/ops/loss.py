@@ -77,8 +77,9 @@ def mse_loss(xp: Namespace, input: Array, target: Array, reduction: int = MEAN) 
     latex=r"-\frac{1}{n} \sum_i {input}_{i, {target}_i}",
     grad=dict(
         input=(
-            lambda g, xp, target, weight, reduction, ignore_index, input_shape: (
-                xp.nll_loss_backward(g, target, weight, reduction, ignore_index, input_shape)
+            lambda g, xp, input, target, weight, reduction, ignore_index, input_shape: xp.by_steps(
+                xp.nll_loss_backward(g, target, weight, reduction, ignore_index, input_shape),
+                input,
             ),
             r"-\frac{g}{n} \text{ at } (i, {target}_i)",
         )
@@ -108,8 +109,9 @@ def nll_loss(
     latex=r"-\frac{1}{n} \sum_i {input}_{i, {target}_i}",
     grad=dict(
         input=(
-            lambda g, xp, target, weight, reduction, ignore_index, input_shape: (
-                xp.nll_loss_backward(g, target, weight, reduction, ignore_index, input_shape)
+            lambda g, xp, input, target, weight, reduction, ignore_index, input_shape: xp.by_steps(
+                xp.nll_loss_backward(g, target, weight, reduction, ignore_index, input_shape),
+                input,
             ),
             r"-\frac{g}{n} \text{ at } (i, {target}_i)",
         )

@@ -178,6 +178,7 @@ def _check_lu(name: str, A: Tensor, pivot: bool) -> None:
     ),
     outputs=("LU", "pivots", "info"),
     node="LinalgLuFactorExBackward0",
+    saved=dict(pivot=lambda: True),
     holomorphic=False,
     public=False,
     method=False,

@@ -170,6 +170,7 @@ def _of_rows(g: Any, xp: Any, reduction: int, shape: tuple[int, ...]) -> Any:
             r"\text{ minus their sum at } target",
         )
     ),
+    saved=dict(self_sym_sizes=None),
     public=False,
     method=False,
     samples=(

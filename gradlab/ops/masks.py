@@ -36,8 +36,8 @@ def common_shape(one: tuple[int, ...], two: tuple[int, ...]) -> tuple[int, ...]:
     latex=r"{input}_{mask}",
     grad=dict(
         input=(
-            lambda g, xp, input_shape, mask: xp.masked_select_backward(
-                g, numpy.broadcast_shapes(tuple(input_shape), tuple(mask.shape)), mask
+            lambda g, xp, input, mask: xp.masked_select_backward(
+                g, numpy.broadcast_shapes(tuple(input.shape), tuple(mask.shape)), mask
             ),
             r"g \text{ at } mask,\ 0 \text{ elsewhere}",
         )

@@ -95,8 +95,8 @@ def _sources(xp: Namespace, size: int, before: int, after: int, how: str) -> Arr
     latex=r"\mathrm{pad}(input)",
     grad=dict(
         input=(
-            lambda g, xp, input_shape, padding, how: xp.padded_backward(
-                g, tuple(input_shape), padding, how
+            lambda g, xp, input, input_shape, padding, how: xp.by_steps(
+                xp.padded_backward(g, tuple(input_shape), padding, how), input
             ),
             r"\textstyle\sum g",
         )
@@ -151,8 +151,8 @@ def _declare(kind: str, how: str, dims: int) -> Any:
         latex=r"\mathrm{pad}(input)",
         grad=dict(
             input=(
-                lambda g, xp, input_shape, padding: xp.padded_backward(
-                    g, tuple(input_shape), padding, how
+                lambda g, xp, input, input_shape, padding: xp.by_steps(
+                    xp.padded_backward(g, tuple(input_shape), padding, how), input
                 ),
                 r"\textstyle\sum g",
             )

@@ -203,8 +203,8 @@ def _div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
 @op(
     latex=r"\mathrm{round}\left(\frac{input}{other}\right)",
     grad=dict(
-        input=(lambda g, xp: xp.zeros_like(g), r"0"),
-        other=(lambda g, xp: xp.zeros_like(g), r"0"),
+        input=(lambda g, xp, input, other, rounding_mode: xp.zeros_like(g), r"0"),
+        other=(lambda g, xp, input, other: xp.zeros_like(g), r"0"),
     ),
     promote="same",
     node="DivBackward2",

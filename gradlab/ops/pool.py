@@ -231,7 +231,19 @@ def taken_at(xp: Namespace, input: Array, indices: Array, dims: int) -> Array:
 def _max_gradient(dims: int) -> dict[str, Any]:
     return dict(
         input=(
-            lambda g, xp, result1, input_shape: xp.put_at(g, result1, input_shape, dims),
+            lambda g, xp, input, result1, input_shape, kernel_size, stride, padding, dilation,
+            ceil_mode: xp.by_steps(xp.put_at(g, result1, input_shape, dims), input),
+            r"g \text{ where the maximum was}",
+        )
+    )  # fmt: skip
+
+
+def _adaptive_max_gradient(dims: int) -> dict[str, Any]:
+    return dict(
+        input=(
+            lambda g, xp, input, result1, input_shape: xp.by_steps(
+                xp.put_at(g, result1, input_shape, dims), input
+            ),
             r"g \text{ where the maximum was}",
         )
     )
@@ -437,10 +449,13 @@ def _spread(
 
 _AVERAGE_GRADIENT = dict(
     input=(
-        lambda g, xp, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad,
-        divisor_override: xp.avg_pool_backward(
-            g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad,
-            divisor_override,
+        lambda g, xp, input, input_shape, kernel_size, stride, padding, ceil_mode,
+        count_include_pad, divisor_override: xp.by_steps(
+            xp.avg_pool_backward(
+                g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad,
+                divisor_override,
+            ),
+            input,
         ),
         r"\frac{1}{n} \textstyle\sum_{\text{windows}} g",
     )
@@ -597,7 +612,9 @@ def _at(dim: int, where: slice) -> tuple[slice, ...]:
 def _adaptive_average_gradient(dims: int) -> dict[str, Any]:
     return dict(
         input=(
-            lambda g, xp, input_shape: xp.adaptive_avg_backward(g, input_shape, dims),
+            lambda g, xp, input, input_shape: xp.by_steps(
+                xp.adaptive_avg_backward(g, input_shape, dims), input
+            ),
             r"\frac{1}{n} \textstyle\sum_{\text{windows}} g",
         )
     )
@@ -607,6 +624,7 @@ def _adaptive_average_gradient(dims: int) -> dict[str, Any]:
     latex=r"\frac{1}{n} \textstyle\sum_{\text{window}} input",
     grad=_adaptive_average_gradient(2),
     node="AdaptiveAvgPool2DBackward0",
+    saved=dict(self_sym_sizes=None),
     public=False,
     method=False,
     samples=(
@@ -625,6 +643,7 @@ def adaptive_avg_pool2d(xp: Namespace, input: Array, output_size: Sizes) -> Arra
     latex=r"\frac{1}{n} \textstyle\sum_{\text{window}} input",
     grad=_adaptive_average_gradient(3),
     node="AdaptiveAvgPool3DBackward0",
+    saved=dict(self_sym_sizes=None),
     public=False,
     method=False,
     samples=(call(draw(1, 2, 3, 4, 4), [2, 2, 3]), call(draw(2, 4, 3, 4), [2, 3, 2])),
@@ -687,7 +706,7 @@ def _adaptive_maxima(xp: Namespace, input: Array, output_size: Sizes) -> tuple[A
 
 @op(
     latex=r"\max_{\text{window}} input",
-    grad=_max_gradient(2),
+    grad=_adaptive_max_gradient(2),
     node="AdaptiveMaxPool2DBackward0",
     outputs=("values", "result1"),
     public=False,
@@ -702,7 +721,7 @@ def adaptive_max_pool2d(xp: Namespace, input: Array, output_size: Sizes) -> tupl
 
 @op(
     latex=r"\max_{\text{window}} input",
-    grad=_max_gradient(3),
+    grad=_adaptive_max_gradient(3),
     node="AdaptiveMaxPool3DBackward0",
     outputs=("values", "result1"),
     public=False,

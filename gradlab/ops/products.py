@@ -234,9 +234,12 @@ def _plus(input: Array, product: Array, beta: float, alpha: float) -> Array:
     latex=r"beta \, input + alpha \, vec1 \; vec2^{\mathsf T}",
     grad=dict(
         input=(lambda g, beta: scaled(g, beta), r"beta \, g"),
-        vec1=(lambda g, xp, vec2, alpha: scaled(xp.mv(g, vec2), alpha), r"alpha \, g \; vec2"),
+        vec1=(
+            lambda g, xp, vec2, alpha: scaled(xp.sum_dim(g * vec2, (1,)), alpha),
+            r"alpha \, g \; vec2",
+        ),
         vec2=(
-            lambda g, xp, vec1, alpha: scaled(xp.mv(xp.t(g), vec1), alpha),
+            lambda g, xp, vec1, alpha: scaled(xp.sum_dim(g * xp.unsqueeze(vec1, 1), (0,)), alpha),
             r"alpha \, g^{\mathsf T} vec1",
         ),
     ),
@@ -358,6 +361,13 @@ def baddbmm(
             ),
             r"alpha \, batch1^{\mathsf T} g",
         ),
+    ),
+    saved=dict(
+        batch1_sym_argsize_0=lambda batch1_shape: batch1_shape[0],
+        batch1_sym_argsize_1=lambda batch1_shape: batch1_shape[1],
+        batch1_sym_sizes=None,
+        batch2_sym_argsize_2=lambda batch2_shape: batch2_shape[2],
+        batch2_sym_sizes=None,
     ),
     inplace=True,
     samples=(

@@ -155,6 +155,7 @@ def named_dims(function: str, input: Tensor, dim: Dims, keepdim: bool = False) -
             r"\frac{g}{n}",
         )
     ),
+    saved=dict(self_sym_numel=lambda input_shape: math.prod(input_shape)),
     public=False,
     method=False,
     samples=real(-2, 2),
@@ -174,6 +175,7 @@ def mean(xp: Namespace, input: Array) -> Array:
             r"\frac{g}{n}",
         )
     ),
+    saved=dict(self_sym_numel=lambda input_shape: math.prod(input_shape)),
     node="MeanBackward1",
     public=False,
     method=False,
@@ -233,7 +235,7 @@ def _mean_of(
     latex=r"\textstyle\prod input",
     grad=dict(
         input=(
-            lambda g, xp, input: (
+            lambda g, xp, input, out: (
                 g * xp.view(_product_of_others(xp, input.reshape((-1,)), 0), input.shape)
             ),
             r"g \, \textstyle\prod_{j \ne i} {input}_j",
@@ -266,7 +268,7 @@ def _multiplied_rows(xp: Namespace, array: Array) -> Array:
     latex=r"\textstyle\prod_{dim} input",
     grad=dict(
         input=(
-            lambda g, xp, input, dim, keepdim: (
+            lambda g, xp, input, out, dim, keepdim: (
                 put_back(xp, g, input.shape, (dim,), keepdim) * _product_of_others(xp, input, dim)
             ),
             r"g \, \textstyle\prod_{j \ne i} {input}_j",

@@ -189,8 +189,8 @@ def _worst(array: Array, name: str) -> Any:
 
 
 _TO_EXTREMES = (
-    lambda g, xp, input_shape, dim, indices: xp.gather_backward(
-        g, input_shape, normal_dim(dim, len(input_shape)), indices
+    lambda g, xp, input, dim, indices: xp.gather_backward(
+        g, tuple(input.shape), normal_dim(dim, len(input.shape)), indices
     ),
     r"\textstyle\sum g \text{ of where it is the extreme}",
 )

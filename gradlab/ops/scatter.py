@@ -125,6 +125,8 @@ def gather_backward(
 
 def places_along(xp: Namespace, shape: tuple[int, ...], dim: int, index: Array) -> Array:
     """The numbers, in memory order, of the places that ``index`` names along ``dim``."""
+    if not index.size:
+        return xp.zeros(index.shape, arrays.INT64)
     if not index.ndim:
         return index
     dim %= len(shape)

@@ -13,7 +13,7 @@ import numpy
 
 from gradlab import arrays, return_types
 from gradlab.arrays import Array, Namespace
-from gradlab.op import composite, op
+from gradlab.op import OPS, composite, op
 from gradlab.ops.choosing import _where as where
 from gradlab.ops.matrices import (
     LinAlgError,
@@ -41,14 +41,23 @@ from gradlab.tensor import Tensor
 # ------------------------------------------------------------------ determinants
 
 
+def _factor(which: int) -> Any:
+    """What PyTorch keeps of a matrix: the triangular factors in one, or the pivots."""
+    return lambda A: OPS["linalg_lu_factor"].function(A.detach())[which]
+
+
+_FACTORS = dict(LU=_factor(0), pivots=_factor(1))
+
+
 @op(
     latex=r"\det A",
     grad=dict(
         A=(
-            lambda g, xp, A: column(xp, column(xp, g)) * xp.cofactors(A),
+            lambda g, xp, A, out: column(xp, column(xp, g)) * xp.cofactors(A),
             r"g \, \det(A) \, A^{-\mathsf T}",
         )
     ),
+    saved=_FACTORS,
     public=False,
     method=False,
     samples=(call(draw(3, 3)), call(draw(2, 2, 2)), call(draw(1, 1)), call(draw(0, 2, 2))),
@@ -165,6 +174,7 @@ def det(A: Tensor) -> Tensor:
             r"g \, A^{-\mathsf T}",
         )
     ),
+    saved=_FACTORS,
     outputs=("sign", "logabsdet"),
     holomorphic=False,
     public=False,
@@ -239,6 +249,7 @@ def logdet(input: Tensor) -> Tensor:
             r"-out^{\mathsf T} g \; out^{\mathsf T}",
         )
     ),
+    saved=dict(inverse="out", result=None),
     node="LinalgInvExBackward0",
     holomorphic=False,
     public=False,
@@ -356,6 +367,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
             r"A^{-\mathsf T} g",
         ),
     ),
+    saved=dict(**_FACTORS, B_sym_sizes=None),
     node="LinalgSolveExBackward0",
     holomorphic=False,
     public=False,

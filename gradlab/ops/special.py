@@ -508,7 +508,9 @@ def i0e(xp: Namespace, input: Array) -> Array:
     latex=r"I_{1}(input)",
     grad=dict(
         input=(
-            lambda g, xp, input: g * _at_zero(xp, lambda x: xp.i0(x) - xp.i1(x) / x, input, 0.5),
+            lambda g, xp, input, out: (
+                g * _at_zero(xp, lambda x: xp.i0(x) - xp.i1(x) / x, input, 0.5)
+            ),
             r"g \left( I_{0}(input) - \frac{I_{1}(input)}{input} \right)",
         )
     ),
@@ -533,7 +535,7 @@ def i1(xp: Namespace, input: Array) -> Array:
     latex=r"e^{-|input|} \, I_{1}(input)",
     grad=dict(
         input=(
-            lambda g, xp, input: (
+            lambda g, xp, input, out: (
                 g * _at_zero(xp, lambda x: xp.i0e(x) - xp.i1e(x) * (xp.sgn(x) + 1 / x), input, 0.5)
             ),
             r"g \left( e^{-|input|} I_{0}(input) - out \cdot \mathrm{sign}(input) "

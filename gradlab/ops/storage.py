@@ -113,6 +113,7 @@ _GRADIENT = (
 @op(
     latex=r"\mathrm{strided}(input)",
     grad=dict(input=_GRADIENT),
+    saved=dict(self_sym_sizes=None, self_sym_strides=None),
     view=True,
     public=False,
     method=False,

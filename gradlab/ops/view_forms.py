@@ -39,6 +39,7 @@ def _declare(view: str, name: str, node: str, copy: bool) -> Callable[..., Any]:
         latex=declared.latex,
         grad={of: (rule.formula, rule.latex) for of, rule in declared.gradients.items()},
         samples=declared.samples,
+        saved=declared.saved_as,
         outputs=declared.outputs,
         node=node,
         public=False,

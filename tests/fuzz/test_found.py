@@ -76,6 +76,27 @@ CALCULATIONS = [
     "torch.logsumexp(torch.tensor(1 + 3.9j), 0)",
     "[torch.autograd.grad(torch.autograd.grad(x.norm(1.5), x, create_graph=True)[0].sum(), x) "
         "for x in [torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64, requires_grad=True)]]",
+    # the second derivative at 0 of what is smooth there only once
+    "[torch.autograd.grad(torch.autograd.grad(torch.celu(x, 1.5), x, create_graph=True)[0], x) "
+        "for x in [torch.tensor(0.0, requires_grad=True)]]",
+    "[torch.autograd.grad(torch.nn.functional.celu_(x * 1), x) for x in "
+        "[torch.tensor(0.0, requires_grad=True)]]",
+    # second derivatives of what is linear in pieces: zeros, not an error
+    *(
+        f"[torch.autograd.grad(torch.autograd.grad({f}.sum(), x, create_graph=True)[0].sum(), x) "
+        "for F, x in [(torch.nn.functional, torch.arange(16.0).reshape(1, 1, 4, 4)"
+        ".requires_grad_())]]"
+        for f in (
+            "F.max_pool2d(x, 2)", "F.avg_pool2d(x, 2)", "F.adaptive_avg_pool2d(x, 2)",
+            "F.pad(x, (1, 1, 1, 1), mode='reflect')", "F.pad(x, (1, 1, 1, 1), mode='replicate')",
+            "F.nll_loss(x.reshape(4, 4), torch.arange(4))",
+        )
+    ),
+    # layouts of gradients
+    "[torch.autograd.grad((x * 2).t().square_().sum(), x)[0].stride() for x in "
+        "[torch.ones(3, 4, requires_grad=True)]]",
+    "[torch.autograd.grad(torch.ones(2, requires_grad=True).sum(), x, allow_unused=True, "
+        "materialize_grads=True)[0].stride() for x in [torch.ones(3, 4).t().requires_grad_()]]",
     # hooks
     "[(x.register_post_accumulate_grad_hook(lambda t: seen.append(t.grad)), "
         "(x * x).sum().backward(inputs=x), seen) for x, seen in "

@@ -254,8 +254,11 @@ class _Look:
 
 
 def _strides(tensor: Any) -> tuple[int, ...]:
-    """Where one goes along the dimensions in which there is somewhere to go."""
-    if not tensor.numel():
+    """Where one goes along the dimensions in which there is somewhere to go.
+
+    Pictures, of four dimensions, are put in order in gradlab before anybody looks.
+    """
+    if not tensor.numel() or tensor.ndim > 3:
         return ()
     return tuple(step for step, n in zip(tensor.stride(), tensor.shape, strict=True) if n > 1)
 
