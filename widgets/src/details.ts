@@ -1,6 +1,6 @@
 /** The details of one node: everything the trace knows of it. */
 
-import { h, iconButton } from "./dom";
+import { h, iconButton, textButton } from "./dom";
 import { shapeText } from "./format";
 import { formulaBox } from "./mathml";
 import type { BoxKind } from "./shapes";
@@ -94,12 +94,7 @@ function groupList({ groups, toggleGroup }: DetailsActions): HTMLElement {
     "div",
     { class: "gl-modules" },
     ...groups.map(({ key, kind, title, isOpen }) => {
-      const button = h(
-        "button",
-        { type: "button", class: "gl-button gl-text" },
-        isOpen ? "fold" : "open",
-      );
-      button.addEventListener("click", () => toggleGroup(key));
+      const button = textButton(isOpen ? "fold" : "open", () => toggleGroup(key));
       const kinds = h("span", { class: "gl-dim" }, KINDS[kind]);
       return h("div", {}, h("code", {}, title), kinds, button);
     }),

@@ -54,6 +54,17 @@ export function iconButton(
   return button;
 }
 
+/** A push button with a text; `label` is what screen readers say instead. */
+export function textButton(text: string, act: () => void, label?: string): HTMLButtonElement {
+  const button = h(
+    "button",
+    { type: "button", class: "gl-button gl-text", "aria-label": label ?? null },
+    text,
+  );
+  button.addEventListener("click", act);
+  return button;
+}
+
 function dressed<Made extends Element>(
   made: Made,
   attributes: Attributes,

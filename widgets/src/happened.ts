@@ -1,7 +1,7 @@
 /** What a node's details tell of the pass: what adds up there, what its hooks did, what it freed. */
 
 import { entry } from "./details";
-import { h } from "./dom";
+import { h, textButton } from "./dom";
 import { glance, shapeText } from "./format";
 import { runnerOf, type Timeline, titleOf, variableName } from "./moment";
 import type { Trace } from "./trace";
@@ -34,9 +34,7 @@ export function happened(
   });
   const made = rowsOf(second?.node, node).map((row) => {
     const of = second!.of[row]!;
-    const button = h("button", { type: "button", class: "gl-button gl-text" }, titleOf(trace, of));
-    button.addEventListener("click", () => go(of));
-    return h("div", {}, "by the rule of ", button);
+    return h("div", {}, "by the rule of ", textButton(titleOf(trace, of), () => go(of)));
   });
   return [
     ...entry("Ledger", ledger()),
@@ -60,7 +58,7 @@ export function happened(
     if (ran === Infinity || (!isGrad && into.length < 2)) return false;
     const name = `${variableName(trace, runner)}.grad`;
     const before = steps.before[ran]!;
-    const arrived = steps.incoming[ran]![0]!;
+    const arrived = steps.incoming[ran]![0] ?? null;
     const line = (step: number, ...cells: string[]) => {
       const told = step > position ? [cells[0]!, "…", "…"] : cells;
       const all = [step < 0 ? "" : `${step + 1}`, ...told];

@@ -1,6 +1,6 @@
 /** Stops: where playing pauses. At a node, at every node of a kind, at the first NaN or infinity. */
 
-import { h, write } from "./dom";
+import { h, textButton, write } from "./dom";
 import { plural } from "./format";
 import { runnerOf, type Timeline, titleOf } from "./moment";
 import type { Trace } from "./trace";
@@ -44,7 +44,7 @@ export function createStops(trace: Trace, times: Timeline, actions: StopActions)
     ".": ["stop ›", () => run(1)],
   };
   const buttons = (keys: string, node: number) =>
-    [...keys].map((key) => button(`${acts[key]![0]} (${key})`, () => acts[key]![1](node)));
+    [...keys].map((key) => textButton(`${acts[key]![0]} (${key})`, () => acts[key]![1](node)));
   const list = h("span", { class: "gl-row" });
   const spoken = h("span", { class: "gl-hidden", "aria-live": "polite" });
   const element = h(
@@ -54,7 +54,7 @@ export function createStops(trace: Trace, times: Timeline, actions: StopActions)
     list,
     spoken,
   );
-  const opener = button("Stops", () => open(element.hidden));
+  const opener = textButton("Stops", () => open(element.hidden));
   open(false);
   const firstOdd = steps.kind.findIndex((_, step) =>
     [...steps.incoming[step]!, ...steps.outgoing[step]!, steps.after[step]!].some(
@@ -95,7 +95,9 @@ export function createStops(trace: Trace, times: Timeline, actions: StopActions)
     if (isNew) set.add(stop);
     open(true);
     list.replaceChildren(
-      ...[...set].map((one) => button(`${named(one)} ×`, () => toggle(one), "Remove stop: ")),
+      ...[...set].map((one) =>
+        textButton(`${named(one)} ×`, () => toggle(one), `Remove stop: ${named(one)}`),
+      ),
     );
     const verb = isNew ? "set" : "removed";
     write(spoken, `Stop ${verb}: ${named(stop)}; ${plural(set.size, "stop")} in all`);
@@ -115,14 +117,4 @@ export function createStops(trace: Trace, times: Timeline, actions: StopActions)
     if (step < Infinity) actions.go(step);
     else write(spoken, `${named(node)} does not run in this pass`);
   }
-}
-
-function button(text: string, act: () => void, before = ""): HTMLElement {
-  const made = h(
-    "button",
-    { type: "button", class: "gl-button gl-text", "aria-label": before && before + text },
-    text,
-  );
-  made.addEventListener("click", act);
-  return made;
 }
