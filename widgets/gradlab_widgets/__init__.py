@@ -5,6 +5,7 @@ Works on tensors of gradlab and of PyTorch. In a notebook:
 - `graph(out)` draws what `out` was computed from;
 - `step(out)` steps through its backward pass, forwards and back, without changing any `.grad`;
 - `with record() as r: out.backward()` records the pass you run, and `step(r)` shows it;
+- `Backward(out)` is the pass by hand, a node at each `next()`, and its picture follows;
 - `plot(f, a)` plots f and its gradient at the numbers in `a`;
 - `live()` follows a notebook as its cells run, also as `%gradlab live`; `watch(x)` follows one
   tensor or module;
@@ -36,6 +37,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from gradlab_widgets.backward import Backward
 from gradlab_widgets.breakage import breakage, show_errors
 from gradlab_widgets.chart import Chart
 from gradlab_widgets.checking import check
@@ -60,6 +62,7 @@ from gradlab_widgets.why import why
 from gradlab_widgets.widgets import GradWidget, graph, step
 
 __all__ = [
+    "Backward",
     "Chart",
     "GradWidget",
     "GradientLog",

@@ -32,7 +32,15 @@ from gradlab_widgets.trace import Trace, TraceBuilder, Value
 from gradlab_widgets.values import PREVIEW, settle
 from gradlab_widgets.walk import Graph, graph_of
 
-__all__ = ["Event", "no_collections", "record", "trace", "trace_of_graph", "write_graph"]
+__all__ = [
+    "Event",
+    "Seen",
+    "no_collections",
+    "record",
+    "trace",
+    "trace_of_graph",
+    "write_graph",
+]
 
 
 @dataclass(slots=True)  # frozen, it would take a microsecond more to make
@@ -259,11 +267,11 @@ class _Watch:
         self.hooks.__enter__()
         found = self._graph.found
         for row, leaf in [(row, one.node) for row, one in enumerate(found) if one.accumulates]:
-            before = functools.partial(self._about_to_accumulate, row)
-            after = functools.partial(self._accumulated, row)
+            before = functools.partial(self.about_to_accumulate, row)
+            after = functools.partial(self.accumulated, row)
             self._handles += [leaf.register_prehook(before), leaf.register_hook(after)]
         made = {one.node: row for row, one in enumerate(found) if not one.accumulates}
-        self._handles += self._graph.library.watch(made, self._ran)
+        self._handles += self._graph.library.watch(made, self.ran)
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -277,7 +285,7 @@ class _Watch:
         found = self._graph.found
         return frozenset(() if retained else (e.row for e in self.events if found[e.row].saved))
 
-    def _ran(self, row: int, leaving: Sequence[Any], arrived: Sequence[Any]) -> None:
+    def ran(self, row: int, leaving: Sequence[Any], arrived: Sequence[Any]) -> None:
         if self._graph.library.has_hooks(self._graph.found[row].node):
             self._on_the_way.clear()
         look = self._look
@@ -298,10 +306,10 @@ class _Watch:
             self._on_the_way[id(gradient)] = (gradient, value)
         return value
 
-    def _about_to_accumulate(self, row: int, arrived: tuple[Any, ...]) -> None:
+    def about_to_accumulate(self, row: int, arrived: Sequence[Any] = ()) -> None:
         self._before[row] = self._graph.fleeting(self._graph.found[row].variable.grad)
 
-    def _accumulated(self, row: int, leaving: tuple[Any, ...], arrived: tuple[Any, ...]) -> None:
+    def accumulated(self, row: int, leaving: Sequence[Any], arrived: Sequence[Any]) -> None:
         preview = self._graph.fleeting
         incoming = tuple(preview(g) for g in arrived)
         after = preview(self._graph.found[row].variable.grad)
@@ -354,6 +362,36 @@ def _seed(graph: Graph, root: Any, gradient: Any) -> Event:
     incoming: list[Value | None] = [None] * outputs
     incoming[output] = graph.fleeting(start) if graph.library.is_tensor(start) else None
     return Event(graph.index[node], tuple(incoming))
+
+
+class Seen:
+    """A pass that somebody else runs, step by step, as far as it has come."""
+
+    def __init__(self, graph: Graph, root: Any, gradient: Any, *, retained: bool) -> None:
+        self._graph = graph
+        self._seeds = [_seed(graph, root, gradient)]
+        self._retained = retained
+        self._watch = _Watch(graph)
+
+    def watch_leaves(self) -> list[Any]:
+        """Look at each leaf's `.grad` right before it grows, until the handles are removed."""
+        leaves = [(row, f.node) for row, f in enumerate(self._graph.found) if f.accumulates]
+        look = self._watch.about_to_accumulate
+        return [leaf.register_prehook(functools.partial(look, row)) for row, leaf in leaves]
+
+    def add(self, node: Any, arrived: Sequence[Any], leaving: Sequence[Any]) -> None:
+        """A node ran."""
+        row = self._graph.index[node]
+        if self._graph.found[row].accumulates:
+            self._watch.accumulated(row, leaving, arrived)
+        else:
+            self._watch.ran(row, leaving, arrived)
+
+    def trace(self) -> Trace:
+        """What has run so far, in the whole graph."""
+        with no_collections():
+            seeds = self._seeds if self._watch.events else []
+            return _build(self._graph, self._watch, seeds, self._watch.freed(self._retained))
 
 
 # ---------------------------------------------------------------------- writing the trace
