@@ -222,6 +222,17 @@ def test_the_sum_of_terms_is_of_the_second_graph_too(gl: Any) -> None:
     assert trace.root in trace.second.node
 
 
+def test_each_second_graph_is_drawn_over_its_own_first_one(gl: Any) -> None:
+    with gw.record() as recorded:
+        for _ in range(3):
+            x = gl.tensor(2.0, requires_grad=True)
+            (slope,) = gl.autograd.grad(x**3, x, create_graph=True)
+            (slope * 2).backward()
+    first, *others = (trace.nodes.title for trace in recorded.traces)
+    assert others == [first, first]
+    assert first.count("pow") > 1
+
+
 def test_nothing_is_second_where_no_pass_recorded_itself(gl: Any) -> None:
     x = gl.tensor(0.5, requires_grad=True)
     with gw.record() as recorded:

@@ -21,24 +21,24 @@ class Descent:
     """For each node that a pass made, the node that was running; it keeps them all alive."""
 
     def __init__(self) -> None:
-        self._of: dict[Any, tuple[Any, int]] = {}
-        self._roots: list[Any] = []  # where the passes that recorded themselves started
-        self._starts: Sequence[Any] = ()  # where the pass starts that runs now
-        self._known: set[Any] = set()  # the nodes that were there before it
+        # made → the node that ran, the order of what is made, and where that pass started
+        self._of: dict[Any, tuple[Any, int, list[Any]]] = {}
+        self._known: set[Any] = set()  # the nodes that were there before the pass that runs now
         self._order = 2  # of what it makes
+        self._roots: list[Any] = []  # where it started
 
     @contextlib.contextmanager
     def during(
         self, roots: Sequence[Any], nodes: Collection[Any], given: Iterable[Any]
     ) -> Iterator[None]:
         """A pass runs from some tensors over these nodes, with the gradients it was given."""
-        self._starts = roots
+        self._roots = [root for root in roots if _node(root) is not None]
         self._known = {*nodes, *inputs_first(filter(None, map(_node, given)))}
         self._order = 1 + max((self._of[n][1] for n in nodes if n in self._of), default=1)
         try:
             yield
         finally:
-            self._starts, self._known = (), set()
+            self._roots, self._known = [], set()
 
     def ran(self, node: Any, tensors: Iterable[Any]) -> None:
         """A node ran, and left tensors that may have a history."""
@@ -47,10 +47,8 @@ class Descent:
             made = stack.pop()
             if made in self._known or made in self._of:
                 continue
-            self._of[made] = (node, self._order)
+            self._of[made] = (node, self._order, self._roots)
             stack += [following for following, _ in made.next_functions if following is not None]
-            self._roots += self._starts
-            self._starts = ()
 
     @contextlib.contextmanager
     def watching(self, roots: Sequence[Any], given: Iterable[Any]) -> Iterator[None]:
@@ -69,14 +67,22 @@ class Descent:
 
     def missing(self, graph: Graph) -> list[Any]:
         """Where earlier passes started, if a graph lacks nodes that its own were made for."""
-        made = (self._of[node][0] for node in graph.index if node in self._of)
-        lacks = any(node not in graph.index for node in made)
-        return list(self._roots) if lacks else []
+        there, found = set(graph.index), {}
+        stack = [node for node in graph.index if node in self._of]
+        while stack:
+            of, _, roots = self._of[stack.pop()]
+            if of in there:
+                continue
+            found.update({id(root): root for root in roots})
+            more = set(inputs_first(map(_node, roots))) - there
+            there |= more
+            stack += [node for node in more if node in self._of]
+        return list(found.values())
 
     def links(self, graph: Graph) -> list[tuple[int, int, int]]:
         """(row of a node that an earlier pass made, row of the node that ran, order)."""
         made = [(row, *self._of[n]) for n, row in graph.index.items() if n in self._of]
-        return [(row, graph.index[of], order) for row, of, order in made if of in graph.index]
+        return [(row, graph.index[of], order) for row, of, order, _ in made if of in graph.index]
 
 
 def _node(tensor: Any) -> Any:
