@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.harness import Lab, Watched, running_lab, watched_page
-from tests.browser.test_first_lesson import choose
+from tests.browser.test_first_lesson import choose, run_all
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "artefacts" / "charts"
@@ -443,10 +443,7 @@ def notebook(lab: Lab, browser: Browser) -> Iterator[Page]:
         page = watched.page
         page.set_viewport_size({"width": 1280, "height": 8000})
         page.goto(lab.url("charts.ipynb"))
-        expect(page.locator(".jp-CodeCell")).to_have_count(len(cells), timeout=60_000)
-        page.locator(".jp-CodeCell").first.locator(".jp-InputArea-editor").click()
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_text("Run All Cells", exact=True).first.click()
+        run_all(page)
         expect(page.locator(".gradlab [data-gl-view]")).to_have_count(len(NAMES), timeout=120_000)
         yield page
         assert watched.complaints == []
