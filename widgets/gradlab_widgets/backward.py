@@ -266,10 +266,11 @@ class BackwardWidget(GradWidget):
         self._shown_at = time.monotonic()
 
     def _point(self) -> None:
-        """Point to the last step."""
+        """Point to the last step that computed something."""
         assert self.trace is not None
-        self._steps = len(self.trace.steps)
-        self.position = self._steps - 1
+        kinds = self.trace.steps.kind
+        self._steps = len(kinds)
+        self.position = max((i for i, kind in enumerate(kinds) if kind != "free"), default=-1)
 
     def stop(self) -> None:
         """Show what has run; nothing more will."""

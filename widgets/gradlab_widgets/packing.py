@@ -13,7 +13,7 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -290,7 +290,7 @@ def _written_alike(x: Number) -> str:
 
 
 def packed_formulas(
-    column: Sequence[str], values: Sequence[Value], candidates: Mapping[int, Iterable[int]]
+    column: Sequence[str], values: Sequence[Value], candidates: Mapping[int, Sequence[int]]
 ) -> Any:
     """Formulas with marks for numbers, and where these are found, in the order of the marks.
 
@@ -302,12 +302,13 @@ def packed_formulas(
     texts: list[str] = []
     whose: list[int | None] = []
     rest: list[float] = []
+    written = functools.cache(lambda i: near(values[i]))
     for row, formula in enumerate(column):
         numbers = [found for x in _NUMERAL.findall(formula) if (found := _number(x)) is not None]
         texts.append(_NUMERAL.sub(_mark_of_number, formula))
         said = [number_text(x) for x in numbers]
-        known = ((i, near(values[i])[: len(said)]) for i in candidates.get(row, ()) if said)
-        whose.append(next((i for i, texts in known if texts == said), None))
+        known = candidates.get(row, ()) if said else ()
+        whose.append(next((i for i in known if written(i)[: len(said)] == said), None))
         if whose[-1] is None:
             rest += numbers
     numbers_of = _floats([np.array(rest)], "<f4")
