@@ -107,7 +107,7 @@ export function miniMap(
 }
 
 function across(columns: number): string {
-  return columns ? `--n: ${columns}` : "--n: auto-fill; --least: 60px";
+  return columns ? `--n: ${columns}` : "--n: auto-fill; --least: 70px";
 }
 
 function cellsOf(
