@@ -11,9 +11,11 @@ from gradlab.arrays import dtype as Dtype
 from gradlab.nn import init
 from gradlab.nn.module import Module
 from gradlab.nn.parameter import Parameter
+from gradlab.nn.utils.rnn import PackedSequence
 from gradlab.op import FUNCTIONS
 from gradlab.ops.creation import empty, zeros
 from gradlab.ops.linalg import linear
+from gradlab.ops.packed import packed_network
 from gradlab.ops.recurrent import STEPS, Weights
 from gradlab.tensor import Tensor
 
@@ -112,14 +114,25 @@ class RNNBase(Module):
         """The output and the last states, of an input with a batch, which is taken off again."""
         function = FUNCTIONS[self.mode.lower()]
         given = states if self.mode == "LSTM" else states[0]
-        flat = [weight for weights in self.all_weights for weight in weights]
-        options = (self.bias, self.num_layers, self.dropout, self.training)
-        output, *after = function(
-            input, given, flat, *options, self.bidirectional, self.batch_first
-        )
+        output, *after = function(input, given, *self._options, self.batch_first)
         if batched:
             return output, *after
         return output.squeeze(self._batch_dim), *(state.squeeze(1) for state in after)
+
+    def _run_packed(self, input: PackedSequence, states: Any) -> tuple[Any, ...]:
+        """The output, packed, and the last states in the order that sequences had before."""
+        states = [_in_order(state, input.sorted_indices) for state in states]
+        sizes = input.batch_sizes.tolist()
+        output, *after = packed_network(self.mode, input.data, sizes, states, *self._options)
+        packed = PackedSequence(output, *input[1:])
+        return packed, *(_in_order(state, input.unsorted_indices) for state in after)
+
+    @property
+    def _options(self) -> tuple[Any, ...]:
+        """The weights in one list, and what is to be done with them."""
+        flat = [weight for weights in self.all_weights for weight in weights]
+        plain = (self.bias, self.num_layers, self.dropout, self.training, self.bidirectional)
+        return flat, *plain
 
     @property
     def _batch_dim(self) -> int:
@@ -139,17 +152,21 @@ class RNNBase(Module):
     def _kind(self) -> str:
         return self.mode.split("_")[0]
 
-    def _zeros(self, input: Any, size: int) -> Tensor:
+    def _zeros(self, input: Any, size: int, batch: int) -> Tensor:
         """The state before the first step where none is given."""
-        batch = input.size(self._batch_dim)
         shape = (self.num_layers * self._directions, batch, size)
         return zeros(shape, dtype=input.dtype, device=input.device)  # type: ignore[no-any-return]
 
-    def _one_state(self, input: Any, hx: Any, said: str) -> tuple[Tensor, Tensor]:
+    def _one_state(self, input: Any, hx: Any, said: str) -> tuple[Any, Tensor]:
         """Output and last state of a network that has only one."""
+        if isinstance(input, PackedSequence):
+            if hx is None:
+                hx = self._zeros(input.data, self.hidden_size, int(input.batch_sizes[0]))
+            self.check_forward_args(input.data, hx, input.batch_sizes)
+            return self._run_packed(input, (hx,))
         input, batched = self._batched(input, said)
         if hx is None:
-            hx = self._zeros(input, self.hidden_size)
+            hx = self._zeros(input, self.hidden_size, input.size(self._batch_dim))
         elif batched and hx.dim() != 3:
             raise RuntimeError(
                 f"For batched 3-D input, hx should also be 3-D but got {hx.dim()}-D tensor"
@@ -165,25 +182,32 @@ class RNNBase(Module):
 
     # ------------------------------------------------------------------ checks
 
-    def check_input(self, input: Tensor) -> None:
-        """Raise the error for an input of another dtype than the weights', or of another size."""
+    def check_input(self, input: Tensor, batch_sizes: Tensor | None = None) -> None:
+        """Raise the error for an input of another dtype than the weights', or of another size.
+
+        With ``batch_sizes`` it is packed, and has one dimension less.
+        """
         dtype = self.all_weights[0][0].dtype
         if input.dtype is not dtype:
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({dtype}). "
                 f"Convert input: input.to({dtype}), or convert model: model.to({input.dtype})"
             )
-        if input.dim() != 3:
-            raise RuntimeError(f"input must have 3 dimensions, got {input.dim()}")
+        dimensions = 3 if batch_sizes is None else 2
+        if input.dim() != dimensions:
+            raise RuntimeError(f"input must have {dimensions} dimensions, got {input.dim()}")
         if input.size(-1) != self.input_size:
             raise RuntimeError(
                 "input.size(-1) must be equal to input_size. "
                 f"Expected {self.input_size}, got {input.size(-1)}"
             )
 
-    def get_expected_hidden_size(self, input: Tensor) -> tuple[int, int, int]:
+    def get_expected_hidden_size(
+        self, input: Tensor, batch_sizes: Tensor | None = None
+    ) -> tuple[int, int, int]:
         """The shape that a state must have for an input with a batch."""
-        batch = int(input.size(self._batch_dim))
+        counts = input.size(self._batch_dim) if batch_sizes is None else batch_sizes[0]
+        batch = int(counts)
         return self.num_layers * self._directions, batch, self._output_size
 
     def check_hidden_size(
@@ -193,10 +217,12 @@ class RNNBase(Module):
         if tuple(hx.size()) != expected:
             raise RuntimeError(msg.format(expected, list(hx.size())))
 
-    def check_forward_args(self, input: Tensor, hidden: Any) -> None:
+    def check_forward_args(
+        self, input: Tensor, hidden: Any, batch_sizes: Tensor | None = None
+    ) -> None:
         """Raise the error for an input or a state that doesn't fit."""
-        self.check_input(input)
-        self.check_hidden_size(hidden, self.get_expected_hidden_size(input))
+        self.check_input(input, batch_sizes)
+        self.check_hidden_size(hidden, self.get_expected_hidden_size(input, batch_sizes))
 
     def extra_repr(self) -> str:
         usual = [
@@ -209,6 +235,11 @@ class RNNBase(Module):
         ]
         unusual = [f"{n}={getattr(self, n)}" for n, value in usual if getattr(self, n) != value]
         return ", ".join([f"{self.input_size}, {self.hidden_size}", *unusual])
+
+
+def _in_order(state: Any, order: Tensor | None) -> Any:
+    """A state with its batch in another order."""
+    return state if order is None else state.index_select(1, order)
 
 
 def _check_dropout(dropout: float, num_layers: int) -> None:
@@ -255,7 +286,7 @@ class RNN(RNNBase):
     instead of (T, N, features); ``dropout``, its probability between layers; ``bidirectional``.
     Called with a sequence and, if not zeros, the first state of each layer (layers, N, hidden),
     it returns the last layer's state at each step and each layer's last. Without a batch, all have
-    one dimension less.
+    one dimension less. Of a ``PackedSequence`` the output is packed, too.
 
     >>> import gradlab as gl
     >>> output, last = RNN(3, 4)(gl.ones(5, 2, 3))
@@ -288,7 +319,7 @@ class RNN(RNNBase):
         )  # fmt: skip
         self.nonlinearity = nonlinearity
 
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, input: Any, hx: Tensor | None = None) -> tuple[Any, Tensor]:
         return self._one_state(input, hx, " tensor")
 
 
@@ -307,7 +338,7 @@ class GRU(RNNBase):
         _refuse_projection(kwargs)
         super().__init__("GRU", *args, **kwargs)
 
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, input: Any, hx: Tensor | None = None) -> tuple[Any, Tensor]:
         return self._one_state(input, hx, "")
 
 
@@ -333,10 +364,16 @@ class LSTM(RNNBase):
 
     def forward(
         self, input: Any, hx: tuple[Any, Any] | None = None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    ) -> tuple[Any, tuple[Tensor, Tensor]]:
+        if isinstance(input, PackedSequence):
+            if hx is None:
+                hx = self._two_zeros(input.data, int(input.batch_sizes[0]))
+            self.check_forward_args(input.data, hx, input.batch_sizes)
+            packed, *last = self._run_packed(input, hx)
+            return packed, tuple(last)
         input, batched = self._batched(input)
         if hx is None:
-            hx = self._zeros(input, self._output_size), self._zeros(input, self.hidden_size)
+            hx = self._two_zeros(input, input.size(self._batch_dim))
         else:
             dims = (hx[0].dim(), hx[1].dim())
             if batched and dims != (3, 3):
@@ -355,10 +392,16 @@ class LSTM(RNNBase):
         output, *last = self._run(input, hx, batched)
         return output, tuple(last)  # type: ignore[return-value]
 
-    def check_forward_args(self, input: Tensor, hidden: Any) -> None:
+    def _two_zeros(self, input: Any, batch: int) -> tuple[Tensor, Tensor]:
+        sizes = self._output_size, self.hidden_size
+        return tuple(self._zeros(input, size, batch) for size in sizes)  # type: ignore[return-value]
+
+    def check_forward_args(
+        self, input: Tensor, hidden: Any, batch_sizes: Tensor | None = None
+    ) -> None:
         """Raise the error for an input, a state or a cell that doesn't fit."""
-        self.check_input(input)
-        expected = self.get_expected_hidden_size(input)
+        self.check_input(input, batch_sizes)
+        expected = self.get_expected_hidden_size(input, batch_sizes)
         self.check_hidden_size(hidden[0], expected, "Expected hidden[0] size {}, got {}")
         of_cell = (*expected[:2], self.hidden_size)
         self.check_hidden_size(hidden[1], of_cell, "Expected hidden[1] size {}, got {}")

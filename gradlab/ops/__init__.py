@@ -33,6 +33,7 @@ from gradlab.ops import (
     mixing,
     norm,
     order,
+    packed,
     pad,
     parts,
     pointwise,

@@ -342,7 +342,7 @@ def _network(
             f"input of shape {list(input.shape)}"
         )
     directions = 2 if bidirectional else 1
-    weights = _by_layer(params, has_biases, num_layers * directions)
+    weights = by_layer(params, has_biases, num_layers * directions)
     if mode == "LSTM" and _is_in_one([input, *hx, *params], weights[0]):
         run, input = _lstm_in_one, input.contiguous()
         before = [tuple(state[i] for state in hx) for i in range(len(weights))]
@@ -359,7 +359,9 @@ def _network(
         input = cat(outputs, -1) if bidirectional else outputs[0]
         if number < num_layers - 1 and dropout and train and input._array.size:
             input = mul(input, dropout_noise(input._array.shape, dropout, input))
-    output = input.transpose(0, 1) if batch_first else input
+    output = input
+    if batch_first:  # PyTorch transposes an LSTM's output out of place, the others' in place
+        output = OPS["transpose" if mode == "LSTM" else "transpose_own"].function(input, 0, 1)
     return output, *(stack(list(states), 0) for states in zip(*after, strict=True))
 
 
@@ -375,7 +377,7 @@ def _is_in_one(tensors: Sequence[Tensor], weights: Weights) -> bool:
     )
 
 
-def _by_layer(params: Sequence[Tensor], has_biases: bool, count: int) -> list[Weights]:
+def by_layer(params: Sequence[Tensor], has_biases: bool, count: int) -> list[Weights]:
     """The weights of every layer and direction, which come in one list."""
     each = len(params) // count
     if each * count != len(params) or each not in ((4, 5) if has_biases else (2, 3)):

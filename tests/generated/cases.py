@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -171,6 +171,17 @@ def on_copy(function: Any, x: Any, *options: Any) -> Any:
 
 
 Counterpart = Callable[[ModuleType], Callable[..., Any]]
+
+def packed_by_sizes(torch: ModuleType) -> Callable[..., Any]:
+    """PyTorch's packing, which takes lengths where ours takes how many sequences each step has."""
+    pack = torch.ops.aten._pack_padded_sequence
+
+    def call(input: Any, batch_sizes: Sequence[int], batch_first: bool) -> Any:
+        lengths = [sum(size > i for size in batch_sizes) for i in range(batch_sizes[0])]
+        return pack(input, torch.tensor(lengths), batch_first)[0]
+
+    return call
+
 
 PYTORCH: dict[str, Counterpart] = {
     **linear_algebra.COUNTERPARTS,
@@ -360,6 +371,7 @@ PYTORCH: dict[str, Counterpart] = {
     "max_dim": lambda torch: lambda x, indices, dim, keepdim: picked(x, indices, dim, keepdim),
     "min_dim": lambda torch: lambda x, indices, dim, keepdim: picked(x, indices, dim, keepdim),
     "ratio": called("div"),
+    "pack_padded": packed_by_sizes,
 }
 """The primitives whose name is not that of a function `torch.<name>` with the same arguments."""
 
@@ -384,6 +396,7 @@ OWN_PARTS = {
     "attention": "hands on what its backward pass needs; tests/nn/test_attention.py compares it",
     "lstm_layer": "hands on what its backward pass needs; tests/nn/test_rnn.py compares it",
     "multilabel_margin_slopes": "the derivative of multilabel_margin_loss",
+    "pack_padded_backward": "takes the sizes of steps as a tuple",
     "nll_loss_backward": "takes the weights where PyTorch's takes their sum",
     "sinc_slope": "the derivative of sinc",
     "strided_scatter": "PyTorch's gradient fails its own gradcheck",

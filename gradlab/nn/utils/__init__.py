@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gradlab.nn.utils import rnn
 from gradlab.nn.utils.gradients import (
     clip_grad_norm_,
     clip_grad_value_,
@@ -24,6 +25,7 @@ __all__ = [
     "parameters_to_vector",
     "remove_spectral_norm",
     "remove_weight_norm",
+    "rnn",
     "spectral_norm",
     "vector_to_parameters",
     "weight_norm",
