@@ -172,6 +172,7 @@ def on_copy(function: Any, x: Any, *options: Any) -> Any:
 
 Counterpart = Callable[[ModuleType], Callable[..., Any]]
 
+
 def packed_by_sizes(torch: ModuleType) -> Callable[..., Any]:
     """PyTorch's packing, which takes lengths where ours takes how many sequences each step has."""
     pack = torch.ops.aten._pack_padded_sequence
