@@ -33,6 +33,7 @@ from typing import Any
 import cases
 import networks
 import numpy as np
+import recording
 
 import gradlab
 
@@ -83,12 +84,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], parents=[threads.parser])
     parser.add_argument("--name", default="latest", help="name of the result files")
     parser.add_argument("--rounds", type=int, default=60, help="rounds per case (default 60)")
-    parser.add_argument("--only", nargs="+", choices=TITLES, help="these cases alone")
+    known = [*TITLES, "recording"]
+    parser.add_argument("--only", nargs="+", choices=known, help="these cases alone")
     parser.add_argument("--no-operations", action="store_true", help="leave out the table of ops")
     arguments = parser.parse_args()
     torch = _torch()
     report: dict[str, Any] = {"machine": machine(), "rounds": arguments.rounds, "cases": {}}
-    for name in arguments.only or TITLES:
+    for name in arguments.only or known:
+        if name == "recording":
+            report[name] = recording.measured(timed, torch, max(5, arguments.rounds // 4))
+            print(recording.table(report[name]), end="\n\n", flush=True)
+            continue
         contestants = contestants_of(name, torch)
         check(name, contestants)
         gc.collect()
@@ -248,6 +254,8 @@ def markdown(report: Mapping[str, Any]) -> str:
         "other's, the median over rounds; *of min* compares the least times.",
     ]
     parts += [case_table(name, case) for name, case in report["cases"].items()]
+    if "recording" in report:
+        parts.append(recording.table(report["recording"]))
     if "operations" in report:
         parts.append(operation_table(report["operations"]))
     return "\n\n".join(parts) + "\n"
