@@ -266,6 +266,15 @@ def recorded_without_it(gl: Any) -> Why:
     return why(x, r)
 
 
+def graphs_gone(gl: Any) -> Why:
+    x = gl.tensor([1.0, 2.0], requires_grad=True)
+    w = gl.ones(2, requires_grad=True)
+    other = w.sum()  # noqa: F841 - it is in sight, and has nothing to do with x
+    for _ in range(2):
+        gl.sin(x).sum().backward()
+    return why(x)
+
+
 CASES: list[tuple[Callable[[Any], Why], str, str, tuple[str, ...]]] = [
     (dead_relu, "dead_relu", "every one of its 2 elements", ("out (sum)", "h (relu)", "×", "x")),
     (not_run, "not_run", "no backward pass has been run from out", ("out (sum)", "×", "x")),
@@ -296,6 +305,7 @@ CASES: list[tuple[Callable[[Any], Why], str, str, tuple[str, ...]]] = [
     (cancelled, "cancelled", "adds up to nothing", ()),
     (stopped, "stopped", "Stop passes no gradient on", ("out (sum)", "Stop", "x")),
     (fine, "fine", "the gradient of one pass", ("out (sum)", "sin", "x")),
+    (graphs_gone, "unknown", "the graphs it came through are gone. It was written to", ()),
     (recorded_three_times, "accumulated", "is the sum of 3 backward passes", ()),
     (recorded_and_freed, "nan_here", "arose at sqrt", ()),
     (recorded_without_it, "never_reached", "has no leaf of that name", ()),

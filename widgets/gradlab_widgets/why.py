@@ -274,6 +274,8 @@ class _Inquiry:
                 and outermost.numel() == 1
                 and (not of_x or of_x[0][1].numel() != 1)
             )
+            if not of_x and self._x.grad is not None:
+                return self._of_graphs_gone()
             if not of_x or aside:
                 return self._never_reached(outermost)
             out = of_x[0][1]
@@ -413,6 +415,21 @@ class _Inquiry:
             "backward(retain_graph=True).",
             "its numbers; the graph was freed",
             **seen,
+        )
+
+    def _of_graphs_gone(self) -> Why:
+        """There is a gradient, but nothing in sight was computed from `x`."""
+        grad = self._x.grad
+        found = symptom(self._library.value(grad))
+        often = " It was written to more than once: it is a sum, over passes or over uses in one."
+        return Why(
+            "unknown",
+            f"{self._grad} is {'a gradient of usual size' if found == 'fine' else found}, but no "
+            "result in sight was computed from it, so the graphs it came through are gone."
+            + (often if int(grad._version) else ""),
+            "Keep the result in a variable, or run the passes under record() and ask "
+            f"why({self._named or 'x'}, recorded).",
+            "its numbers",
         )
 
     def _changed_in_place(self, out: Any, message: str) -> Why:
