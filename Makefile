@@ -13,7 +13,7 @@ WORKERS ?= auto
 
 BUILD_FILES := pyproject.toml hatch_build.py $(shell find jupyter -type f)
 FRONT_END := $(shell find widgets/src widgets/scripts widgets/*.json -type f)
-BUNDLE := widgets/gradlab_widgets/static/widget.js
+BUNDLE := widgets/gradlab_widgets/static/graph.js
 
 .PHONY: help lab test check front-end-test bench gpu-test screenshots lock cupy-names \
 	pytorch-names clean-notebooks clean

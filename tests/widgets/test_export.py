@@ -44,11 +44,12 @@ def test_the_page_holds_the_widget_where_it_stands(out: Any, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("show", "bundle"),
     [
-        (lambda gl, out: gw.graph(out), "widget.js"),
+        (lambda gl, out: gw.graph(out), "graph.js"),
+        (lambda gl, out: gw.step(out), "step.js"),
         (lambda gl, out: gw.plot(gl.sin, gl.ones(3)), "chart.js"),
         (lambda gl, out: gw.tour(out, [gw.Stop()]), "tour.js"),
     ],
-    ids=["graph", "plot", "tour"],
+    ids=["graph", "step", "plot", "tour"],
 )
 def test_the_page_holds_the_whole_bundle_of_its_face(
     gl: Any, out: Any, show: Any, bundle: str, tmp_path: Path

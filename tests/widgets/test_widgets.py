@@ -91,7 +91,7 @@ def test_a_missing_bundle_is_explained(monkeypatch: pytest.MonkeyPatch, out: Any
     monkeypatch.setattr(widgets, "STATIC", widgets.STATIC / "nowhere")
     widgets.bundle.cache_clear()
     try:
-        with pytest.raises(RuntimeError, match=r"no widget\.js in .*nowhere.*pip install -e"):
+        with pytest.raises(RuntimeError, match=r"no step\.js in .*nowhere.*pip install -e"):
             gw.step(out)
     finally:
         widgets.bundle.cache_clear()

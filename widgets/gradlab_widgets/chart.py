@@ -42,7 +42,6 @@ class Chart(GradWidget):
 
     view = traitlets.Enum(_VIEWS, read_only=True).tag(sync=True)
 
-    _bundle = "chart.js"
     from_browser = ("position",)
 
     def __init__(self, view: str, payload: dict[str, Any], steps: int = 0) -> None:

@@ -68,7 +68,6 @@ class Tour(GradWidget):
 
     stop = traitlets.Int(0).tag(sync=True)
 
-    _bundle = "tour.js"
     from_browser = ("position", "selected", "stop")
 
     def __init__(self, shown: Trace, stops: dict[str, Any]) -> None:

@@ -23,17 +23,18 @@ __all__ = ["GradWidget", "graph", "step"]
 
 STATIC = Path(__file__).parent / "static"
 
-_VIEWS = ("graph", "step", "live", "tour")
+# What draws each view; charts have views of their own.
+_BUNDLES = {"graph": "graph.js", "step": "step.js", "live": "graph.js", "tour": "tour.js"}
 # What each number counts, and from where on.
 _COUNTED = {"position": ("steps", -1), "selected": ("nodes", 0), "stop": ("stops", 0)}
 
 
 @functools.cache
-def bundle(name: str = "widget.js") -> str:
+def bundle(name: str) -> str:
     """A browser's part, as JavaScript; RuntimeError with the way out if it was not built.
 
-    "chart.js" draws charts, "tour.js" tours, "widget.js" all else: each widget carries its bundle
-    whole.
+    There are several, since each widget carries its own whole: "graph.js" draws graphs, live ones
+    too, "step.js" steppers, "tour.js" tours and "chart.js" charts.
     """
     try:
         return (STATIC / name).read_text(encoding="utf-8")
@@ -53,12 +54,11 @@ class GradWidget(anywidget.AnyWidget):
     """
 
     _esm = traitlets.Unicode().tag(sync=True)
-    view = traitlets.Enum(_VIEWS, read_only=True).tag(sync=True)
+    view = traitlets.Enum(tuple(_BUNDLES), read_only=True).tag(sync=True)
     payload = traitlets.Dict(read_only=True).tag(sync=True)
     position = traitlets.Int(-1).tag(sync=True)
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
-    _bundle = "widget.js"
     from_browser: tuple[str, ...] = ("position", "selected")  # the traits it may change
 
     def __init__(self, view: str, payload: Trace | dict[str, Any], **more: Any) -> None:
@@ -66,7 +66,7 @@ class GradWidget(anywidget.AnyWidget):
         data = payload.to_json() if isinstance(payload, Trace) else payload
         self.set_trait("view", view)
         self.set_trait("payload", {**data, **more})
-        super().__init__(_esm=bundle(self._bundle))
+        super().__init__(_esm=bundle(_BUNDLES.get(view, "chart.js")))
         self.on_msg(type(self)._answer)
 
     # ------------------------------------------------------------------ what may change

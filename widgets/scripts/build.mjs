@@ -1,6 +1,6 @@
 // Makes the files the widgets load, each an ES module, minified, with its style sheets in it: one for
-// graphs, one for charts and one for tours, since every widget instance carries its bundle whole. The
-// build fails above the size the house allows.
+// graphs, one for steppers, one for charts and one for tours, since every widget instance carries its
+// bundle whole. The build fails above the size the house allows.
 
 import { transform, build } from "esbuild";
 import { readFile, stat } from "node:fs/promises";
@@ -11,7 +11,8 @@ const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const LIMIT = 90_000;
 /** The bundles, each with the file it starts from. */
 const ENTRIES = {
-  "widget.js": "src/index.ts",
+  "graph.js": "src/graph.ts",
+  "step.js": "src/step.ts",
   "chart.js": "src/chart.ts",
   "tour.js": "src/tour.ts",
 };

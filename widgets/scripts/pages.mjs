@@ -75,7 +75,7 @@ const folder = process.argv[2];
 if (!folder) throw new Error("usage: node scripts/pages.mjs FOLDER");
 await mkdir(folder, { recursive: true });
 await bundle(folder);
-const bundles = { graph: "widget.js", step: "widget.js", live: "widget.js", tour: "tour.js" };
+const bundles = { graph: "graph.js", step: "step.js", live: "graph.js", tour: "tour.js" };
 for (const [name, [view, payload]] of Object.entries(await examples(folder))) {
   const source = await readFile(join(folder, bundles[view] ?? "chart.js"), "utf8");
   await writeFile(join(folder, `${name}.html`), page(name, source, view, payload));

@@ -1,9 +1,10 @@
 /** Frames around opened groups: a box where nothing else stands in it, else a shape with steps. */
 
-import { ancestors, type Groups } from "./groups";
+import type { Groups } from "./groups";
 import { s } from "./dom";
 import { clipStart } from "./format";
 import { FRAME, type Layout, PITCH } from "./layout";
+import { addTo, ancestors, joined } from "./lists";
 import type { Scene } from "./project";
 import { boxKind, HEIGHT, textWidth, timesText } from "./shapes";
 
@@ -51,7 +52,7 @@ export function isOnName(groups: Groups, frame: Frame, atX: number, atY: number)
 
 function nameOf(groups: Groups, { group, x, isLeft }: Frame) {
   const name = clipStart(groups.name[group]!, 26);
-  const text = [name, timesText(groups, group)].filter(Boolean).join(" ");
+  const text = joined([name, timesText(groups, group)]);
   const width = textWidth(text) + 28;
   return { text, width, x: isLeft ? x + 8 : x - 8 - width };
 }
@@ -69,22 +70,20 @@ export function framesOf(
 ): Frame[] {
   const members = new Map<number, number[]>();
   for (let box = 0; box < plan.count; box++) {
-    for (const group of ancestors(groups.parent, scene.around[box]!)) {
-      const some = members.get(group);
-      if (some) some.push(box);
-      else members.set(group, [box]);
-    }
+    for (const group of ancestors(groups.parent, scene.around[box]!)) addTo(members, group, box);
   }
   const shown = [...members].filter(([, boxes]) => boxes.length > 1);
   const isFramed = new Set(shown.map(([group]) => group));
+  const framesAround = (group: number) =>
+    ancestors(groups.parent, group).filter((one) => isFramed.has(one));
   const inside = new Map<number, number>();
   for (const group of isFramed) {
-    const around = ancestors(groups.parent, group).filter((one) => isFramed.has(one)).reverse();
+    const around = framesAround(group).reverse();
     around.forEach((one, level) => inside.set(one, Math.max(inside.get(one) ?? 0, level)));
   }
   return shown
     .map(([group, boxes]) => {
-      const depth = ancestors(groups.parent, group).filter((one) => isFramed.has(one)).length - 1;
+      const depth = framesAround(group).length - 1;
       return frameOf(group, depth, inside.get(group)!, boxes, plan, widths);
     })
     .sort((one, other) => one.depth - other.depth);

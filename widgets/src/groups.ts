@@ -4,8 +4,8 @@
  * one group around all of them, which says how often.
  */
 
-import { groupBy } from "./layout";
 import { clip } from "./format";
+import { addTo, ancestors, groupBy, rowsOf } from "./lists";
 import type { Trace } from "./trace";
 
 export type GroupKind = "module" | "function" | "fold" | "turn";
@@ -62,16 +62,9 @@ export function groupsAround({ of, parent }: Groups, node: number): number[] {
   return ancestors(parent, of[node]!);
 }
 
-/** A group and those around it, outermost first. */
-export function ancestors(parent: readonly number[], group: number): number[] {
-  const found: number[] = [];
-  for (let at = group; at >= 0; at = parent[at]!) found.push(at);
-  return found.reverse();
-}
-
 function sizesOf({ name, parent, of }: Draft): number[] {
   const size = name.map(() => 0);
-  for (const group of of) for (let at = group; at >= 0; at = parent[at]!) size[at]!++;
+  for (const group of of) for (const one of ancestors(parent, group)) size[one]!++;
   return size;
 }
 
@@ -79,7 +72,7 @@ function sizesOf({ name, parent, of }: Draft): number[] {
 function keysOf({ nodes, parts }: Trace, { name, kind, parent, of }: Draft): string[] {
   const first = name.map(() => -1);
   of.forEach((group, node) => {
-    for (let at = group; at >= 0 && first[at]! < 0; at = parent[at]!) first[at] = node;
+    for (const one of ancestors(parent, group)) if (first[one]! < 0) first[one] = node;
   });
   const key = name.map(() => "");
   const seen = new Map<string, number>();
@@ -185,8 +178,7 @@ function togetherness({ nodes, edges }: Trace, draft: Draft, isOp: boolean[]) {
   const inputs = groupBy(edges.to, nodes.kind.length);
   const members: number[][] = draft.name.map(() => []);
   draft.of.forEach((group, node) => {
-    if (!isOp[node]) return;
-    for (let at = group; at >= 0; at = draft.parent[at]!) members[at]!.push(node);
+    if (isOp[node]) for (const one of ancestors(draft.parent, group)) members[one]!.push(node);
   });
   return (items: Item[], turn: number): boolean => {
     const nodesOf = (item: Item) => (item >= 0 ? [item] : members[-1 - item]!);
@@ -195,24 +187,20 @@ function togetherness({ nodes, edges }: Trace, draft: Draft, isOp: boolean[]) {
       for (const node of nodesOf(item)) turnOf.set(node, Math.floor(at / turn));
     });
     const goesOn = new Set<number>();
-    const shared = new Map<number, Set<number>>();
-    const share = (other: number, at: number) => {
-      const turns = shared.get(other);
-      if (turns) turns.add(at);
-      else shared.set(other, new Set([at]));
-    };
+    /** The turns that each node outside has to do with. */
+    const shared = new Map<number, number[]>();
     for (const [node, at] of turnOf) {
-      for (const edge of users.ids.subarray(users.start[node]!, users.start[node + 1]!)) {
+      for (const edge of rowsOf(users, node)) {
         const to = edges.to[edge]!;
         if (turnOf.get(to) === at + 1) goesOn.add(at);
-        if (!turnOf.has(to)) share(to, at);
+        if (!turnOf.has(to)) addTo(shared, to, at);
       }
-      for (const edge of inputs.ids.subarray(inputs.start[node]!, inputs.start[node + 1]!)) {
-        if (!turnOf.has(edges.from[edge]!)) share(edges.from[edge]!, at);
+      for (const edge of rowsOf(inputs, node)) {
+        if (!turnOf.has(edges.from[edge]!)) addTo(shared, edges.from[edge]!, at);
       }
     }
     const times = items.length / turn;
-    return goesOn.size >= times - 1 || [...shared.values()].some(({ size }) => size === times);
+    return goesOn.size >= times - 1 || [...shared.values()].some((turns) => new Set(turns).size === times);
   };
 }
 
@@ -282,8 +270,7 @@ function ownLeaves({ nodes, edges }: Trace): OwnLeaf[] {
   const found: OwnLeaf[] = [];
   edges.to.forEach((accumulate, edge) => {
     if (nodes.kind[accumulate] !== "accumulate") return;
-    const [first, end] = [users.start[accumulate]!, users.start[accumulate + 1]!];
-    const all = new Set([...users.ids.subarray(first, end)].map((line) => edges.to[line]!));
+    const all = new Set([...rowsOf(users, accumulate)].map((line) => edges.to[line]!));
     if (all.size !== 1) return;
     found.push({ leaf: edges.from[edge]!, accumulate, user: [...all][0]! });
   });
@@ -305,7 +292,7 @@ function takeOwnLeaves(draft: Draft, leaves: OwnLeaf[]): void {
     const inner = draft.of[leaf.accumulate]! < 0 ? around(leaf.user) : -1;
     if (inner < 0) continue;
     const whole = draft.kind[inner] === "turn" ? draft.parent[inner]! : inner;
-    byFold.set(whole, [...(byFold.get(whole) ?? []), [leaf, inner]]);
+    addTo(byFold, whole, [leaf, inner]);
   }
   for (const [whole, some] of byFold) {
     if (some.length < draft.times[whole]!) continue;
@@ -318,10 +305,7 @@ function takeOwnLeaves(draft: Draft, leaves: OwnLeaf[]): void {
 function foldLeaves(trace: Trace, draft: Draft): void {
   const byUser = new Map<number, OwnLeaf[]>();
   for (const leaf of ownLeaves(trace)) {
-    if (draft.of[leaf.accumulate]! >= 0) continue;
-    const some = byUser.get(leaf.user);
-    if (some) some.push(leaf);
-    else byUser.set(leaf.user, [leaf]);
+    if (draft.of[leaf.accumulate]! < 0) addTo(byUser, leaf.user, leaf);
   }
   for (const [user, some] of byUser) {
     if (some.length < MANY_LEAVES) continue;

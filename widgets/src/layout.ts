@@ -6,10 +6,11 @@
  * by 10,000 operations costs one trunk and not 50 million points), order (barycentre sweeps), and
  * coordinates (each row is pulled towards its neighbours, and the exact least-squares answer that
  * keeps the gaps is found by pooling). Nodes of one cluster stand together, below all that the
- * cluster takes in, so that a frame can be drawn around them. Given an earlier layout, its nodes
- * stay where they were and new ones are fitted in around them, which is what drawing a graph while
- * it grows needs.
+ * cluster takes in, so that a frame can be drawn around them. For a graph that grows, growing.ts
+ * keeps nodes where they were and takes the place of the last two stages.
  */
+
+import { ancestors, groupBy, type Rows, rowsOf } from "./lists";
 
 export interface Graph {
   /** Width of each node; a node's inputs have lower numbers than the node. */
@@ -22,12 +23,12 @@ export interface Graph {
   readonly outer?: ArrayLike<number>;
 }
 
-/** Where nodes that an earlier layout placed are to stay; a layer of -1 says that a node is new. */
+/** What is to stay of an earlier layout (growing.ts). */
 export interface Kept {
+  /** The layers of its nodes; -1 for a node that is new. */
   readonly layer: Int32Array;
-  readonly x: Float64Array;
-  /** The places of each node's bends, from the top. */
-  readonly bends: readonly (readonly number[])[];
+  /** Places all items, and gives each row's from left to right. */
+  readonly fit: (sheet: Sheet, count: number, trunk: Int32Array) => Int32Array[];
 }
 
 /** Items are the nodes, then the bends. */
@@ -70,26 +71,8 @@ export function layout(graph: Graph, kept?: Kept): Layout {
   const cluster = nest && clustersOfItems(graph, users, nest, { layer, owner, count });
   const x = new Float64Array(owner.length);
   const sheet: Sheet = { layer, owner, links, widths, depth, x, nest, cluster };
-  const rows = kept ? fitAround(sheet, count, kept, trunk) : arrange(sheet, count);
+  const rows = kept ? kept.fit(sheet, count, trunk) : arrange(sheet, count);
   return { count, x, layer, rows, owner, trunk, bends, ...extent(sheet) };
-}
-
-/** What stays of `plan` for a graph whose node `node` was `wasNode(node)` in it, or is new (-1). */
-export function keep(plan: Layout, count: number, wasNode: (node: number) => number): Kept {
-  const layer = new Int32Array(count).fill(-1);
-  const x = new Float64Array(count);
-  const bends: number[][] = [];
-  for (let node = 0; node < count; node++) {
-    const old = wasNode(node);
-    bends.push([]);
-    if (old < 0) continue;
-    layer[node] = plan.layer[old]!;
-    x[node] = plan.x[old]!;
-    for (let step = 0; step < plan.bends[old]!; step++) {
-      bends[node]!.push(plan.x[plan.trunk[old]! + step]!);
-    }
-  }
-  return { layer, x, bends };
 }
 
 /** The bends an edge passes, as how many of its source's; a very long one passes none. */
@@ -104,56 +87,34 @@ export function parting(plan: Layout, from: number, to: number): number {
   return passed ? plan.trunk[from]! + passed - 1 : from;
 }
 
-/** Rows of equal key: those of `key` are ids[start[key]] up to ids[start[key + 1]]. */
-export interface Groups {
-  readonly start: Int32Array;
-  readonly ids: Int32Array;
-}
-
-export function groupBy(keys: ArrayLike<number>, count: number): Groups {
-  const start = new Int32Array(count + 1);
-  for (let row = 0; row < keys.length; row++) start[keys[row]! + 1]!++;
-  for (let key = 0; key < count; key++) start[key + 1]! += start[key]!;
-  const next = start.slice();
-  const ids = new Int32Array(keys.length);
-  for (let row = 0; row < keys.length; row++) ids[next[keys[row]!]!++] = row;
-  return { start, ids };
-}
-
 // Layers ------------------------------------------------------------------------------------------
 
 /**
  * Puts each node below its inputs, then pulls it down to its first user where that lengthens no
  * more edges than it shortens: a weight stands beside the operation that uses it, not at the top.
  */
-function assignLayers(
-  graph: Graph,
-  inputs: Groups,
-  users: Groups,
-  nest: Nest | null,
-  kept?: Kept,
-) {
+function assignLayers(graph: Graph, inputs: Rows, users: Rows, nest: Nest | null, kept?: Kept) {
   const count = graph.widths.length;
-  const floors = nest && !kept ? floorsOf(graph, nest) : null;
+  const floors = nest && !kept ? floorsOf(graph, inputs, nest) : null;
   const depth = new Int32Array(count);
   const layer = new Int32Array(count);
   const isOld = (node: number) => kept !== undefined && kept.layer[node]! >= 0;
   for (let node = 0; node < count; node++) {
     if (floors) layer[node] = floors.layer[node]!;
     else if (isOld(node)) layer[node] = kept!.layer[node]!;
-    for (let at = inputs.start[node]!; at < inputs.start[node + 1]!; at++) {
-      const from = graph.from[inputs.ids[at]!]!;
+    for (const edge of rowsOf(inputs, node)) {
+      const from = graph.from[edge]!;
       depth[node] = Math.max(depth[node]!, depth[from]! + 1);
       layer[node] = Math.max(layer[node]!, layer[from]! + 1);
     }
   }
   for (let node = count - 1; node >= 0; node--) {
     if (isOld(node)) continue;
-    const [first, end] = [users.start[node]!, users.start[node + 1]!];
-    if (end === first || end - first < inputs.start[node + 1]! - inputs.start[node]!) continue;
+    const outgoing = rowsOf(users, node);
+    if (!outgoing.length || outgoing.length < rowsOf(inputs, node).length) continue;
     let below = Infinity;
-    for (let at = first; at < end; at++) {
-      const user = graph.to[users.ids[at]!]!;
+    for (const edge of outgoing) {
+      const user = graph.to[edge]!;
       below = Math.min(below, layer[user]!);
       if (!floors) continue;
       // Not into the rows of a cluster that it does not belong to.
@@ -176,12 +137,7 @@ interface Nest {
 
 function nestOf({ around, outer }: Graph): Nest | null {
   if (!around || !outer || !Array.prototype.some.call(around, (cluster) => cluster >= 0)) return null;
-  const path = Array.from(outer, (_, cluster) => {
-    const found: number[] = [];
-    for (let at = cluster; at >= 0; at = outer[at]!) found.push(at);
-    return found.reverse();
-  });
-  return { around, path };
+  return { around, path: Array.from(outer, (_, cluster) => ancestors(outer, cluster)) };
 }
 
 function pathOf({ path }: Nest, cluster: number): readonly number[] {
@@ -199,17 +155,16 @@ function entered(nest: Nest, from: number, to: number): readonly number[] {
  * Found by raising until nothing is too high; clusters that feed each other would rise for ever, so
  * then there are no floors.
  */
-function floorsOf({ from, to, widths }: Graph, nest: Nest) {
+function floorsOf({ from, widths }: Graph, inputs: Rows, nest: Nest) {
   const count = widths.length;
   const floor = new Int32Array(nest.path.length);
   const layer = new Int32Array(count);
-  const byNode = groupBy(to, count);
   for (let turn = 0; turn < 4 * floor.length + 4; turn++) {
     let isSettled = true;
     for (let node = 0; node < count; node++) {
       let least = layer[node]!;
-      for (let at = byNode.start[node]!; at < byNode.start[node + 1]!; at++) {
-        const source = from[byNode.ids[at]!]!;
+      for (const edge of rowsOf(inputs, node)) {
+        const source = from[edge]!;
         least = Math.max(least, layer[source]! + 1);
         for (const cluster of entered(nest, source, node)) {
           if (floor[cluster]! > layer[source]!) continue;
@@ -229,7 +184,7 @@ function floorsOf({ from, to, widths }: Graph, nest: Nest) {
 /** The cluster each item stands with: a bend with the cluster its line is about to enter. */
 function clustersOfItems(
   graph: Graph,
-  users: Groups,
+  users: Rows,
   nest: Nest,
   { layer, owner, count }: Pick<Layout, "layer" | "owner" | "count">,
 ): Int32Array {
@@ -242,8 +197,8 @@ function clustersOfItems(
   return Int32Array.from(owner, (node, item) => {
     if (item < count) return nest.around[item]!;
     let target = -1;
-    for (let at = users.start[node]!; at < users.start[node + 1]!; at++) {
-      const user = graph.to[users.ids[at]!]!;
+    for (const edge of rowsOf(users, node)) {
+      const user = graph.to[edge]!;
       const isNearer = target < 0 || layer[user]! < layer[target]!;
       if (layer[user]! > layer[item]! && isNearer) target = user;
     }
@@ -300,14 +255,14 @@ function trunkLengths(graph: Graph, layer: Int32Array): Int32Array {
 
 /** Lines between neighbouring layers, looked at from both ends. */
 interface Links {
-  readonly up: Int32Array;
-  readonly down: Int32Array;
+  readonly up: readonly number[];
+  readonly down: readonly number[];
   /** Where on its lower end a line arrives, from -0.5 (left) to 0.5. */
-  readonly port: Float64Array;
+  readonly port: readonly number[];
   /** Whether the upper end is among the lower's deepest inputs: these lines are kept straight. */
-  readonly main: Uint8Array;
-  readonly above: Groups;
-  readonly below: Groups;
+  readonly main: readonly boolean[];
+  readonly above: Rows;
+  readonly below: Rows;
 }
 
 interface Bent {
@@ -317,27 +272,25 @@ interface Bent {
   count: number;
 }
 
-function linkLayers(graph: Graph, inputs: Groups, depth: Int32Array, bent: Bent): Links {
+function linkLayers(graph: Graph, inputs: Rows, depth: Int32Array, bent: Bent): Links {
   const { trunk, bends, layer, count } = bent;
   const up: number[] = [];
   const down: number[] = [];
   const port: number[] = [];
-  const main: number[] = [];
-  const mainTrunk = new Uint8Array(count);
+  const main: boolean[] = [];
+  const isMainTrunk: boolean[] = [];
   for (let node = 0; node < count; node++) {
-    const [first, end] = [inputs.start[node]!, inputs.start[node + 1]!];
-    const slots = end - first;
-    for (let at = first; at < end; at++) {
-      const edge = inputs.ids[at]!;
+    const incoming = rowsOf(inputs, node);
+    for (const edge of incoming) {
       const from = graph.from[edge]!;
       const crossed = layer[node]! - layer[from]! - 1;
       if (crossed > bends[from]!) continue;
       const isMain = depth[from] === depth[node]! - 1;
-      if (crossed && isMain) mainTrunk[from] = 1;
+      if (crossed && isMain) isMainTrunk[from] = true;
       up.push(crossed ? trunk[from]! + crossed - 1 : from);
       down.push(node);
-      port.push((graph.slot[edge]! + 1) / (slots + 1) - 0.5);
-      main.push(isMain ? 1 : 0);
+      port.push((graph.slot[edge]! + 1) / (incoming.length + 1) - 0.5);
+      main.push(isMain);
     }
   }
   for (let node = 0; node < count; node++) {
@@ -345,23 +298,17 @@ function linkLayers(graph: Graph, inputs: Groups, depth: Int32Array, bent: Bent)
       up.push(step ? trunk[node]! + step - 1 : node);
       down.push(trunk[node]! + step);
       port.push(0);
-      main.push(step || mainTrunk[node] ? 1 : 0);
+      main.push(step > 0 || isMainTrunk[node] === true);
     }
   }
-  return {
-    up: Int32Array.from(up),
-    down: Int32Array.from(down),
-    port: Float64Array.from(port),
-    main: Uint8Array.from(main),
-    above: groupBy(down, layer.length),
-    below: groupBy(up, layer.length),
-  };
+  const [above, below] = [groupBy(down, layer.length), groupBy(up, layer.length)];
+  return { up, down, port, main, above, below };
 }
 
 // Order -------------------------------------------------------------------------------------------
 
 /** Everything known while items are being placed; only `x` changes. */
-interface Sheet {
+export interface Sheet {
   readonly layer: Int32Array;
   readonly owner: Int32Array;
   readonly links: Links;
@@ -385,16 +332,14 @@ function firstOrder({ layer, links }: Sheet, count: number): Int32Array[] {
   const met = new Uint8Array(layer.length);
   const { above, below, up } = links;
   for (let sink = 0; sink < layer.length; sink++) {
-    if (sink < count ? below.start[sink] !== below.start[sink + 1] : met[sink]) continue;
+    if (sink < count ? rowsOf(below, sink).length : met[sink]) continue;
     const waiting = [sink];
     while (waiting.length) {
       const item = waiting.pop()!;
       if (met[item]) continue;
       met[item] = 1;
       rows[layer[item]!]!.push(item);
-      for (let at = above.start[item + 1]! - 1; at >= above.start[item]!; at--) {
-        waiting.push(up[above.ids[at]!]!);
-      }
+      for (const link of [...rowsOf(above, item)].reverse()) waiting.push(up[link]!);
     }
   }
   return rows.map((row) => Int32Array.from(row));
@@ -475,15 +420,14 @@ function sortByNeighbours(
   const places: number[] = [];
   const moving: { item: number; centre: number }[] = [];
   row.forEach((item, at) => {
-    const [first, end] = [groups.start[item]!, groups.start[item + 1]!];
-    if (first === end) return;
+    const lines = rowsOf(groups, item);
+    if (!lines.length) return;
     let sum = 0;
-    for (let link = first; link < end; link++) {
-      const id = groups.ids[link]!;
-      sum += place[others[id]!]! + (upwards ? 0.9 * links.port[id]! : 0);
+    for (const line of lines) {
+      sum += place[others[line]!]! + (upwards ? 0.9 * links.port[line]! : 0);
     }
     places.push(at);
-    moving.push({ item, centre: sum / (end - first) });
+    moving.push({ item, centre: sum / lines.length });
   });
   moving.sort((one, other) => one.centre - other.centre);
   moving.forEach(({ item }, at) => (row[places[at]!] = item));
@@ -497,10 +441,7 @@ function crossings(rows: readonly Int32Array[], place: Float64Array, links: Link
     const tree = new Int32Array(width + 1);
     let seen = 0;
     for (const item of rows[at]!) {
-      const ends: number[] = [];
-      for (let link = links.below.start[item]!; link < links.below.start[item + 1]!; link++) {
-        ends.push(place[links.down[links.below.ids[link]!]!]!);
-      }
+      const ends = Array.from(rowsOf(links.below, item), (line) => place[links.down[line]!]!);
       for (const end of ends) {
         let notRight = 0;
         for (let slot = end + 1; slot > 0; slot -= slot & -slot) notRight += tree[slot]!;
@@ -517,8 +458,8 @@ function crossings(rows: readonly Int32Array[], place: Float64Array, links: Link
 
 // Coordinates -------------------------------------------------------------------------------------
 
-const UP = -1;
-const DOWN = 1;
+export const UP = -1;
+export const DOWN = 1;
 
 function straighten(sheet: Sheet, rows: readonly Int32Array[]): void {
   for (const row of rows)
@@ -579,7 +520,7 @@ function sideBranches({ x, links }: Sheet, rows: readonly Int32Array[]): Uint8Ar
   const isSide = new Uint8Array(x.length);
   for (const row of [...rows].reverse()) {
     for (const item of row) {
-      const lines = below.ids.subarray(below.start[item]!, below.start[item + 1]!);
+      const lines = rowsOf(below, item);
       const leadsOn = lines.some((line) => main[line] && !isSide[down[line]!]);
       isSide[item] = lines.length && !leadsOn ? 1 : 0;
     }
@@ -588,16 +529,15 @@ function sideBranches({ x, links }: Sheet, rows: readonly Int32Array[]): Uint8Ar
 }
 
 /** Mean place of the neighbours on one side, the main ones if there are any; null if none. */
-function meanOfNeighbours({ x, links }: Sheet, item: number, direction: 1 | -1): number | null {
+export function meanOfNeighbours({ x, links }: Sheet, item: number, direction: 1 | -1): number | null {
   const groups = direction === DOWN ? links.above : links.below;
   const others = direction === DOWN ? links.up : links.down;
   let [sum, size, mainSum, mainSize] = [0, 0, 0, 0];
-  for (let at = groups.start[item]!; at < groups.start[item + 1]!; at++) {
-    const id = groups.ids[at]!;
-    const there = x[others[id]!]!;
+  for (const line of rowsOf(groups, item)) {
+    const there = x[others[line]!]!;
     sum += there;
     size++;
-    if (links.main[id]) {
+    if (links.main[line]) {
       mainSum += there;
       mainSize++;
     }
@@ -652,68 +592,13 @@ export function spreadOut(
 }
 
 /** From centre to centre, with room for the frames that stand between two items. */
-function apart({ widths, nest, cluster }: Sheet, one: number, other: number): number {
+export function apart({ widths, nest, cluster }: Sheet, one: number, other: number): number {
   const plain = (widths[one]! + widths[other]!) / 2 + GAP;
   if (!nest || !cluster || cluster[one] === cluster[other]) return plain;
   const [left, right] = [pathOf(nest, cluster[one]!), pathOf(nest, cluster[other]!)];
   let shared = 0;
   while (shared < left.length && left[shared] === right[shared]) shared++;
   return plain + FRAME * Math.max(left.length - shared, right.length - shared);
-}
-
-// Growing -----------------------------------------------------------------------------------------
-
-/** Copies the old places; each new item takes the free place nearest to where it is wanted. */
-function fitAround(sheet: Sheet, count: number, kept: Kept, trunk: Int32Array): Int32Array[] {
-  const { x, layer, owner } = sheet;
-  const height = layer.reduce((most, at) => Math.max(most, at + 1), 0);
-  const rows: number[][] = Array.from({ length: height }, () => []);
-  const fresh: number[][] = Array.from({ length: height }, () => []);
-  for (let item = 0; item < layer.length; item++) {
-    const node = owner[item]!;
-    const hasStayed = kept.layer[node] === layer[node];
-    const old = item < count ? kept.x[item] : kept.bends[node]![item - trunk[node]!];
-    if (!hasStayed || old === undefined) fresh[layer[item]!]!.push(item);
-    else {
-      x[item] = old;
-      rows[layer[item]!]!.push(item);
-    }
-  }
-  return rows.map((row, at) => {
-    row.sort((one, other) => x[one]! - x[other]!);
-    for (const item of fresh[at]!) {
-      const wanted = meanOfNeighbours(sheet, item, DOWN) ?? meanOfNeighbours(sheet, item, UP) ?? 0;
-      insert(row, item, wanted, sheet);
-    }
-    return Int32Array.from(row);
-  });
-}
-
-/** Looks outwards from the wanted place, to both sides, for the first gap that is wide enough. */
-function insert(
-  row: number[],
-  item: number,
-  wanted: number,
-  sheet: Sheet,
-): void {
-  const { x } = sheet;
-  const found = row.findIndex((other) => x[other]! > wanted);
-  const middle = found < 0 ? row.length : found;
-  let best = { at: middle, place: wanted, cost: Infinity };
-  for (let away = 0; away <= row.length; away++) {
-    for (const at of away ? [middle - away, middle + away] : [middle]) {
-      if (at < 0 || at > row.length) continue;
-      const low = at > 0 ? x[row[at - 1]!]! + apart(sheet, row[at - 1]!, item) : -Infinity;
-      const high = at < row.length ? x[row[at]!]! - apart(sheet, item, row[at]!) : Infinity;
-      if (low > high) continue;
-      const place = Math.min(Math.max(wanted, low), high);
-      const cost = Math.abs(place - wanted);
-      if (cost < best.cost) best = { at, place, cost };
-    }
-    if (best.cost < Infinity) break;
-  }
-  x[item] = best.place;
-  row.splice(best.at, 0, item);
 }
 
 function extent({ x, widths }: Sheet): { left: number; right: number } {

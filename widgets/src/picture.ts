@@ -56,6 +56,8 @@ export interface PictureOptions {
   readonly regrouped: () => void;
   /** The nodes at which playing stops. */
   readonly stops: () => readonly number[];
+  /** What a graph that changes keeps of how it was drawn; without it, nothing. */
+  readonly keep: ((before: stages.Stage) => stages.Keep) | undefined;
 }
 
 export function createPicture(first: Trace, options: PictureOptions, signal: AbortSignal): Picture {
@@ -188,7 +190,7 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
   }
 
   function setStage(before?: stages.Stage): void {
-    stage = stages.stageOf(trace, groups, times, opened, before);
+    stage = stages.stageOf(trace, groups, times, opened, before && options.keep?.(before));
     for (const layer of before ? [frameLayer, lineLayer] : world.children) layer.replaceChildren();
   }
 

@@ -5,7 +5,8 @@
  * drawing cyclic (a path leaves it and comes back) is opened until it does not.
  */
 
-import { ancestors, type Groups, groupsAround } from "./groups";
+import { type Groups, groupsAround } from "./groups";
+import { ancestors } from "./lists";
 import type { Trace } from "./trace";
 
 export interface Scene {

@@ -4,7 +4,8 @@ import type { Box } from "./camera";
 import { glance } from "./format";
 import { type Frame, framesOf, isOnName } from "./frames";
 import type { Groups } from "./groups";
-import { groupBy, type Groups as Rows, keep, layout, type Layout, PITCH, spreadOut } from "./layout";
+import { type Kept, layout, type Layout, PITCH, spreadOut } from "./layout";
+import { addTo, groupBy, type Rows, rowsOf } from "./lists";
 import { gradOf, type NodeState, nodeState, type Timeline } from "./moment";
 import { project, type Scene } from "./project";
 import { HEIGHT, type Label, labelOf, textWidth } from "./shapes";
@@ -29,13 +30,16 @@ export interface Stage {
   readonly outOf: Rows;
 }
 
-/** Sets the stage; boxes that were on the stage `before` keep their places. */
+/** Says what boxes that are known by `keys` keep of an earlier stage. */
+export type Keep = (keys: readonly string[]) => Kept;
+
+/** Sets the stage; what is kept of an earlier one stays where it was. */
 export function stageOf(
   trace: Trace,
   groups: Groups,
   times: Timeline,
   opened: ReadonlySet<string>,
-  before?: Stage,
+  kept?: Keep,
 ): Stage {
   const scene = project(trace, groups, opened);
   const labels = Array.from(scene.nodeOf, (_, box) =>
@@ -50,7 +54,7 @@ export function stageOf(
   );
   const widths = labels.map(({ width }) => width);
   const keys = keysOf(trace, groups, scene);
-  const plan = layout({ widths, ...scene, outer: groups.parent }, before && keptFrom(before, keys));
+  const plan = layout({ widths, ...scene, outer: groups.parent }, kept?.(keys));
   return {
     trace,
     groups,
@@ -73,11 +77,6 @@ function keysOf({ parts }: Trace, groups: Groups, { nodeOf, group }: Scene): str
     times.set(base, (times.get(base) ?? 0) + 1);
     return `${base} ${times.get(base)}`;
   });
-}
-
-function keptFrom({ keys: old, plan }: Stage, keys: readonly string[]) {
-  const oldBox = new Map(old.map((key, box) => [key, box]));
-  return keep(plan, keys.length, (box) => oldBox.get(keys[box]!) ?? -1);
 }
 
 // Places ------------------------------------------------------------------------------------------
@@ -173,11 +172,11 @@ function itemsBetween({ rows, x }: Layout, at: number, from: number, to: number)
 // Lines -------------------------------------------------------------------------------------------
 
 export function linesInto({ into }: Stage, box: number): Int32Array {
-  return into.ids.subarray(into.start[box]!, into.start[box + 1]!);
+  return rowsOf(into, box);
 }
 
 export function linesOutOf({ outOf }: Stage, box: number): Int32Array {
-  return outOf.ids.subarray(outOf.start[box]!, outOf.start[box + 1]!);
+  return rowsOf(outOf, box);
 }
 
 /** The lines worth drawing when only `boxes` are. */
@@ -234,7 +233,7 @@ export function lineLabels(stage: Stage, lines: Iterable<number>, position: numb
   const rows = new Map<number, LineLabel[]>();
   for (const line of lines) {
     const label = lineLabel(stage, line, position);
-    if (label) rows.set(label.y, [...(rows.get(label.y) ?? []), label]);
+    if (label) addTo(rows, label.y, label);
   }
   return [...rows.values()].flatMap((row) => {
     row.sort((one, other) => one.x - other.x);

@@ -1,6 +1,7 @@
 /** Lines between boxes: where they dock, the path they take, and where their label stands. */
 
-import { bendsPassed, groupBy, type Layout, parting, PITCH } from "./layout";
+import { bendsPassed, type Layout, parting, PITCH } from "./layout";
+import { groupBy, rowsOf } from "./lists";
 import type { Scene } from "./project";
 import { HEIGHT } from "./shapes";
 
@@ -98,9 +99,9 @@ function round(length: number): number {
  */
 function ports(scene: Scene, plan: Layout, widths: ArrayLike<number>): Float64Array {
   const port = new Float64Array(scene.to.length);
-  const { start, ids } = groupBy(scene.to, plan.count);
+  const arriving = groupBy(scene.to, plan.count);
   for (let box = 0; box < plan.count; box++) {
-    const lines = [...ids.subarray(start[box]!, start[box + 1]!)];
+    const lines = [...rowsOf(arriving, box)];
     if (lines.length < 2) continue;
     const places = new Map(
       lines.map((line) => [line, plan.x[parting(plan, scene.from[line]!, box)]! - plan.x[box]!]),

@@ -6,7 +6,7 @@ import type { Face } from "./door";
 import { type Model, observe, put } from "./model";
 import { happened } from "./happened";
 import { timeline } from "./moment";
-import { createPicture, type Picture } from "./picture";
+import { createPicture, type Picture, type PictureOptions } from "./picture";
 import { type BoxKind, outline } from "./shapes";
 import { tableTwin, type Twin } from "./table";
 import type { Trace } from "./trace";
@@ -21,10 +21,14 @@ export interface Desk {
   readonly change: (trace: Trace) => void;
 }
 
-/** What stepping adds: buttons to a node's details, and the nodes at which playing stops. */
+/** What faces add. */
 export interface Extras {
-  readonly buttons: (node: number) => HTMLElement[];
-  readonly nodes: () => readonly number[];
+  /** Buttons to a node's details. */
+  readonly buttons?: (node: number) => HTMLElement[];
+  /** The nodes at which playing stops. */
+  readonly nodes?: () => readonly number[];
+  /** What a graph that changes keeps of how it was drawn. */
+  readonly keep?: PictureOptions["keep"];
 }
 
 export function graphFace(model: Model, trace: Trace, signal: AbortSignal): Face {
@@ -42,12 +46,13 @@ export function makeDesk(
   first: Trace,
   stepping: boolean,
   signal: AbortSignal,
-  extras: Extras = { buttons: () => [], nodes: () => [] },
+  extras: Extras = {},
 ): Desk {
   let trace = first;
   let times = timeline(trace);
   const select = (node: number | null) => put(model, "selected", node);
-  const options = { stepping, select, regrouped: renewDetails, stops: extras.nodes };
+  const stops = () => extras.nodes?.() ?? [];
+  const options = { stepping, select, regrouped: renewDetails, stops, keep: extras.keep };
   const picture = createPicture(trace, options, signal);
   const main = h("div", { class: "gl-main" }, picture.element);
   const side = h("div", { class: "gl-side" });
@@ -96,7 +101,7 @@ export function makeDesk(
   function detailsOf(node: number): HTMLElement {
     return details(trace, node, {
       close: () => select(null),
-      buttons: extras.buttons(node),
+      buttons: extras.buttons?.(node) ?? [],
       groups: picture.groupsOf(node),
       toggleGroup: picture.toggleGroup,
     });
@@ -125,7 +130,7 @@ export function makeDesk(
     tellHappened(selected);
     body.classList.toggle("gl-has-side", stepping || selected !== null);
     picture.show(at, selected);
-    if (twin?.element.isConnected) twin.show(at, selected, extras.nodes());
+    if (twin?.element.isConnected) twin.show(at, selected, stops());
   }
 
   /** The details and the table are of a graph that is gone; they are made again. */

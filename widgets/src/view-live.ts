@@ -3,6 +3,7 @@
 import { h, write } from "./dom";
 import type { Face } from "./door";
 import { plural } from "./format";
+import { keepPlaces } from "./growing";
 import { type Model, observe, put } from "./model";
 import { Misfit } from "./payload";
 import { readTrace, type Trace } from "./trace";
@@ -33,7 +34,7 @@ function yieldToDocked(): void {
 
 export function liveFace(model: Model, first: Trace, signal: AbortSignal): Face {
   let trace = first;
-  const desk = makeDesk(model, trace, false, signal);
+  const desk = makeDesk(model, trace, false, signal, { keep: keepPlaces });
   const count = h("output", { class: "gl-position", "data-gl": "position" });
   const words = h("div", { class: "gl-hidden", "aria-live": "polite", "data-gl": "words" });
   const hint = h(

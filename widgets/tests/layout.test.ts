@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { groupsOf } from "../src/groups";
-import { bendsPassed, type Graph, keep, layout, type Layout } from "../src/layout";
+import { keep } from "../src/growing";
+import { bendsPassed, type Graph, layout, type Layout } from "../src/layout";
 import { project } from "../src/project";
 import type { Trace } from "../src/trace";
 import * as make from "./fixtures/traces";
