@@ -690,6 +690,12 @@ def backward(
     >>> x.grad
     tensor([2., 4.])
     """
+    if (levels.active or levels.reversing) and levels.transforming():
+        raise RuntimeError(
+            "backward() called inside a functorch transform. This is not supported, please use "
+            "functorch.grad or functorch.vjp instead or call backward() outside of functorch "
+            "transforms."
+        )
     if grad_variables is not None:
         grad_tensors = _under_its_old_name(grad_tensors, grad_variables)
     chosen = None if inputs is None else _as_tuple(inputs)
@@ -800,9 +806,11 @@ def grad(
 
 
 def _zeros_like(tensor: Any) -> Any:
-    if level_of(tensor) is not None or not hasattr(tensor, "_array"):
+    if level_of(tensor) is not None or not hasattr(tensor, "_counter"):  # an edge
         return tensor.new_zeros(tensor.shape)
-    return tensor._wrap(arrays.array_module(tensor._array).zeros_like(tensor._array))
+    array = tensor._array
+    order = "C" if 0 in array.strides else "K"
+    return tensor._wrap(arrays.array_module(array).zeros_like(array, order=order))
 
 
 def _check_input(tensor: Any) -> None:

@@ -32,8 +32,9 @@ class NeedsRules(AttributeError):
 class Level:
     """One transformation that is running: what operations on its wrapped tensors mean."""
 
-    depth: int = 0  # how many levels this one is inside of, itself included
+    depth: int = 0  # how many transformations this one is inside of, itself included
     alive: bool = True
+    transforms: bool = True  # a function of ``func`` does, and not a dual number by itself
 
     def call(self, op: Any, args: tuple[Any, ...]) -> Any:
         """The result of an operation, some of whose arguments are wrapped at this level."""
@@ -75,6 +76,7 @@ class Level:
 class _Stack(threading.local):
     def __init__(self) -> None:
         self.levels: list[Level] = []
+        self.reverse: list[Any] = []
 
 
 _stack = _Stack()
@@ -82,6 +84,37 @@ _counting = threading.Lock()
 
 active = 0
 """How many levels there are in all threads: where none, nobody need look for wrapped tensors."""
+
+
+reversing = 0
+"""How many functions are being differentiated by ``func`` in reverse, in all threads."""
+
+
+def begin_reverse(differentiation: Any) -> None:
+    """Note that what this thread calls now will be differentiated in reverse."""
+    global reversing
+    with _counting:
+        reversing += 1
+    _stack.reverse.append(differentiation)
+    differentiation.depth = len(_stack.levels) + len(_stack.reverse)
+
+
+def end_reverse(differentiation: Any) -> None:
+    """The end of that."""
+    global reversing
+    _stack.reverse.remove(differentiation)
+    with _counting:
+        reversing -= 1
+
+
+def reversed_by() -> Sequence[Any]:
+    """By what this thread's functions are being differentiated in reverse, the outermost first."""
+    return _stack.reverse
+
+
+def transforming() -> bool:
+    """Whether this thread is inside of a function that ``func`` transforms."""
+    return bool(_stack.reverse) or any(level.transforms for level in _stack.levels)
 
 
 def entered() -> Sequence[Level]:
@@ -95,7 +128,7 @@ def enter(level: Level) -> None:
     with _counting:
         active += 1
     _stack.levels.append(level)
-    level.depth = len(_stack.levels)
+    level.depth = len(_stack.levels) + len(_stack.reverse)
 
 
 def leave(level: Level) -> None:
@@ -192,11 +225,17 @@ def _missing(*args: Any) -> Any:
     raise RuntimeError("internal: nothing has said yet how to do this with wrapped tensors")
 
 
+text: Callable[[Any], str] = _missing
+"""How a tensor prints inside of transformations; ``func`` says it."""
+
 differentiate: Callable[..., list[Any]] = _missing
 """Gradients of wrapped tensors; ``func`` says how."""
 
 over_batch: Callable[..., list[Any]] = _missing
 """What a function makes of every element of batches, with all of them at once; likewise."""
+
+check_function: Callable[[Any], None] = _missing
+"""Raises for an ``autograd.Function`` that may not be used inside of transformations."""
 
 apply_function: Callable[..., Any] = _missing
 """The result of an ``autograd.Function`` on wrapped tensors; likewise."""

@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from gradlab import arrays, engine, printing
+from gradlab import arrays, engine, levels, printing
 from gradlab.arrays import Array
 from gradlab.grad_mode import is_inference_mode_enabled
 from gradlab.graph import Edge, Node, Reassigned, RemovableHandle, register
@@ -448,6 +448,7 @@ class Tensor:
                     "write to the tensor's .grad."
                 )
 
+        accumulated.__wrapped__ = hook  # type: ignore[attr-defined]
         self.__dict__["_kept_accumulator"] = node
         return register(node.own_hooks().post, accumulated)
 
@@ -698,12 +699,17 @@ class Tensor:
             name = "Invalid"
         if level_of(self) is not None:  # a view of what has become a dual number since
             return repr(self)
+        if levels.reversing and levels.reversed_by():
+            return levels.text(self)
+        return self._text(self._requires_grad, name)
+
+    def _text(self, requires_grad: bool, grad_fn: str | None) -> str:
         return printing.tensor_text(
             arrays.move(self._array, "cpu"),
             default_dtype_name=arrays.get_default_dtype().name,
             device=str(self.device),
-            requires_grad=self._requires_grad,
-            grad_fn=name,
+            requires_grad=requires_grad,
+            grad_fn=grad_fn,
         )
 
     def __format__(self, spec: str) -> str:

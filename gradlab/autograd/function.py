@@ -570,6 +570,8 @@ class Function:
             args, kwargs = _in_order(cls.forward, args, kwargs), {}
         if levels.active and levels.innermost(args) is not None:
             return levels.apply_function(cls, args, kwargs)
+        if levels.reversing and levels.reversed_by():
+            levels.check_function(cls)
         result, _ = cls._applied(args, kwargs)
         return result
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy
 
-from gradlab import arrays
+from gradlab import arrays, levels
 from gradlab.engine import grad
 from gradlab.func.pointwise import is_pointwise, sample_arguments
 from gradlab.grad_mode import enable_grad
@@ -102,7 +102,11 @@ class Batched(Wrapped):
     def __repr__(self) -> str:
         if not self._level.alive:
             return repr(self._value)
-        return self._shown(f"BatchedTensor(lvl={self._level.depth}, bdim=0", self._value)
+        return levels.text(self)
+
+    @property
+    def _heading(self) -> str | None:
+        return f"BatchedTensor(lvl={self._level.depth}, bdim=0" if self._level.alive else None
 
 
 def _no_numbers() -> RuntimeError:

@@ -159,9 +159,11 @@ class _Reverse:
         self._inputs: list[Any] = []
 
     def __enter__(self) -> _Reverse:
+        levels.begin_reverse(self._of)
         return self
 
     def __exit__(self, *exc: object) -> None:
+        levels.end_reverse(self._of)
         self._of.running = False
 
     def start(self, chosen: Any) -> Any:

@@ -86,12 +86,15 @@ class Dual(Wrapped):
         """Add the gradient of the number to the leaves' ``.grad``."""
         self._primal.backward(*args, **kwargs)
 
+    @property
+    def _heading(self) -> str | None:
+        named = self._level.name is not None and self._level.alive
+        return f"{self._level.name}(lvl={self._level.depth}" if named else None
+
     def __repr__(self) -> str:
         if not self._level.alive:
             return repr(self._primal)
-        if self._level.name is None:
-            return self._shown_as_number()
-        return self._shown(f"{self._level.name}(lvl={self._level.depth}", self._primal)
+        return self._shown_as_number() if self._level.name is None else levels.text(self)
 
     def _shown_as_number(self) -> str:
         number = self._primal
@@ -120,6 +123,7 @@ class Forward(Level):
 
     def __init__(self, name: str | None = "GradTrackingTensor") -> None:
         self.name = name  # what its tensors are printed as; None: like any other, with a tangent
+        self.transforms = name is not None
 
     def dual(self, primal: Tensor, tangent: Tensor | None) -> Tensor:
         """A number with its tangent; the number itself where it doesn't change."""

@@ -15,6 +15,7 @@ from gradlab.func import pytree
 from gradlab.func.batching import Vmapped
 from gradlab.func.derivatives import check_tangent
 from gradlab.func.duals import Forward
+from gradlab.func.showing import text
 from gradlab.grad_mode import no_grad
 from gradlab.levels import inside
 from gradlab.op import FUNCTIONS
@@ -34,9 +35,6 @@ def _apply(cls: type[Function], args: tuple[Any, ...], kwargs: dict[str, Any]) -
     return _mapped(level, cls, args, kwargs)
 
 
-levels.apply_function = _apply
-
-
 def _check_separate(cls: type[Function]) -> None:
     if cls.setup_context is Function.setup_context:
         raise RuntimeError(
@@ -46,6 +44,11 @@ def _check_separate(cls: type[Function]) -> None:
             f"no ctx, and {cls.__name__}.setup_context(ctx, inputs, output) leave on it what "
             "backward needs."
         )
+
+
+levels.apply_function = _apply
+levels.check_function = _check_separate
+levels.text = text
 
 
 # ------------------------------------------------------------------ forward mode

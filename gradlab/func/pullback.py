@@ -20,7 +20,7 @@ from typing import Any
 
 from gradlab import engine, levels
 from gradlab.grad_mode import enable_grad, is_grad_enabled
-from gradlab.graph import AccumulateGrad, walk
+from gradlab.graph import AccumulateGrad, Node, walk
 from gradlab.levels import Level
 from gradlab.op import FUNCTIONS
 from gradlab.op.wrapped import Wrapped
@@ -33,9 +33,12 @@ from gradlab.tensor import Tensor
 class Differentiation:
     """One reverse-mode differentiation: its own leaves are nobody else's business."""
 
+    depth: int  # how many transformations it is inside of, itself included
+
     def __init__(self) -> None:
         self.running = True
         self.outside_recorded = is_grad_enabled()
+        self.nodes: set[Node] = set()  # that stand for what is differentiated by, with a history
 
 
 def fresh(tensor: Any, around: Sequence[Level], of: Differentiation | None = None) -> Any:
@@ -48,7 +51,10 @@ def fresh(tensor: Any, around: Sequence[Level], of: Differentiation | None = Non
         return inner.fresh(tensor, lambda one: fresh(one, outer, of))
     if tensor.requires_grad and (of is None or of.outside_recorded):
         with enable_grad():
-            return FUNCTIONS["view_as"](tensor, tensor)
+            alias = FUNCTIONS["view_as"](tensor, tensor)
+        if of is not None:
+            of.nodes.add(alias.grad_fn)
+        return alias
     leaf = tensor.detach().requires_grad_()
     if of is not None:
         leaf.__dict__["_differentiation"] = of

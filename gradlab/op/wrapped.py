@@ -158,10 +158,10 @@ class Wrapped(Tensor):
 
     # ------------------------------------------------------------------ showing
 
-    def _shown(self, name: str, value: Tensor) -> str:
-        """PyTorch's text of a wrapped tensor, around that of the one inside."""
-        inner = "\n".join("    " + line for line in repr(value).split("\n"))
-        return f"{name}, value=\n{inner}\n)"
+    @property
+    def _heading(self) -> str | None:
+        """What PyTorch's text of it begins with; None where it prints as what is inside."""
+        raise NotImplementedError
 
     def __format__(self, spec: str) -> str:
         return object.__format__(self, spec)

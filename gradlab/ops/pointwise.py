@@ -120,7 +120,7 @@ _NO_BOOL_SUBTRACTION = (
 )
 
 
-def _scaled(xp: Namespace, array: Array, alpha: float) -> Array:
+def _scaled(xp: Namespace, array: Array, alpha: Any) -> Array:
     """``array`` times ``alpha``, which must not be of a higher category than the array's dtype."""
     if hasattr(alpha, "_array"):
         alpha = alpha.item()

@@ -38,7 +38,8 @@ def _without_full_rank(matrix: Any, *_: Any, **__: Any) -> bool:
     numbers = _numbers(matrix)
     if numbers.ndim < 2 or not numbers.size:
         return False
-    values = numpy.linalg.svd(numbers.astype(complex), compute_uv=False)
+    first = numbers[..., : numbers.shape[-2]].astype(complex)  # by which Q is found
+    values = numpy.linalg.svd(first, compute_uv=False)
     return bool((values.min(-1) < 1e-3 * values.max(-1)).any())
 
 
@@ -98,10 +99,19 @@ LEFT_OUT: dict[str, tuple[str, Callable[..., bool]]] = {
     "linalg_qr": ("columns of a matrix without full rank are free", _without_full_rank),
     "singular_values": ("the derivative where two are equal is free", _has_equal_singular_values),
     "dist": (
-        "halves less complex numbers are complex32, which gradlab doesn't have",
-        lambda one, two, *_: (
-            {str(one.dtype), str(two.dtype)} == {"torch.float16", "torch.complex64"}
+        "of complex numbers: see vector_norm; less halves: there is no complex32",
+        lambda one, other, p=2, **_: (
+            (math.isinf(p) or "torch.float16" in (str(one.dtype), str(other.dtype)))
+            and (one.is_complex() or other.is_complex())
         ),
+    ),
+    "scatter_reduce": (
+        "PyTorch's gradient wants as many elements as indices",
+        lambda input, dim, index, src, *_, **__: tuple(src.shape) != tuple(index.shape),
+    ),
+    "vector_norm": (
+        "whose size is the largest can't be told from PyTorch's numbers, rounded otherwise",
+        lambda input, ord, *_: input.is_complex() and math.isinf(ord),
     ),
     "polygamma": ("at a pole PyTorch's is some large number", _has_pole),
 }

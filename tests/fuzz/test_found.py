@@ -53,6 +53,8 @@ CALCULATIONS = [
     "[torch.autograd.grad(torch.view_as_real(torch.autograd.grad(x**y, y, torch.ones(2, "
         "dtype=torch.complex64), create_graph=True)[0]).sum(), x) for x, y in [(torch.tensor([2.0, "
         "-1.5], requires_grad=True), torch.tensor([1 + 1j, 2j], requires_grad=True))]]",
+    "[torch.autograd.grad(x.gather(0, torch.zeros(0, dtype=torch.long)).sum(), x) for x in "
+        "[torch.ones(2, 3, requires_grad=True)]]",
     # numbers among vectors
     "torch.gather(torch.tensor(2.0), 0, torch.tensor([0, 0]))",
     "torch.gather(torch.tensor([2.0, 3.0]), 0, torch.tensor(1))",

@@ -27,6 +27,7 @@ TOLERANCE = {
 PYTORCH_GIVES_UP = {
     "INTERNAL ASSERT FAILED": "PyTorch broke",
     "A leaf node was passed to _will_engine_execute_node": "gradlab's multi-hooks know leaves",
+    "that has been detached in-place": "gradlab kept the numbers",
     "setStorage: sizes [1], strides [0]": "PyTorch takes index_fill_'s index outside for memory",
 }
 
@@ -256,9 +257,10 @@ class _Look:
 def _strides(tensor: Any) -> tuple[int, ...]:
     """Where one goes along the dimensions in which there is somewhere to go.
 
-    Pictures, of four dimensions, are put in order in gradlab before anybody looks.
+    Pictures, of four dimensions, are put in order in gradlab before anybody looks, and what an
+    index picks of three dimensions lies in order.
     """
-    if not tensor.numel() or tensor.ndim > 3:
+    if not tensor.numel() or tensor.ndim > 2:
         return ()
     return tuple(step for step, n in zip(tensor.stride(), tensor.shape, strict=True) if n > 1)
 
