@@ -152,7 +152,7 @@ export function drawNode(label: Label, node: number): SVGElement {
 
 /** The longer, the warmer; small shares differ visibly, too. */
 export function heatFill(share: number): string {
-  return `color-mix(in srgb, var(--gl-now) ${Math.round(55 * Math.sqrt(share))}%, var(--gl-bg))`;
+  return `color-mix(in srgb, var(--now) ${Math.round(55 * Math.sqrt(share))}%, var(--bg))`;
 }
 
 function lineWidths(title: string, tag: string) {

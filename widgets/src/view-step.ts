@@ -197,7 +197,7 @@ function stepPanel(trace: Trace, position: number): (HTMLElement | string)[] {
   const node = steps.node[position]!;
   return [
     h("header", { class: "gl-heading" }, ...heading(trace, node)),
-    h("p", { class: "gl-what" }, `${TITLES[kind]} · `, h("code", {}, trace.nodes.op[node]!)),
+    h("p", { class: "gl-dim" }, `${TITLES[kind]} · `, h("code", {}, trace.nodes.op[node]!)),
     ...rules(trace, position),
     ...(kind === "accumulate" ? growth(trace, position) : []),
     ...gradients("Arrives", "incoming", trace, steps.incoming[position]!, outputName),
@@ -256,7 +256,7 @@ function gradients(
     return h(
       "div",
       { class: "gl-gradient", "data-gl-slot": at },
-      name && h("div", { class: "gl-to" }, name),
+      name && h("div", { class: "gl-dim" }, name),
       row === null
         ? h("span", { class: "gl-dim" }, "no gradient needed")
         : valueView(trace, row, handle, name, { node, slot: at }),
@@ -292,7 +292,7 @@ function growth(trace: Trace, position: number): HTMLElement[] {
     h(
       "div",
       { class: "gl-gradient" },
-      h("div", { class: "gl-to" }, title),
+      h("div", { class: "gl-dim" }, title),
       row === null ? noneView(handle, name) : valueView(trace, row, handle, name),
     );
   return [

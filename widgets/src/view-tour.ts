@@ -66,9 +66,9 @@ export function tourFace(model: Model, trace: Trace, signal: AbortSignal): Face 
       { class: "gl-tour", "aria-label": title },
       h(
         "div",
-        { class: "gl-tour-bar" },
+        { class: "gl-row gl-tour-bar" },
         h("strong", {}, title),
-        h("div", { class: "gl-tour-way" }, back, ...marks, next),
+        h("div", { class: "gl-row gl-tour-way" }, back, ...marks, next),
       ),
       said,
       again,
