@@ -192,8 +192,8 @@ export function readGradients(payload: unknown): Gradients {
   const names = list(log.names, "names");
   checkList(names, "names", text, {});
   const bins = bag(log.bins, "bins");
-  for (const name of ["low", "high"]) require(`bins.${name}`, finite(bins[name], {}), bins[name]);
-  require("bins.count", count(bins.count, {}), bins.count);
+  for (const name of ["low", "high"]) require(`bins.${name}`, power(bins[name], {}), bins[name]);
+  require("bins.count", few(bins.count, {}), bins.count);
   for (const name of ["sizes", "norms", "histograms"]) {
     checkLength(list(log[name], name), name, names.length, "names");
   }
@@ -218,14 +218,14 @@ export function readTimeline(payload: unknown): Timeline {
     lanes: rows(timeline, "lanes", "name"),
     events: rows(timeline, "events", "name"),
   };
-  checkColumns(timeline, "lanes", { name: text, depth: count }, sizes);
+  checkColumns(timeline, "lanes", { name: text, depth: few }, sizes);
   const named = { name: indexOf("names"), phase: indexOf("phases") };
   const events = {
     ...named,
     start: finite,
     end: finite,
     self: finite,
-    depth: count,
+    depth: few,
     parent: orNull(indexOf("events")),
     lane: indexOf("lanes"),
   };
@@ -235,6 +235,11 @@ export function readTimeline(payload: unknown): Timeline {
 }
 
 const finite: Rule = (cell) => (Number.isFinite(cell) ? null : "a finite number");
+const within = (cell: unknown, most: number) => Math.abs(cell as number) <= most;
+const power: Rule = (cell, sizes) =>
+  finite(cell, sizes) ?? (within(cell, 400) ? null : "a power of ten, from -400 to 400");
+const few: Rule = (cell, sizes) =>
+  count(cell, sizes) ?? (within(cell, 1e4) ? null : "at most 10,000");
 
 const histogramIn =
   (bins: number): Rule =>

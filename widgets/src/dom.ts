@@ -30,7 +30,8 @@ export function mark(element: Element, name: string, value: string | null): void
 
 /** Sets text where it differs. */
 export function write(element: Element, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+  const shown = cut(text);
+  if (element.textContent !== shown) element.textContent = shown;
 }
 
 /** Whether a key event belongs to the browser or the system. */
@@ -72,8 +73,15 @@ function dressed<Made extends Element>(
 ): Made {
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== null && value !== false)
-      made.setAttribute(name, value === true ? "" : `${value}`);
+      made.setAttribute(name, value === true ? "" : cut(`${value}`));
   }
-  for (const child of children) if (child) made.append(child);
+  for (const child of children) if (child) made.append(typeof child === "string" ? cut(child) : child);
   return made;
+}
+
+/** Nobody reads more than this at one place, and a browser takes seconds for megabytes of it. */
+const LONGEST = 50_000;
+
+function cut(text: string): string {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }

@@ -41,9 +41,9 @@ function opened(part: unknown): unknown {
 
 /** Codes for cells; or for differences between whole numbers, of which -1 stands for null. */
 function column({ codes, rows, bits, cells, sums }: any): Cells {
-  if (!(rows <= MOST)) throw rows;
   const table = cells ?? sums;
   bits ??= 32 - Math.clz32(table.length - 1);
+  if (!(rows <= MOST && bits <= 24)) throw `${rows} rows of ${bits} bits`;
   const bytes = atob(codes);
   let [at, held, have, sum] = [0, 0, 0, 0];
   return Array.from({ length: rows }, () => {

@@ -293,12 +293,13 @@ function checkNesting({ groups }: Trace): void {
   });
 }
 
-/** A preview never holds more elements than the value has. */
+/** A preview never holds more elements than the value has, and never none of some. */
 function checkPreviews({ values }: Trace): void {
   values.data.forEach((data, row) => {
     const most = Math.min(values.size[row]!, 64);
-    if (data.length > most) {
-      throw new Misfit(`values.data[${row}] has ${data.length} elements, but at most ${most} fit`);
+    if (data.length > most || data.length < Math.min(most, 1)) {
+      const fitting = most ? `1 to ${most}` : "none";
+      throw new Misfit(`values.data[${row}] has ${data.length} elements, but ${fitting} fit`);
     }
   });
 }

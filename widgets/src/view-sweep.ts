@@ -89,10 +89,9 @@ export function sweepFace(model: Model, sweep: Sweep, signal: AbortSignal): Face
       if (!Number.isFinite(top)) return [];
       return [s("circle", { class: `gl-dot-on gl-look-${row % LOOKS}`, cx: left, cy: top, r: 4.5 })];
     });
-    moving.replaceChildren(
-      s("path", { class: "gl-guide", d: `M${left} ${EDGES.top}V${HEIGHT - EDGES.bottom}` }),
-      ...points,
-    );
+    const guide = `M${left} ${EDGES.top}V${HEIGHT - EDGES.bottom}`;
+    const isHere = Number.isFinite(left);
+    moving.replaceChildren(...(isHere ? [s("path", { class: "gl-guide", d: guide }), ...points] : []));
     [...lists.children].forEach((item, row) => {
       const cell = row ? lines()[row - 1]!.y[at]! : sweep.x[at]!;
       const output = item.lastElementChild!;

@@ -80,7 +80,7 @@ const MISFITS: [string, RegExp, Spoil][] = [
   ["a bare NaN", /values\.data\[0\].*finite number or text/, (t) => (t.values.data[0][0] = NaN)],
   [
     "too many elements",
-    /values\.data\[4\] has 2 elements, but at most 1 fit/,
+    /values\.data\[4\] has 2 elements, but 1 to 1 fit/,
     (t) => t.values.data[4].push(1),
   ],
   ["a statistic that is a list", /values\.max\[0\]/, (t) => (t.values.max[0] = [])],
