@@ -121,20 +121,23 @@ class Library:
         """What the node saved, by PyTorch's names."""
         found = Saved([], {}, False)
         for name, attribute in self._names_of_saved(type(node), node):
-            try:
-                x = getattr(node, attribute)
-            except RuntimeError as error:
-                # the other reason is an in-place change, which the pass itself will report
-                found.freed = found.freed or str(error).startswith(FREED)
-                continue
-            if self.is_tensor(x):
-                found.tensors.append((name, x))
-            elif isinstance(x, (tuple, list)) and any(map(self.is_tensor, x)):
-                parts = [(f"{name}[{i}]", part) for i, part in enumerate(x)]
-                found.tensors += [(of, part) for of, part in parts if self.is_tensor(part)]
-            elif x is not None:
-                found.options[name] = x
+            self._read_saved(found, node, name, attribute)
         return found
+
+    def _read_saved(self, found: Saved, node: Any, name: str, attribute: str) -> None:
+        try:
+            x = getattr(node, attribute)
+        except RuntimeError as error:
+            # the other reason is an in-place change, which the pass itself will report
+            found.freed = found.freed or str(error).startswith(FREED)
+            return
+        if self.is_tensor(x):
+            found.tensors.append((name, x))
+        elif isinstance(x, (tuple, list)) and any(map(self.is_tensor, x)):
+            parts = [(f"{name}[{i}]", part) for i, part in enumerate(x)]
+            found.tensors += [(of, part) for of, part in parts if self.is_tensor(part)]
+        elif x is not None:
+            found.options[name] = x
 
     def _names_of_saved(self, kind: type, node: Any) -> tuple[tuple[str, str], ...]:
         """(PyTorch's name, attribute) of all that a kind of node can save; read once per kind."""
@@ -234,6 +237,7 @@ class Gradlab(Library):
         super().__init__(module)
         self._names: dict[type, str] = {}  # each kind of node is a type of its own
         self._titles: dict[type, str] = {}
+        self._slots: dict[type, list[tuple[str, str, str]]] = {}
 
     def edge(self, tensor: Any) -> Edge:
         edge_of: Callable[[Any], Edge] = sys.modules["gradlab.engine"].edge_of
@@ -241,6 +245,24 @@ class Gradlab(Library):
 
     def has_hooks(self, node: Any) -> bool:
         return node.hooks is not None
+
+    def saved(self, node: Any) -> Saved:
+        """As of any library; an input that is as it was saved is taken from where it lies."""
+        kind = type(node)
+        if kind not in self._slots:
+            ours = node._names_of_saved() if hasattr(kind, "op") else {}
+            self._slots[kind] = [
+                (name, attribute, ours[attribute] if _is_input(kind, ours.get(attribute)) else "")
+                for name, attribute in self._names_of_saved(kind, node)
+            ]
+        found = Saved([], {}, False)
+        for name, attribute, slot in self._slots[kind]:
+            kept = getattr(node, slot, None) if slot else None
+            if type(kept) is tuple and not kept[2][0] != kept[3] and self.is_tensor(kept[0]):  # noqa: SIM202
+                found.tensors.append((name, kept[0]))
+            else:
+                self._read_saved(found, node, name, attribute)
+        return found
 
     def hooks(self, node: Any, tensors: Sequence[tuple[int, Any]]) -> Iterator[Hooked]:
         if node.hooks is None:
@@ -289,6 +311,11 @@ class Gradlab(Library):
         if type(array) is not np.ndarray:  # on a GPU
             array = tensor.detach().cpu().numpy()
         return array
+
+
+def _is_input(kind: Any, name: str | None) -> bool:
+    """Whether what a kind of node saves by a name of gradlab's is an input, not its result."""
+    return name in kind.op.saved_tensors and kind.op.output_named(name) is None if name else False
 
 
 @functools.cache  # NumPy makes it up each time

@@ -41,7 +41,7 @@ class HookWatch:
     def __init__(self, graph: Graph) -> None:
         self.fired: list[Fired] = []
         self._graph = graph
-        self._tensors: dict[int, list[tuple[int, Any]]] = {}
+        self.tensors: dict[int, list[tuple[int, Any]]] = {}
         self._replaced: list[tuple[Hooked, Any, Any]] = []
 
     def __enter__(self) -> Self:
@@ -50,10 +50,10 @@ class HookWatch:
             return self
         for node, output, tensor in graph.names.outputs():
             if node in graph.index:
-                self._tensors.setdefault(graph.index[node], []).append((output, tensor))
+                self.tensors.setdefault(graph.index[node], []).append((output, tensor))
         for row, found in enumerate(graph.found):
             leaf = [(0, found.variable)] if found.accumulates else []
-            for hooked in graph.library.hooks(found.node, leaf or self._tensors.get(row, [])):
+            for hooked in graph.library.hooks(found.node, leaf or self.tensors.get(row, [])):
                 self._watch(row, hooked)
         return self
 
@@ -64,7 +64,7 @@ class HookWatch:
 
     def ran(self, row: int) -> None:
         """A node ran; what is kept of its gradient is kept by now."""
-        for output, tensor in self._tensors.get(row, ()):
+        for output, tensor in self.tensors.get(row, ()):
             if tensor.retains_grad:
                 self.fired.append(
                     Fired(row, "retain_grad", self._graph.names.of_tensor(tensor), output)

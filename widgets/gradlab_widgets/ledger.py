@@ -25,20 +25,18 @@ class Ledger:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._so_far: dict[Edge, Any] = {}
-        self._several: set[Edge] = set()
+        self.several: set[Edge] = set()
         self.terms: list[tuple[int, int, Value | None]] = []  # row, slot, the sum with this one
         if len(graph.found) <= _MOST:
             uses = Counter(e for found in graph.found for e in found.inputs if e[0] is not None)
-            self._several = {e for e, n in uses.items() if n > 1} - set(graph.roots)
+            self.several = {e for e, n in uses.items() if n > 1} - set(graph.roots)
 
     def add(self, row: int, leaving: Sequence[Any]) -> None:
         """Take note of the gradients that leave the node of a row."""
-        if not self._several:
-            return
         for slot, (edge, gradient) in enumerate(
             zip(self._graph.found[row].inputs, leaving, strict=False)
         ):
-            if gradient is None or tuple(edge) not in self._several:
+            if gradient is None or tuple(edge) not in self.several:
                 continue
             before = self._so_far.get(tuple(edge))
             term = gradient.detach() if hasattr(gradient, "detach") else gradient

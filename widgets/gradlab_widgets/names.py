@@ -134,6 +134,11 @@ class Names:
             return self.of_leaf(tensor)
         return self.of(tensor.grad_fn, int(tensor.output_nr))
 
+    @property
+    def has_modules(self) -> bool:
+        """Whether any module is in sight."""
+        return bool(self._paths)
+
     def module_of(self, parameter: Any) -> str:
         """The path of the module that owns a parameter; "" if none does."""
         return self._modules.get(id(parameter), "")

@@ -301,6 +301,8 @@ class _Watch:
         seen = self._on_the_way.get(id(gradient))
         if seen is not None:
             return seen[1]
+        if gradient is None:
+            return None
         value = self._graph.fleeting(gradient)
         if type(gradient) is np.ndarray and gradient.size <= PREVIEW and gradient.base is None:
             self._on_the_way[id(gradient)] = (gradient, value)
@@ -318,10 +320,20 @@ class _Watch:
         self._on_the_way.clear()
 
     def _noted(self, row: int, leaving: Sequence[Any], others: Sequence[Any]) -> None:
-        self.ledger.add(row, leaving)
-        self.hooks.ran(row)
-        if self._descent is not None and not all(type(g) is np.ndarray for g in leaving):
+        if self.ledger.several:
+            self.ledger.add(row, leaving)
+        if self.hooks.tensors:
+            self.hooks.ran(row)
+        if self._descent is not None and not _are_arrays(leaving):
             self._descent.ran(self._graph.found[row].node, (*others, *leaving))
+
+
+def _are_arrays(gradients: Sequence[Any]) -> bool:
+    """Whether gradients are arrays, which have no history."""
+    for gradient in gradients:
+        if gradient is not None:
+            return type(gradient) is np.ndarray
+    return False
 
 
 @contextlib.contextmanager

@@ -111,8 +111,8 @@ class Graph:
             found.name = self.names.of_leaf(variable)
             found.value = self.value(variable)
         else:
-            outputs = [self.names.of(node, i) for i in range(max(1, len(metas)))]
-            found.name = ", ".join(filter(None, outputs))
+            outputs = range(max(1, len(metas)))
+            found.name = ", ".join([name for i in outputs if (name := self.names.of(node, i))])
             found.origin = origin_of(node)
         return found
 
@@ -173,6 +173,8 @@ class Graph:
         A node fed by one module's parameters alone (a transposed weight) belongs to that module,
         and so does the node where these meet the data.
         """
+        if not self.names.has_modules:
+            return
         parameters_only: dict[Any, str] = {}
         for found in self.found:
             if found.accumulates:
