@@ -49,6 +49,13 @@ def test_cleaning_drops_outputs_counts_and_widget_state() -> None:
     assert clean_notebooks.clean(cleaned) == cleaned
 
 
+def test_cleaning_keeps_the_mark_of_cells_that_fail_on_purpose() -> None:
+    marked = {"tags": ["raises-exception", "draft"], "collapsed": True}
+    cell = {"cell_type": "code", "id": "one", "metadata": marked, "source": "1 / 0"}
+    (cleaned,) = clean_notebooks.clean({"cells": [cell]})["cells"]
+    assert cleaned["metadata"] == {"tags": ["raises-exception"]}
+
+
 @pytest.mark.parametrize(
     ("lesson", "answer", "said"),
     [
@@ -60,6 +67,10 @@ def test_cleaning_drops_outputs_counts_and_widget_state() -> None:
         (2, "(2 * (w * x + b - y) * x).mean()", "Yes!"),
         (2, "-17 / 3", "Yes!"),
         (2, "2 * (w * x + b - y).mean()", "Not yet"),
+        (3, "None", "Put your two numbers"),
+        (3, "[12.0, 24.0]", "Yes!"),
+        (3, "[6.0, 12.0]", "Not yet. That is what one pass brings"),
+        (3, "[1.0, 2.0]", "Not yet. From the walk"),
     ],
 )
 def test_the_exercise_of_a_lesson_knows_right_from_wrong(

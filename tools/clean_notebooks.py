@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 LESSONS = Path(__file__).parent.parent / "notebooks"
+MEANT_TO_FAIL = "raises-exception"  # JupyterLab then runs on to the cells below
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
 def clean(notebook: dict[str, Any]) -> dict[str, Any]:
-    """Keep the cells as written and the kernel's name; drop all else."""
+    """Keep the cells as written, which of them fail on purpose, and the kernel's name."""
     return {
         "cells": [_clean_cell(cell) for cell in notebook["cells"]],
         "metadata": {"kernelspec": KERNEL, "language_info": {"name": "python"}},
@@ -27,7 +28,9 @@ def clean(notebook: dict[str, Any]) -> dict[str, Any]:
 
 
 def _clean_cell(cell: dict[str, Any]) -> dict[str, Any]:
-    kept = {"cell_type": cell["cell_type"], "id": cell["id"], "metadata": {}}
+    tags = [tag for tag in cell["metadata"].get("tags", []) if tag == MEANT_TO_FAIL]
+    metadata = {"tags": tags} if tags else {}
+    kept = {"cell_type": cell["cell_type"], "id": cell["id"], "metadata": metadata}
     if cell["cell_type"] == "code":
         kept |= {"execution_count": None, "outputs": []}
     return kept | {"source": "".join(cell["source"]).splitlines(keepends=True)}
