@@ -170,6 +170,7 @@ from gradlab.nn.shape import (
 from gradlab.nn.similarity import CosineSimilarity, PairwiseDistance
 from gradlab.nn.sparse import (
     Embedding,
+    EmbeddingBag,
 )
 from gradlab.nn.transformer import (
     Transformer,
@@ -239,6 +240,7 @@ __all__ = [
     "Dropout2d",
     "Dropout3d",
     "Embedding",
+    "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",

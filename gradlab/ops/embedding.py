@@ -48,7 +48,7 @@ def embedding(
     """
     if weight.ndim != 2:
         raise RuntimeError(f"'weight' must be 2-D (its shape is {list(weight.shape)})")
-    _check_indices(indices)
+    check_indices(indices, "embedding")
     if sparse:
         raise NotImplementedError(
             "gradlab has no sparse gradients: leave out sparse=True, the gradient is then a dense "
@@ -63,12 +63,13 @@ def embedding(
     return weight.take(indices, axis=0)
 
 
-def _check_indices(indices: Array) -> None:
+def check_indices(indices: Array, where: str) -> None:
+    """Raise RuntimeError for row numbers that are not of dtype int64 or int32."""
     if indices.dtype not in (int64.numpy, int32.numpy):
         raise RuntimeError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
             f"Long, Int; but got torch.{dtype_of(indices).type_name}Tensor instead (while checking "
-            "arguments for embedding)"
+            f"arguments for {where})"
         )
 
 

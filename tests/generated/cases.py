@@ -378,6 +378,7 @@ PYTORCH: dict[str, Counterpart] = {
 
 OWN_PARTS = {
     "embedding_dense_backward": "keeps the scale by frequency in its own derivative",
+    "embedding_bag": "hands on other parts; tests/nn/test_embedding_bag.py compares it",
     "embedding_taken": "a part of an embedding's second derivative",
     "resample": "what all upsampling is; PyTorch has one operation for each mode",
     "resample_backward": "a part of the derivatives of upsampling",

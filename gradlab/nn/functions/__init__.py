@@ -13,7 +13,7 @@ from gradlab.nn.functions.dropout import (
     dropout3d,
     feature_alpha_dropout,
 )
-from gradlab.nn.functions.embedding import embedding
+from gradlab.nn.functions.embedding import embedding, embedding_bag
 from gradlab.nn.functions.normalization import (
     batch_norm,
     group_norm,
@@ -81,6 +81,7 @@ __all__ = [
     "dropout2d",
     "dropout3d",
     "embedding",
+    "embedding_bag",
     "feature_alpha_dropout",
     "fold",
     "group_norm",
