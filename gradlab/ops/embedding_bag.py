@@ -50,53 +50,28 @@ def _to_weight(
     )
 
 
+def _to_factors(g: Any, xp: Any, weight: Any, indices: Any, bags: Any, shares: Any) -> Any:
+    each = xp.index_select(g, 0, bags) * xp.index_select(weight, 0, indices)
+    return xp.sum_dim(each, (1,)) * shares
+
+
+_BY_OFFSETS = (draw(4, 2), indices(4, below=4))
+
+
 @op(
     latex=r"\textstyle\sum_{i \in \text{bag}} {weight}_{i}",
     grad=dict(
-        weight=(
-            lambda g, xp, weight_shape, indices, scale_grad_by_freq, kind, per_sample_weights, padding_idx, bags, shares, places: (
-                _to_weight(
-                    g,
-                    xp,
-                    weight_shape,
-                    indices,
-                    scale_grad_by_freq,
-                    kind,
-                    per_sample_weights,
-                    padding_idx,
-                    bags,
-                    shares,
-                    places,
-                )
-            ),
-            r"\textstyle\sum g \text{ of the bags that a row is in}",
-        ),
-        per_sample_weights=(
-            lambda g, xp, weight, indices, bags, shares: (
-                xp.sum_dim(xp.index_select(g, 0, bags) * xp.index_select(weight, 0, indices), (1,))
-                * shares
-            ),
-            r"g \text{ of its bag} \cdot {weight}_{i}",
-        ),
-    ),  # fmt: skip
+        weight=(_to_weight, r"\textstyle\sum g \text{ of the bags that a row is in}"),
+        per_sample_weights=(_to_factors, r"g \text{ of its bag} \cdot {weight}_{i}"),
+    ),
     outputs=("output", "bags", "shares", "places"),
     saved=dict(mode="kind", kind=None, bags=None, shares=None, places=None),
     public=False,
     method=False,
     samples=(
-        call(
-            draw(4, 3),
-            indices(5, below=4),
-            _offsets(0, 2, 2),
-            False,
-            SUM,
-            False,
-            draw(5),
-            False,
-            -1,
-        ),
-        call(draw(4, 2), indices(4, below=4), _offsets(0, 1), False, MEAN, False),
-        call(draw(4, 2), indices(4, below=4), _offsets(0, 1, 4), False, MAX, False),
+        call(*_BY_OFFSETS, _offsets(0, 2, 2), False, SUM, False, draw(4), False, -1),
+        call(*_BY_OFFSETS, _offsets(0, 1), False, MEAN, False),
+        call(*_BY_OFFSETS, _offsets(0, 1, 4), False, MAX, False),
     ),
 )
 def embedding_bag(

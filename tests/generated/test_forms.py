@@ -140,11 +140,8 @@ def test_every_operation_with_a_gradient_has_samples() -> None:
     assert missing == RANDOM | NO_DERIVATIVE | BY_HAND | WITH_INNER_RESULTS
 
 
-WITH_INNER_RESULTS = {
-    "attention",
-    "embedding_bag",
-    "lstm_layer",
-}  # which have no gradients: tests/nn compares them
+# These have no gradients: tests/nn compares what uses them.
+WITH_INNER_RESULTS = {"attention", "embedding_bag", "lstm_layer"}
 
 
 NO_DERIVATIVE = {
