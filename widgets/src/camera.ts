@@ -1,5 +1,7 @@
 /** The camera over a drawing: which part of the world is in view, and how large. */
 
+import { clamp } from "./lists";
+
 export interface Camera {
   /** Where the world's origin lies in the view, in pixels. */
   readonly x: number;
@@ -66,11 +68,20 @@ export function seen({ x, y, scale }: Camera, { width, height }: Size): Box {
   };
 }
 
+/** Whether the whole of `inner` lies in `outer`. */
+export function isInside(inner: Box, outer: Box): boolean {
+  return (
+    inner.left >= outer.left &&
+    inner.right <= outer.right &&
+    inner.top >= outer.top &&
+    inner.bottom <= outer.bottom
+  );
+}
+
 /** Where `box` is out of view, moves the camera only as far as it and `context` around it need. */
 export function bringIn(camera: Camera, box: Box, context: number, view: Size): Camera {
-  const { left, top, right, bottom } = seen(camera, view);
-  const isIn = box.left >= left && box.right <= right && box.top >= top && box.bottom <= bottom;
-  if (isIn) return camera;
+  const part = seen(camera, view);
+  if (isInside(box, part)) return camera;
   const shift = (low: number, high: number, from: number, to: number) => {
     const room = clamp((to - from - (high - low)) / 2, 0, context);
     if (low < from + room) return from + room - low;
@@ -78,15 +89,11 @@ export function bringIn(camera: Camera, box: Box, context: number, view: Size): 
   };
   return pan(
     camera,
-    shift(box.left, box.right, left, right) * camera.scale,
-    shift(box.top, box.bottom, top, bottom) * camera.scale,
+    shift(box.left, box.right, part.left, part.right) * camera.scale,
+    shift(box.top, box.bottom, part.top, part.bottom) * camera.scale,
   );
 }
 
 function centred(x: number, y: number, scale: number, view: Size): Camera {
   return { x: view.width / 2 - x * scale, y: view.height / 2 - y * scale, scale };
-}
-
-function clamp(value: number, low: number, high: number): number {
-  return Math.min(Math.max(value, low), high);
 }

@@ -46,22 +46,22 @@ export function iconButton(
   path: string,
   act: () => void,
 ): HTMLButtonElement {
-  const button = h(
-    "button",
-    { type: "button", class: "gl-button", title: name, "aria-label": name, "data-gl": handle },
-    s("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, s("path", { d: path })),
-  );
-  button.addEventListener("click", act);
-  return button;
+  const icon = s("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, s("path", { d: path }));
+  const attributes = { title: name, "aria-label": name, "data-gl": handle };
+  return pushButton(icon, act, { class: "gl-button", ...attributes });
 }
 
-/** A push button with a text; `label` is what screen readers say instead. */
-export function textButton(text: string, act: () => void, label?: string): HTMLButtonElement {
-  const button = h(
-    "button",
-    { type: "button", class: "gl-button gl-text", "aria-label": label ?? null },
-    text,
-  );
+/** A push button with a text. */
+export function textButton(
+  text: string,
+  act: () => void,
+  attributes: Attributes = {},
+): HTMLButtonElement {
+  return pushButton(text, act, { class: "gl-button gl-text", ...attributes });
+}
+
+function pushButton(content: Child, act: () => void, attributes: Attributes): HTMLButtonElement {
+  const button = h("button", { type: "button", ...attributes }, content);
   button.addEventListener("click", act);
   return button;
 }

@@ -36,8 +36,8 @@ export function ancestors(parent: ArrayLike<number>, row: number): number[] {
 }
 
 /** What there is of `parts`, as one text. */
-export function joined(parts: readonly unknown[], separator = " "): string {
-  return parts.filter(Boolean).join(separator);
+export function joined(parts: Iterable<unknown>, separator = " "): string {
+  return [...parts].filter(Boolean).join(separator);
 }
 
 export function clamp(value: number, low: number, high: number): number {

@@ -3,6 +3,7 @@
 import { type Camera, seen, type Size } from "./camera";
 import { h } from "./dom";
 import { PITCH } from "./layout";
+import { clamp } from "./lists";
 import { HEIGHT } from "./shapes";
 import { type Stage, worldBox } from "./stage";
 
@@ -59,9 +60,8 @@ export function createMinimap(centre: (x: number, y: number) => void): Minimap {
       ink = colour;
       paint(stage, colour);
     }
-    const clip = (at: number, least: number, most: number) => Math.min(Math.max(at, least), most);
-    const [x1, x2] = [part.left, part.right].map((x) => clip(x, world.left, world.right));
-    const [y1, y2] = [part.top, part.bottom].map((y) => clip(y, world.top, world.bottom));
+    const [x1, x2] = [part.left, part.right].map((x) => clamp(x, world.left, world.right));
+    const [y1, y2] = [part.top, part.bottom].map((y) => clamp(y, world.top, world.bottom));
     view.style.left = `${PAD + (x1! - shape.left) * shape.wide - 2}px`;
     view.style.top = `${PAD + (y1! - shape.top) * shape.high - 2}px`;
     view.style.width = `${Math.max((x2! - x1!) * shape.wide, 2) + 4}px`;

@@ -5,6 +5,7 @@
  * gave, and a slider may jump anywhere.
  */
 
+import { joined } from "./lists";
 import type { Trace } from "./trace";
 
 export type NodeState = "waiting" | "now" | "done";
@@ -52,7 +53,7 @@ export function timeline({ nodes, edges, steps, sums, hooks, second }: Trace): T
     const of = nodes.title[second.of[row]!];
     const order = second.order[row]!;
     const made = `${order}${order === 2 ? "nd" : order === 3 ? "rd" : "th"} of ${of}`;
-    marks.set(node, [made, marks.get(node)].filter(Boolean).join(" · "));
+    marks.set(node, joined([made, marks.get(node)], " · "));
   });
   return { ranAt, gradient, leftAt, freedAt, summed, marks };
 }
@@ -87,7 +88,7 @@ export function gradOf(
 
 /** A node's title, and what the user calls its result. */
 export function titleOf({ nodes }: Trace, node: number): string {
-  return [nodes.title[node], nodes.name[node]].filter(Boolean).join(" ");
+  return joined([nodes.title[node], nodes.name[node]]);
 }
 
 /** The variable an accumulate node writes to, by the name the user gave it. */

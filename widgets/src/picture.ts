@@ -6,7 +6,7 @@
  * only what the camera sees is; and when it sees more than CROWD boxes, they are painted as dots.
  */
 
-import { around, bringIn, type Camera, fit, pan, seen, type Size, zoom } from "./camera";
+import { around, bringIn, type Camera, fit, isInside, pan, seen, type Size, zoom } from "./camera";
 import type { GroupState } from "./details";
 import { h, hasModifier, iconButton, mark, s, write } from "./dom";
 import { farView } from "./far";
@@ -14,6 +14,7 @@ import { clip, glance, plural, shapeText } from "./format";
 import { frameLabel } from "./frames";
 import { groupsAround, groupsOf } from "./groups";
 import { listenToHands } from "./hands";
+import { joined } from "./lists";
 import { createMinimap } from "./minimap";
 import { timeline } from "./moment";
 import { downstream, found } from "./paths";
@@ -155,7 +156,7 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
     return around.map((group, at) => ({
       key: groups.key[group]!,
       kind: boxKind(groups, group),
-      title: [groups.name[group], timesText(groups, group)].filter(Boolean).join(" "),
+      title: joined([groups.name[group], timesText(groups, group)]),
       isOpen: closed < 0 || at < around.indexOf(closed),
     }));
   }
@@ -245,6 +246,10 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
     const { x, y } = stages.centreOf(stage, boxOf(node));
     camera = { ...camera, scale: Math.max(camera.scale, 0.8) };
     centreOn(x, y);
+    tellOf(node);
+  }
+
+  function tellOf(node: number): void {
     write(spoken, [titleOf(node), ...factsOf(trace, node)].join(", "));
   }
 
@@ -302,19 +307,10 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
     const whole = fit(everything(), room());
     const isShown = whole.scale >= READABLE;
     if (isShown && whole.scale < camera.scale) glide();
-    if (isShown) camera = whole.scale < camera.scale || isOutside() ? whole : camera;
+    const isInView = isInside(everything(), seen(camera, size));
+    if (isShown) camera = whole.scale < camera.scale || !isInView ? whole : camera;
     else follow(trace.root);
     draw();
-  }
-
-  function isOutside(): boolean {
-    const [world, part] = [everything(), seen(camera, size)];
-    return (
-      world.left < part.left ||
-      world.right > part.right ||
-      world.top < part.top ||
-      world.bottom > part.bottom
-    );
   }
 
   function follow(node: number): void {
@@ -410,12 +406,15 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
       const box = node.glBox!;
       mark(node, "data-gl-node", `${scene.nodeOf[box]!}`);
       mark(node, "data-state", state(box));
-      mark(node, "data-cursor", box === marked ? "" : null);
-      mark(node, "data-selected", box === chosen ? "" : null);
-      mark(node, "data-found", found.has(box) ? "" : null);
-      mark(node, "data-path", path?.[scene.nodeOf[box]!] ? "" : null);
-      mark(node, "data-stop", stopping.has(box) ? "" : null);
-      mark(node, "data-second", times.marks.get(scene.nodeOf[box]!)?.includes(" of ") ? "" : null);
+      const marks = {
+        cursor: box === marked,
+        selected: box === chosen,
+        found: found.has(box),
+        path: !!path?.[scene.nodeOf[box]!],
+        stop: stopping.has(box),
+        second: !!times.marks.get(scene.nodeOf[box]!)?.includes(" of "),
+      };
+      for (const [name, is] of Object.entries(marks)) node.toggleAttribute(`data-${name}`, is);
       const note = stepping ? stages.noteOf(trace, times, scene, box, position) : null;
       if (note !== null) write(node.querySelector(".gl-note")!, note);
       else if (trace.parts) write(node.querySelector(".gl-note")!, labels[box]!.note);
@@ -448,7 +447,7 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
     for (const line of lineLayer.children as Iterable<Keyed>) {
       const key = line.glBox!;
       const from = key < 0 ? nodeOf[-1 - key]! : trace.edges.from[scene.edges[key]![0]!]!;
-      mark(line, "data-path", path?.[from] ? "" : null);
+      line.toggleAttribute("data-path", !!path?.[from]);
     }
   }
 
@@ -602,7 +601,7 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
     cursor = node;
     follow(node);
     draw();
-    write(spoken, [titleOf(node), ...factsOf(trace, node)].join(", "));
+    tellOf(node);
     if (selected !== null) select(node);
   }
 

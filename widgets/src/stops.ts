@@ -96,7 +96,9 @@ export function createStops(trace: Trace, times: Timeline, actions: StopActions)
     open(true);
     list.replaceChildren(
       ...[...set].map((one) =>
-        textButton(`${named(one)} ×`, () => toggle(one), `Remove stop: ${named(one)}`),
+        textButton(`${named(one)} ×`, () => toggle(one), {
+          "aria-label": `Remove stop: ${named(one)}`,
+        }),
       ),
     );
     const verb = isNew ? "set" : "removed";

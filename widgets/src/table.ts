@@ -3,6 +3,7 @@
 import { h, hasModifier, write } from "./dom";
 import { glance, shapeText } from "./format";
 import { KINDS } from "./details";
+import { clamp, joined } from "./lists";
 import { gradOf, nodeState, timeline } from "./moment";
 import { spentBy } from "./spent";
 import type { Trace } from "./trace";
@@ -49,7 +50,8 @@ export function tableTwin(
     if (!by || hasModifier(event)) return;
     event.preventDefault();
     const at = rows.findIndex((row) => row.classList.contains("gl-chosen"));
-    const next = at < 0 && by < 0 ? rows.length - 1 : Math.min(Math.max(at + by, 0), rows.length - 1);
+    const last = rows.length - 1;
+    const next = at < 0 && by < 0 ? last : clamp(at + by, 0, last);
     select(next);
     rows[next]?.scrollIntoView({ block: "nearest" });
   }
@@ -82,7 +84,7 @@ export function tableTwin(
         stopping.has(node) && "stop",
       ];
       const cells = [
-        told.filter(Boolean).join(", "),
+        joined(told, ", "),
         gradientIn(node, position),
         gradientOut(node, position),
       ];
@@ -122,7 +124,7 @@ export function tableTwin(
     if (step > position) return "";
     return steps.outgoing[step]!
       .map((row, slot) => [times.summed.get(`${node} ${slot}`), told(row, values)])
-      .map((parts) => parts.filter(Boolean).join(": "))
+      .map((parts) => joined(parts, ": "))
       .join("; ");
   }
 }
@@ -136,7 +138,7 @@ function partOf({ nodes, groups }: Trace, node: number): string {
   const calls: string[] = [];
   for (let at = nodes.group[node]!; at !== null; at = groups.parent[at]!)
     calls.unshift(groups.name[at]!);
-  return [...new Set([nodes.module[node]!, calls.join(" › ")])].filter(Boolean).join(" · ");
+  return joined(new Set([nodes.module[node], calls.join(" › ")]), " · ");
 }
 
 function tableRow(trace: Trace, node: number, timed: number): HTMLTableRowElement {
@@ -145,7 +147,7 @@ function tableRow(trace: Trace, node: number, timed: number): HTMLTableRowElemen
   const source = nodes.source[node]!;
   const cells = [
     KINDS[nodes.kind[node]!],
-    [...new Set([nodes.title[node], nodes.name[node], nodes.op[node]])].filter(Boolean).join(" · "),
+    joined(new Set([nodes.title[node], nodes.name[node], nodes.op[node]]), " · "),
     inputsOf(trace)[node]!.join(", "),
     shapeText(nodes.shape[node]!),
     nodes.dtype[node]!,

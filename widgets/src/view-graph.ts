@@ -1,10 +1,11 @@
 /** The `graph` face: the drawing, a node's details beside it, a legend, and the table twin. */
 
 import { details, KINDS } from "./details";
-import { h, hasModifier, s } from "./dom";
+import { h, hasModifier, s, textButton } from "./dom";
 import type { Face } from "./door";
 import { type Model, observe, put } from "./model";
 import { happened } from "./happened";
+import { clamp } from "./lists";
 import { timeline } from "./moment";
 import { createPicture, type Picture, type PictureOptions } from "./picture";
 import { type BoxKind, outline } from "./shapes";
@@ -57,32 +58,27 @@ export function makeDesk(
   const main = h("div", { class: "gl-main" }, picture.element);
   const side = h("div", { class: "gl-side" });
   const least = first.parts ? 480 : stepping ? 420 : 260;
-  const height = Math.min(Math.max(picture.height + 60, least), 540);
+  const height = clamp(picture.height + 60, least, 540);
   const body = h("div", { class: "gl-body", style: `--gl-height: ${height}px` }, main, side);
-  const toggle = h(
-    "button",
-    {
-      type: "button",
-      class: "gl-button gl-text",
-      "data-gl": "table-button",
-      "aria-pressed": "false",
-    },
-    "Table",
-  );
+  const toggle = textButton("Table", toggleTable, {
+    "data-gl": "table-button",
+    "aria-pressed": "false",
+  });
   let key = legend(trace, picture);
   const foot = h("div", { class: "gl-foot" }, key, toggle);
   let position = -1;
   let twin: Twin | null = null;
   let shown: HTMLElement | null = null;
 
-  toggle.addEventListener("click", () => {
+  function toggleTable(): void {
     const isTable = toggle.getAttribute("aria-pressed") === "true";
     toggle.setAttribute("aria-pressed", `${!isTable}`);
     twin ??= tableTwin(trace, stepping, select);
-    main.replaceChildren(isTable ? picture.element : twin.element);
+    const next = isTable ? picture.element : twin.element;
+    main.replaceChildren(next);
     show(position);
-    (isTable ? picture.element : twin.element).focus({ preventScroll: true });
-  });
+    next.focus({ preventScroll: true });
+  }
 
   /** Makes the details anew only when they are of another node: what is unfolded stays so. */
   function showDetails(selected: number | null): void {

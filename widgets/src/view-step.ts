@@ -4,6 +4,7 @@ import { heading } from "./details";
 import { h, hasModifier, iconButton, mark, write } from "./dom";
 import type { Face } from "./door";
 import { count } from "./format";
+import { clamp } from "./lists";
 import { formulaBox } from "./mathml";
 import { type Model, observe, put } from "./model";
 import { timeline, variableName } from "./moment";
@@ -73,7 +74,7 @@ export function stepFace(model: Model, trace: Trace, signal: AbortSignal): Face 
 /** The model may hold any number; the trace has steps from 0 to `last`, and -1 is before them. */
 function clampedPosition(model: Model, last: number): number {
   const position = Math.trunc(Number(model.get("position")));
-  return Number.isNaN(position) ? -1 : Math.min(Math.max(position, -1), last);
+  return Number.isNaN(position) ? -1 : clamp(position, -1, last);
 }
 
 function sentence({ steps }: Trace, position: number): string {
@@ -165,7 +166,7 @@ function transport(
   }
 
   function move(to: number): void {
-    go(Math.min(Math.max(to, -1), last));
+    go(clamp(to, -1, last));
     show();
   }
 

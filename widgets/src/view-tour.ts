@@ -1,7 +1,8 @@
 /** The `tour` face: a teacher's words above the stepper, which goes along from stop to stop. */
 
 import type { Face } from "./door";
-import { h, hasModifier, mark } from "./dom";
+import { h, hasModifier, mark, textButton } from "./dom";
+import { clamp } from "./lists";
 import { formula, formulaBox } from "./mathml";
 import { type Model, observe } from "./model";
 import {
@@ -40,17 +41,20 @@ export function tourFace(model: Model, trace: Trace, signal: AbortSignal): Face 
   const { title, words, ask, answer, position, selected } = readTour(payload, trace);
   const last = words.length - 1;
   const isAlone = model.get("alone") === true;
-  const back = button("previous-stop", "Previous", "Previous stop (p)", () => go(at() - 1));
-  const next = button("next-stop", "Next", "Next stop (n)", () => go(at() + 1));
-  next.classList.add("gl-onward");
-  const again = button("return", "Back to the tour", null, () => {
-    go(at());
-    next.focus();
+  const back = textButton("Previous", () => go(at() - 1), {
+    "data-gl": "previous-stop",
+    title: "Previous stop (p)",
   });
+  const next = textButton("Next", () => go(at() + 1), {
+    "data-gl": "next-stop",
+    title: "Next stop (n)",
+  });
+  next.classList.add("gl-onward");
+  const again = textButton("Back to the tour", goBack, { "data-gl": "return" });
   const marks = words.map((_, stop) => {
-    const one = button("stop-mark", "", `Stop ${stop + 1}`, () => go(stop));
-    one.className = "gl-mark";
-    return one;
+    const name = `Stop ${stop + 1}`;
+    const look = { class: "gl-mark", title: name, "aria-label": name, "data-gl": "stop-mark" };
+    return textButton("", () => go(stop), look);
   });
   const said = h("div", {
     class: "gl-said",
@@ -77,16 +81,21 @@ export function tourFace(model: Model, trace: Trace, signal: AbortSignal): Face 
   );
 
   function at(): number {
-    return Math.min(Math.max(Math.trunc(model.get("stop") ?? 0) || 0, 0), last);
+    return clamp(Math.trunc(model.get("stop") ?? 0) || 0, 0, last);
   }
 
   /** All three at once, so that Python hears of them together and has nothing to put right. */
   function go(to: number): void {
-    const stop = Math.min(Math.max(to, 0), last);
+    const stop = clamp(to, 0, last);
     model.set("stop", stop);
     model.set("position", position[stop]!);
     model.set("selected", selected[stop]!);
     model.save_changes();
+  }
+
+  function goBack(): void {
+    go(at());
+    next.focus();
   }
 
   function show(): void {
@@ -158,22 +167,6 @@ function paragraph(runs: readonly Run[]): HTMLElement {
 function set([style, words]: Run): Node | string {
   if (style === "math") return formula(words);
   return style === "code" || style === "em" || style === "strong" ? h(style, {}, words) : words;
-}
-
-function button(
-  handle: string,
-  words: string,
-  name: string | null,
-  act: () => void,
-): HTMLButtonElement {
-  const made = h(
-    "button",
-    { type: "button", class: "gl-button gl-text", title: name, "data-gl": handle },
-    words,
-  );
-  mark(made, "aria-label", words ? null : name);
-  made.addEventListener("click", act);
-  return made;
 }
 
 // What is accepted --------------------------------------------------------------------------------
