@@ -237,7 +237,7 @@ class Gradlab(Library):
         super().__init__(module)
         self._names: dict[type, str] = {}  # each kind of node is a type of its own
         self._titles: dict[type, str] = {}
-        self._slots: dict[type, list[tuple[str, str, str]]] = {}
+        self._places: dict[type, list[tuple[str, str, Any]]] = {}
 
     def edge(self, tensor: Any) -> Edge:
         edge_of: Callable[[Any], Edge] = sys.modules["gradlab.engine"].edge_of
@@ -249,20 +249,32 @@ class Gradlab(Library):
     def saved(self, node: Any) -> Saved:
         """As of any library; an input that is as it was saved is taken from where it lies."""
         kind = type(node)
-        if kind not in self._slots:
-            ours = node._names_of_saved() if hasattr(kind, "op") else {}
-            self._slots[kind] = [
-                (name, attribute, ours[attribute] if _is_input(kind, ours.get(attribute)) else "")
-                for name, attribute in self._names_of_saved(kind, node)
-            ]
+        if kind not in self._places:
+            self._places[kind] = self._places_of_saved(kind, node)
         found = Saved([], {}, False)
-        for name, attribute, slot in self._slots[kind]:
-            kept = getattr(node, slot, None) if slot else None
-            if type(kept) is tuple and not kept[2][0] != kept[3] and self.is_tensor(kept[0]):  # noqa: SIM202
-                found.tensors.append((name, kept[0]))
-            else:
-                self._read_saved(found, node, name, attribute)
+        for name, attribute, place in self._places[kind]:
+            if place is not None:
+                try:
+                    kept = place(node)
+                except AttributeError:
+                    continue  # no gradient that was asked for needs it
+                if type(kept) is tuple and not kept[2][0] != kept[3] and self.is_tensor(kept[0]):  # noqa: SIM202
+                    found.tensors.append((name, kept[0]))
+                    continue
+            self._read_saved(found, node, name, attribute)
         return found
+
+    def _places_of_saved(self, kind: type, node: Any) -> list[tuple[str, str, Any]]:
+        """(PyTorch's name, attribute, what reads the node's slot if an input is in it)."""
+        op: Any = getattr(kind, "op", None)
+        ours = node._names_of_saved() if op is not None else {}
+        places = []
+        for name, attribute in self._names_of_saved(kind, node):
+            slot = ours.get(attribute, "")
+            is_input = slot and slot in op.saved_tensors and op.output_named(slot) is None
+            place = getattr(kind, slot).__get__ if is_input else None
+            places.append((name, attribute, place))
+        return places
 
     def hooks(self, node: Any, tensors: Sequence[tuple[int, Any]]) -> Iterator[Hooked]:
         if node.hooks is None:
@@ -311,11 +323,6 @@ class Gradlab(Library):
         if type(array) is not np.ndarray:  # on a GPU
             array = tensor.detach().cpu().numpy()
         return array
-
-
-def _is_input(kind: Any, name: str | None) -> bool:
-    """Whether what a kind of node saves by a name of gradlab's is an input, not its result."""
-    return name in kind.op.saved_tensors and kind.op.output_named(name) is None if name else False
 
 
 @functools.cache  # NumPy makes it up each time
