@@ -117,6 +117,8 @@ class OpNode(Node):
         """A saved value as a tensor with its history, or an option as it is."""
         saved = getattr(self, name)
         if name not in self.op.saved_tensors:
+            if saved is None and self.op.holds_tensors(name):
+                raise second_backward()
             return saved
         if saved is None:
             raise second_backward()

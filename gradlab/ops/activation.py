@@ -81,8 +81,9 @@ def softplus(xp: Namespace, input: Array, beta: float = 1, threshold: float = 20
     arrays.check_real("softplus_cpu", input)
     require_float("softplus_cpu", input)
     scaled = input * beta
-    bent = xp.log1p(xp.exp(xp.minimum(scaled, threshold))) / beta
-    return xp.where(scaled > threshold, input, bent)
+    wide = scaled.astype("float32") if scaled.dtype == "float16" else scaled  # no half is e^12
+    bent = xp.log1p(xp.exp(xp.minimum(wide, threshold))) / beta
+    return xp.where(scaled > threshold, input, bent.astype(input.dtype, copy=False))
 
 
 @op(

@@ -401,12 +401,21 @@ def std(
     keepdim: bool = False,
 ) -> Array:
     """Standard deviation over dimensions."""
-    return xp.sqrt(variance_of_array(xp, input, dim, correction, keepdim))
+    return variance_of_array(xp, input, dim, correction, keepdim, root=True)
 
 
 def variance_of_array(
-    xp: Namespace, array: Array, dim: tuple[int, ...], correction: float, keepdim: bool
+    xp: Namespace,
+    array: Array,
+    dim: tuple[int, ...],
+    correction: float,
+    keepdim: bool,
+    root: bool = False,
 ) -> Array:
+    """The variance, or its square root."""
+    if array.dtype == "float16":  # of which squares are often none
+        wide = variance_of_array(xp, array.astype("float32"), dim, correction, keepdim, root)
+        return arrays.as_array(wide.astype(array.dtype))
     count = count_along(array.shape, dim)
     centred = array - mean_of_array(xp, array, dim, True, count)
     if centred.dtype.kind == "c":
@@ -416,7 +425,7 @@ def variance_of_array(
     total = xp.add.reduce(squares, dim, None, None, keepdim)
     freedom = builtins.max(count - correction, 0)
     if freedom:
-        return total / freedom
+        return xp.sqrt(total / freedom) if root else total / freedom
     # Nothing is left to divide by: 0/0 is no number, anything else over 0 infinite.
     return xp.where(total > 0, math.inf, math.nan).astype(total.dtype)
 
@@ -555,7 +564,16 @@ def vector_norm(
     dtype: Any = None,
 ) -> Array:
     """Norm over dimensions, taken as one vector."""
-    size = xp.abs(input if dtype is None else input.astype(dtype))
+    if input.dtype == "float16" and dtype is None:  # of which squares are often none
+        wide = vector_norm_of(xp, input.astype("float32"), ord, dim, keepdim)
+        return arrays.as_array(wide.astype(input.dtype))
+    return vector_norm_of(xp, input if dtype is None else input.astype(dtype), ord, dim, keepdim)
+
+
+def vector_norm_of(
+    xp: Namespace, array: Array, ord: float, dim: tuple[int, ...], keepdim: bool
+) -> Array:
+    size = xp.abs(array)
     if ord == math.inf:
         return xp.max(size, dim, keepdims=keepdim)
     if ord == -math.inf:

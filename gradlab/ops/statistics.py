@@ -580,7 +580,7 @@ def std_mean(
 ) -> tuple[Array, Array]:
     """Standard deviation and mean over dimensions."""
     mean = mean_of_array(xp, input, dim, keepdim, count_along(input.shape, dim))
-    return xp.sqrt(variance_of_array(xp, input, dim, correction, keepdim)), mean
+    return variance_of_array(xp, input, dim, correction, keepdim, root=True), mean
 
 
 @composite("var_mean", method=False)

@@ -40,6 +40,12 @@ CALCULATIONS = [
         "torch.int64, torch.uint8, torch.bool)]",
     # dtypes
     "torch.addr(torch.ones((), dtype=torch.float64), torch.ones(2).half(), torch.ones(2).char())",
+    # halves beyond e^11, and whose squares are none
+    "torch.tensor([-300.0, 300.0, 0.0], dtype=torch.float16).std()",
+    "torch.dist(torch.full((2,), 2000.0).half(), torch.zeros(2).half(), 1.5)",
+    "torch.full((2,), 2000.0).half().norm()",
+    "torch.std_mean(torch.tensor([-300.0, 300.0, 0.0], dtype=torch.float16))",
+    "torch.nn.functional.softplus(torch.tensor([6.41, 12.0], dtype=torch.float16), 2.0)",
     # derivatives
     "[(x.norm(0).backward(), x.grad) for x in [torch.ones(2, requires_grad=True)]]",
     "[torch.autograd.grad(torch.autograd.grad(torch.xlogy(0, x), x, create_graph=True)[0], x) "
@@ -99,6 +105,19 @@ CALCULATIONS = [
         "[torch.ones(3, 4, requires_grad=True)]]",
     "[torch.autograd.grad(torch.ones(2, requires_grad=True).sum(), x, allow_unused=True, "
         "materialize_grads=True)[0].stride() for x in [torch.ones(3, 4).t().requires_grad_()]]",
+    # slopes
+    *(
+        f"torch.gradient({call})"
+        for call in (
+            "torch.tensor([1.0, 4.0, 9.0, 16.0])", "torch.arange(12).reshape(3, 4) ** 2",
+            "torch.arange(12.0).reshape(3, 4) ** 2, dim=1, spacing=2.0, edge_order=2",
+            "torch.arange(12.0).reshape(3, 4) ** 2, dim=(0, -1), spacing=[1.0, 2.0]",
+            "torch.tensor([1.0, 4.0]), spacing=(torch.tensor([0.0, 4.0]),)",
+            "torch.tensor(1.0)", "torch.tensor([1 + 1j, 2, 4 - 2j])",
+        )
+    ),
+    "[torch.autograd.grad(torch.gradient(x, edge_order=2)[0].pow(2).sum(), x) for x in "
+        "[torch.tensor([1.0, 4.0, 9.0, 16.0], requires_grad=True)]]",
     # hooks
     "[(x.register_post_accumulate_grad_hook(lambda t: seen.append(t.grad)), "
         "(x * x).sum().backward(inputs=x), seen) for x, seen in "
@@ -143,6 +162,13 @@ ERRORS = [
     "torch.lerp(torch.ones(2).long(), torch.zeros(2).long(), torch.tensor(1))",
     "torch.ones(2) < numpy.ones(2)", "numpy.ones(2) * torch.ones(2)",
     "numpy.ones(2) >= torch.ones(2)", "numpy.ones(2) @ torch.ones(2)",
+    "[(y.__setitem__(y > 0, 1.0), y.sum().backward(), y.sum().backward(create_graph=True)) for y "
+        "in [torch.ones(2, requires_grad=True) * 1]]",
+    "torch.gradient(torch.ones(1))", "torch.gradient(torch.ones(3), edge_order=3)",
+    "torch.gradient(torch.ones(2), edge_order=2)", "torch.gradient(torch.ones(3).byte())",
+    "torch.gradient(torch.ones(3, 3), dim=(0, 0))", "torch.gradient(torch.ones(3), dim=2)",
+    "torch.gradient(torch.ones(3, 3), spacing=[1.0])", "torch.gradient(torch.ones(3) > 0)",
+    "torch.gradient(torch.ones(3), spacing=(torch.ones(3, 1),))",
     "torch.add(torch.ones(2), torch.ones(2), alpha=True)", "torch.ones(2).sub(1, alpha=True)",
     "torch.add(torch.ones(2), torch.ones(2), alpha='a')",
     "torch.add(torch.ones(2), torch.ones(2), alpha=None)",
