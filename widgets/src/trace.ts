@@ -23,7 +23,6 @@ import {
   require,
   rows,
   type Rule,
-  type Sizes,
   statistic,
   text,
 } from "./payload";
@@ -151,118 +150,111 @@ export interface Trace {
   readonly words?: string;
 }
 
+const node = indexOf("nodes");
+const value = indexOf("values");
+const formula = indexOf("math");
+const maybeValue = orNull(value);
+const counts = listOf(count);
+
 const savedValue: Rule = (cell, sizes) =>
   Array.isArray(cell) && cell.length === 2 && !text(cell[0], sizes)
-    ? indexOf("values")(cell[1], sizes)
+    ? value(cell[1], sizes)
     : "a pair of name and value index";
 
-const NODES: Columns = {
-  kind: oneOf("leaf", "accumulate", "op", "root"),
-  op: text,
-  title: text,
-  name: text,
-  module: text,
-  shape: listOf(count),
-  dtype: text,
-  value: orNull(indexOf("values")),
-  saved: listOf(savedValue),
-  formula: orNull(indexOf("math")),
-  source: orNull(indexOf("sources")),
-  group: orNull(indexOf("groups")),
-};
-const EDGES: Columns = { from: indexOf("nodes"), to: indexOf("nodes"), slot: count, output: count };
-const STEPS: Columns = {
-  kind: oneOf("seed", "vjp", "accumulate", "free"),
-  node: indexOf("nodes"),
-  incoming: listOf(orNull(indexOf("values"))),
-  outgoing: listOf(orNull(indexOf("values"))),
-  before: orNull(indexOf("values")),
-  after: orNull(indexOf("values")),
-  formulas: listOf(indexOf("math")),
-  words: text,
-};
-const VALUES: Columns = {
-  shape: listOf(count),
-  dtype: text,
-  data: listOf(element),
-  size: count,
-  min: statistic,
-  max: statistic,
-  mean: statistic,
-  norm: statistic,
-  nan: count,
-  inf: count,
-};
-const SOURCES: Columns = { cell: text, line: count, text };
-const ELEMENTS: Columns = {
-  node: indexOf("nodes"),
-  part: count,
-  sizes: listOf(count),
-  axes: listOf(listOf(count)),
-  values: listOf(indexOf("values")),
-  names: listOf(indexOf("math")),
-  term: indexOf("math"),
-  how: oneOf("sum", "product", "mean", "max", "min"),
-  plus: orNull(count),
-};
-const SAMPLES: Columns = {
-  value: indexOf("values"),
-  rows: count,
-  columns: count,
-  levels: text,
-  scale: statistic,
-  low: statistic,
-  high: statistic,
-  bins: listOf(count),
+/** What every trace has; the first column of a table says how many rows there are. */
+const TABLES: Record<string, Columns> = {
+  nodes: {
+    kind: oneOf("leaf", "accumulate", "op", "root"),
+    op: text,
+    title: text,
+    name: text,
+    module: text,
+    shape: counts,
+    dtype: text,
+    value: maybeValue,
+    saved: listOf(savedValue),
+    formula: orNull(formula),
+    source: orNull(indexOf("sources")),
+    group: orNull(indexOf("groups")),
+  },
+  edges: { from: node, to: node, slot: count, output: count },
+  steps: {
+    kind: oneOf("seed", "vjp", "accumulate", "free"),
+    node,
+    incoming: listOf(maybeValue),
+    outgoing: listOf(maybeValue),
+    before: maybeValue,
+    after: maybeValue,
+    formulas: listOf(formula),
+    words: text,
+  },
+  values: {
+    shape: counts,
+    dtype: text,
+    data: listOf(element),
+    size: count,
+    min: statistic,
+    max: statistic,
+    mean: statistic,
+    norm: statistic,
+    nan: count,
+    inf: count,
+  },
+  sources: { cell: text, line: count, text },
+  groups: { name: text, kind: oneOf("module", "function"), parent: orNull(indexOf("groups")) },
 };
 /** What most traces have nothing of. */
 const RARE: Record<string, Columns> = {
-  elements: ELEMENTS,
-  samples: SAMPLES,
-  sums: { node: indexOf("nodes"), slot: count, axes: listOf(count) },
-  terms: { node: indexOf("nodes"), slot: count, sum: orNull(indexOf("values")) },
+  elements: {
+    node,
+    part: count,
+    sizes: counts,
+    axes: listOf(counts),
+    values: listOf(value),
+    names: listOf(formula),
+    term: formula,
+    how: oneOf("sum", "product", "mean", "max", "min"),
+    plus: orNull(count),
+  },
+  samples: {
+    value,
+    rows: count,
+    columns: count,
+    levels: text,
+    scale: statistic,
+    low: statistic,
+    high: statistic,
+    bins: counts,
+  },
+  sums: { node, slot: count, axes: counts },
+  terms: { node, slot: count, sum: maybeValue },
   hooks: {
-    node: indexOf("nodes"),
+    node,
     kind: text,
     name: text,
     slot: orNull(count),
-    before: orNull(indexOf("values")),
-    after: orNull(indexOf("values")),
+    before: maybeValue,
+    after: maybeValue,
   },
-  second: { node: indexOf("nodes"), of: indexOf("nodes"), order: count },
-  times: { node: indexOf("nodes"), forward: orNull(count), backward: orNull(count) },
-};
-const GROUPS: Columns = {
-  name: text,
-  kind: oneOf("module", "function"),
-  parent: orNull(indexOf("groups")),
+  second: { node, of: node, order: count },
+  times: { node, forward: orNull(count), backward: orNull(count) },
 };
 
 /** Returns `payload` as a trace; raises Misfit where it is none. */
 export function readTrace(payload: unknown): Trace {
   const trace = unpacked(opened(payload));
   const math = list(trace.math, "math");
-  const sizes: Sizes = {
-    nodes: rows(trace, "nodes", "kind"),
-    values: rows(trace, "values", "size"),
-    sources: rows(trace, "sources", "cell"),
-    groups: rows(trace, "groups", "name"),
-    math: math.length,
-  };
-  checkColumns(trace, "nodes", NODES, sizes);
-  checkColumns(trace, "edges", EDGES, sizes);
-  checkColumns(trace, "steps", STEPS, sizes);
-  checkColumns(trace, "values", VALUES, sizes);
-  checkColumns(trace, "sources", SOURCES, sizes);
-  checkColumns(trace, "groups", GROUPS, sizes);
+  const sizes: Record<string, number> = { math: math.length };
+  for (const [name, columns] of Object.entries(TABLES))
+    sizes[name] = rows(trace, name, Object.keys(columns)[0]!);
+  for (const [name, columns] of Object.entries({ ...TABLES, ...RARE }))
+    if (name in TABLES || trace[name] !== undefined) checkColumns(trace, name, columns, sizes);
   checkList(math, "math", text, sizes);
   require("library", text(trace.library, sizes), trace.library);
-  if (sizes.nodes > 0) require("root", indexOf("nodes")(trace.root, sizes), trace.root);
-  for (const [name, columns] of Object.entries(RARE))
-    if (trace[name] !== undefined) checkColumns(trace, name, columns, sizes);
+  if (sizes.nodes) require("root", node(trace.root, sizes), trace.root);
   if (trace.parts !== undefined) {
     const parts = list(trace.parts, "parts");
-    checkLength(parts, "parts", sizes.nodes, "nodes.kind");
+    checkLength(parts, "parts", sizes.nodes!, "nodes.kind");
     checkList(parts, "parts", text, sizes);
     require("words", text(trace.words, sizes), trace.words);
   }
