@@ -71,7 +71,7 @@ def titles(page: Page) -> list[str]:
 @pytest.mark.parametrize("name", MODELS)
 def test_a_big_graph_is_an_overview_at_first(show: Open, name: str) -> None:
     page = show(name)
-    assert page.evaluate("gradlab.payload.nodes.kind.length") > 100
+    assert page.evaluate("gradlab.payload.nodes.kind.rows") > 100
     assert 2 <= part(page, "node").count() <= 30
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=PICTURES / f"{name}.png")

@@ -93,7 +93,7 @@ def at_first_sight(page: Page, address: str) -> dict[str, Any]:
     page.wait_for_function("window.gradlab")
     appear = [page.evaluate(APPEAR) for _ in range(REPEATS)]
     shown = page.locator('[data-gl="node"]').count()
-    found = {"nodes": page.evaluate("gradlab.payload.nodes.kind.length"), "boxes_shown": shown}
+    found = {"nodes": page.evaluate("gradlab.payload.nodes.kind.rows"), "boxes_shown": shown}
     return {**found, "appear": figures(appear), "frame_while_dragged": pan(page)}
 
 
