@@ -41,16 +41,15 @@ export function details(trace: Trace, node: number, actions: DetailsActions): HT
   const cross = "M4 4l8 8M12 4l-8 8";
   const close = iconButton("close-details", "Close details", cross, actions.close);
   return h(
-    "section",
-    { class: "gl-details", "data-gl": "details", "data-gl-node": node, "aria-label": "Details" },
-    h("header", { class: "gl-heading" }, ...heading(trace, node), close),
+    "section.gl-details",
+    { "data-gl": "details", "data-gl-node": node, "aria-label": "Details" },
+    h("header.gl-heading", ...heading(trace, node), close),
     written !== null && formulaBox(math[written]!),
-    actions.buttons.length > 0 && h("div", { class: "gl-row" }, ...actions.buttons),
-    h("dl", { class: "gl-happened" }),
+    actions.buttons.length > 0 && h("div.gl-row", ...actions.buttons),
+    h("dl.gl-happened"),
     h(
       "dl",
-      {},
-      ...entry("Operation", nodes.op[node]! && h("code", {}, nodes.op[node]!)),
+      ...entry("Operation", nodes.op[node]! && h("code", nodes.op[node]!)),
       ...entry("Tensor", `${shapeText(nodes.shape[node]!)} ${nodes.dtype[node]}`),
       ...entry("Value", value !== null && valueView(trace, value, "value", "", { node, slot: -1 })),
       ...nodes.saved[node]!.flatMap(([name, row]) =>
@@ -61,13 +60,12 @@ export function details(trace: Trace, node: number, actions: DetailsActions): HT
         source !== null &&
           h(
             "div",
-            {},
-            h("span", {}, `${sources.cell[source]}, line ${sources.line[source]}`),
-            h("pre", {}, sources.text[source]!),
+            h("span", `${sources.cell[source]}, line ${sources.line[source]}`),
+            h("pre", sources.text[source]!),
           ),
       ),
       ...entry("Time, ↓ forward and ↑ backward", spentBy(trace, [node])?.text ?? false),
-      ...entry("Module", nodes.module[node]! && h("code", {}, nodes.module[node]!)),
+      ...entry("Module", nodes.module[node]! && h("code", nodes.module[node]!)),
       ...entry("Part of", actions.groups.length > 0 && groupList(actions)),
     ),
   );
@@ -78,25 +76,24 @@ export function heading({ nodes }: Trace, node: number): (HTMLElement | false)[]
   const kind = nodes.kind[node]!;
   const name = nodes.name[node]!;
   return [
-    h("strong", {}, nodes.title[node]! || nodes.op[node]!),
-    name !== "" && name !== nodes.title[node] && h("span", { class: "gl-name" }, name),
+    h("strong", nodes.title[node]! || nodes.op[node]!),
+    name !== "" && name !== nodes.title[node] && h("span.gl-name", name),
     h("span", { class: `gl-kind gl-${kind}` }, KINDS[kind]),
   ];
 }
 
 /** A term and what it means, for a `dl`; nothing where there is no content. */
 export function entry(title: string, content: HTMLElement | string | false): HTMLElement[] {
-  return content ? [h("dt", {}, title), h("dd", {}, content)] : [];
+  return content ? [h("dt", title), h("dd", content)] : [];
 }
 
 function groupList({ groups, toggleGroup }: DetailsActions): HTMLElement {
   return h(
-    "div",
-    { class: "gl-modules" },
+    "div.gl-modules",
     ...groups.map(({ key, kind, title, isOpen }) => {
       const button = textButton(isOpen ? "fold" : "open", () => toggleGroup(key));
-      const kinds = h("span", { class: "gl-dim" }, KINDS[kind]);
-      return h("div", {}, h("code", {}, title), kinds, button);
+      const kinds = h("span.gl-dim", KINDS[kind]);
+      return h("div", h("code", title), kinds, button);
     }),
   );
 }

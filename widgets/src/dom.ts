@@ -2,24 +2,26 @@
 
 type Attributes = Record<string, string | number | boolean | null>;
 type Child = Node | string | null | false;
+/** "div.gl-row" is a div of class gl-row. */
+type Named<Tag extends string> = Tag | `${Tag}.${string}`;
 
 /** An HTML element with attributes (null and false leave one out) and children. */
 export function h<Tag extends keyof HTMLElementTagNameMap>(
-  tag: Tag,
-  attributes: Attributes = {},
-  ...children: Child[]
+  name: Named<Tag>,
+  ...parts: (Attributes | Child)[]
 ): HTMLElementTagNameMap[Tag] {
-  return dressed(document.createElement(tag), attributes, children);
+  return made(name, (tag) => document.createElement(tag as Tag), parts);
 }
 
 /** The same for SVG. */
 export function s<Tag extends keyof SVGElementTagNameMap>(
-  tag: Tag,
-  attributes: Attributes = {},
-  ...children: Child[]
+  name: Named<Tag>,
+  ...parts: (Attributes | Child)[]
 ): SVGElementTagNameMap[Tag] {
-  return dressed(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+  return made(name, (tag) => document.createElementNS(SVG, tag as Tag), parts);
 }
+
+const SVG = "http://www.w3.org/2000/svg";
 
 /** Sets an attribute where it differs, so that an unchanged picture costs no repaint. */
 export function mark(element: Element, name: string, value: string | null): void {
@@ -66,17 +68,28 @@ function pushButton(content: Child, act: () => void, attributes: Attributes): HT
   return button;
 }
 
-function dressed<Made extends Element>(
-  made: Made,
-  attributes: Attributes,
-  children: Child[],
+function made<Made extends Element>(
+  name: string,
+  create: (tag: string) => Made,
+  parts: (Attributes | Child)[],
 ): Made {
+  const [tag, ...classes] = name.split(".");
+  const element = create(tag!);
+  if (classes.length) element.setAttribute("class", classes.join(" "));
+  for (const part of parts) {
+    if (!part) continue;
+    if (typeof part === "string") element.append(cut(part));
+    else if (part instanceof Node) element.append(part);
+    else dress(element, part);
+  }
+  return element;
+}
+
+function dress(element: Element, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== null && value !== false)
-      made.setAttribute(name, value === true ? "" : cut(`${value}`));
+      element.setAttribute(name, value === true ? "" : cut(`${value}`));
   }
-  for (const child of children) if (child) made.append(typeof child === "string" ? cut(child) : child);
-  return made;
 }
 
 /** Nobody reads more than this at one place, and a browser takes seconds for megabytes of it. */

@@ -36,8 +36,8 @@ export function makeDoor(style: string, makeFace: MakeFace): Door {
 
   function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     const life = new AbortController();
-    const root = h("div", { class: "gradlab" });
-    el.append(h("style", {}, style), root);
+    const root = h("div.gradlab");
+    el.append(h("style", style), root);
     keepKeysFromNotebook(root, life.signal);
     let face = new AbortController();
     let made: Face | null = null;
@@ -77,7 +77,7 @@ export function makeDoor(style: string, makeFace: MakeFace): Door {
 }
 
 export function message(text: string, role = "status"): Face {
-  return { element: h("p", { class: "gl-message", role, "data-gl": "message" }, text) };
+  return { element: h("p.gl-message", { role, "data-gl": "message" }, text) };
 }
 
 /**

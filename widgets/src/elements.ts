@@ -56,7 +56,7 @@ export function apartView({ math, values, ...trace }: Trace, row: number, at: nu
       data: values.data[value]!,
       columns: shape.at(-1) ?? 1,
       /** The name of one element: a[0, 1]. */
-      of: (at: number) => h("span", {}, name(), placeOf(at, shape)),
+      of: (at: number) => h("span", name(), placeOf(at, shape)),
     };
   });
   const terms = termsOf(elements.sizes[row]!, elements.axes[row]!, at);
@@ -67,7 +67,7 @@ export function apartView({ math, values, ...trace }: Trace, row: number, at: nu
   const value = text(result!.data[at]!);
   const factors = operands.filter((_, i) => i !== plus);
   const line = (title: (Node | string)[], ...cells: (Node | string)[]) =>
-    h("tr", {}, h("th", { scope: "row" }, ...title), ...cells.map((cell) => h("td", {}, cell)));
+    h("tr", h("th", { scope: "row" }, ...title), ...cells.map((cell) => h("td", cell)));
   const blank = factors.length > 1 ? [""] : [];
   const rest = terms.length - MOST_TERMS;
   const maps = operands.map(({ name, data, columns }, i) => {
@@ -76,12 +76,11 @@ export function apartView({ math, values, ...trace }: Trace, row: number, at: nu
     return data.length > 1 && miniMap(name(), data, columns, outlined);
   });
   return h(
-    "section",
-    { class: "gl-apart", "data-gl": "apart", "aria-label": "How this element is made" },
+    "section.gl-apart",
+    { "data-gl": "apart", "aria-label": "How this element is made" },
     ...maps,
     h(
       "table",
-      {},
       ...terms.slice(0, MOST_TERMS).map((term) =>
         line(
           factors.flatMap(({ of }, i) => [i ? ", " : "", of(term[i]!)]),
@@ -93,7 +92,6 @@ export function apartView({ math, values, ...trace }: Trace, row: number, at: nu
       plus != null && line([operands[plus]!.of(terms[0]![plus]!)], ...blank, text(cellsOf(terms[0]!)[plus]!)),
       h(
         "tfoot",
-        {},
         line([result!.of(at), terms.length > 1 ? `, the ${how === "product" ? "sum" : how}` : ""], ...blank, value),
       ),
     ),

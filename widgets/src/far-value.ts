@@ -42,6 +42,6 @@ export function farView({ values, samples }: Trace, row: number, name: string): 
       exact: (cell) => `≈ ${short(cells[cell]!, "float32", 2)}`,
     }),
     bars(counts, `Histogram of ${told} from ${from} to ${to}: ${counts.join(", ")}`),
-    h("div", { class: "gl-ends gl-dim" }, ...[from, told, to].map((text) => h("span", {}, text))),
+    h("div.gl-ends.gl-dim", ...[from, told, to].map((text) => h("span", text))),
   );
 }

@@ -25,7 +25,7 @@ const CLASSES = [...LINES, ...KINDS.map((kind) => `gl-${kind}`)];
 
 export function farView() {
   const [lines, boxes] = [h("canvas"), h("canvas")];
-  const element = h("div", { class: "gl-far", "aria-hidden": "true", hidden: true }, lines, boxes);
+  const element = h("div.gl-far", { "aria-hidden": "true", hidden: true }, lines, boxes);
   let linesOf: readonly unknown[] = [];
 
   /** A step changes boxes only, so the lines are painted anew only for another view or colour. */
@@ -124,7 +124,7 @@ function coloursAt(place: Element): Record<string, string> {
   const samples = CLASSES.map((name) =>
     s("g", { class: `gl-node ${name}` }, s("path", { class: LINES.has(name) ? name : "gl-shape" })),
   );
-  const holder = s("svg", {}, ...samples);
+  const holder = s("svg", ...samples);
   place.append(holder);
   const colours = samples.map(
     ({ firstElementChild }) => getComputedStyle(firstElementChild!).stroke,

@@ -37,10 +37,10 @@ export function frameLabel(groups: Groups, frame: Frame): SVGElement {
   return s(
     "g",
     { class: `gl-frame gl-${boxKind(groups, group)}`, "data-gl": "frame" },
-    s("path", { class: "gl-frame-line", d: path }),
-    s("rect", { class: "gl-frame-tag", x, y: y - 8, width, height: 16, rx: 8 }),
-    s("path", { class: "gl-minus", d: `M${x + 7} ${y}h7` }),
-    s("text", { class: "gl-frame-name", x: x + 19, y: y + 3.5 }, text),
+    s("path.gl-frame-line", { d: path }),
+    s("rect.gl-frame-tag", { x, y: y - 8, width, height: 16, rx: 8 }),
+    s("path.gl-minus", { d: `M${x + 7} ${y}h7` }),
+    s("text.gl-frame-name", { x: x + 19, y: y + 3.5 }, text),
   );
 }
 

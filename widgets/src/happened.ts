@@ -23,18 +23,18 @@ export function happened(
     const [before, after] = [hooks!.before[row]!, hooks!.after[row]!];
     const change = before === after ? "unchanged" : `${tell(before)} → ${tell(after)}`;
     const did = ran > position ? "…" : change;
-    return h("div", {}, `${hooks!.kind[row]} `, h("code", {}, hooks!.name[row]!), `: ${did}`);
+    return h("div", `${hooks!.kind[row]} `, h("code", hooks!.name[row]!), `: ${did}`);
   });
   const summed = rowsOf(sums?.node, node).map((row) => {
     const slot = sums!.slot[row]!;
     const shapes = [steps.incoming[ran]?.find((v) => v !== null), steps.outgoing[ran]?.[slot]]
       .map((v) => (v == null ? "?" : shapeText(values.shape[v]!)))
       .join(" → ");
-    return h("div", {}, `slot ${slot}: ${times.summed.get(`${node} ${slot}`)}, ${shapes}`);
+    return h("div", `slot ${slot}: ${times.summed.get(`${node} ${slot}`)}, ${shapes}`);
   });
   const made = rowsOf(second?.node, node).map((row) => {
     const of = second!.of[row]!;
-    return h("div", {}, "by the rule of ", textButton(titleOf(trace, of), () => go(of)));
+    return h("div", "by the rule of ", textButton(titleOf(trace, of), () => go(of)));
   });
   return [
     ...entry("Ledger", ledger()),
@@ -62,15 +62,14 @@ export function happened(
     const line = (step: number, ...cells: string[]) => {
       const told = step > position ? [cells[0]!, "…", "…"] : cells;
       const all = [step < 0 ? "" : `${step + 1}`, ...told];
-      return h("tr", {}, ...all.map((text) => h("td", {}, text)));
+      return h("tr", ...all.map((text) => h("td", text)));
     };
     return h(
       "div",
       { "data-gl": "ledger" },
       h(
         "table",
-        {},
-        h("tr", {}, ...["Step", "From", "Term", "Sum"].map((text) => h("th", {}, text))),
+        h("tr", ...["Step", "From", "Term", "Sum"].map((text) => h("th", text))),
         isGrad && line(-1, `${name} before`, "", tell(before)),
         ...into.map((edge) => {
           const [user, slot] = [edges.to[edge]!, edges.slot[edge]!];
@@ -92,7 +91,7 @@ export function happened(
 }
 
 function list(items: HTMLElement[]): HTMLElement | false {
-  return items.length > 0 && h("div", {}, ...items);
+  return items.length > 0 && h("div", ...items);
 }
 
 /** Where `column` holds `value`. */

@@ -32,8 +32,8 @@ const HIGH = 38;
 export function heatMap(heat: Heat): HTMLElement {
   const { cells, columns, block = 0, name, text, place, exact, pick } = heat;
   const readout = h(
-    "div",
-    { class: "gl-tell gl-dim", "aria-hidden": "true" },
+    "div.gl-tell.gl-dim",
+    { "aria-hidden": "true" },
     pick ? "Choose a number to see how it is made." : "",
   );
   // Who cannot see hears the number as it is written: it may be too long to hear in full.
@@ -86,7 +86,7 @@ export function heatMap(heat: Heat): HTMLElement {
     if (by) made[at + by]?.focus();
     else choose(at);
   });
-  return h("div", {}, grid, readout);
+  return h("div", grid, readout);
 }
 
 /** Cells coloured alone, of which some are outlined: which elements something is made of. */
@@ -102,7 +102,7 @@ export function miniMap(
     "figure",
     { "aria-hidden": "true" },
     name,
-    h("div", { class: "gl-heat gl-tiny", style: across(columns) }, ...made),
+    h("div.gl-heat.gl-tiny", { style: across(columns) }, ...made),
   );
 }
 
@@ -147,21 +147,20 @@ export function bars(cells: readonly Cell[], label: string): SVGElement {
   const zero = 1 + high * scale;
   const marks = cells.map((cell, at) => {
     if (typeof cell === "string") {
-      return s("path", { class: "gl-bar-odd", d: `M${at + 0.5} 0V${HIGH}` });
+      return s("path.gl-bar-odd", { d: `M${at + 0.5} 0V${HIGH}` });
     }
     const height = Math.max(Math.abs(cell) * scale, 0.75);
     return s("rect", { x: at + 0.1, y: cell < 0 ? zero : zero - height, width: 0.8, height });
   });
   return s(
-    "svg",
+    "svg.gl-bars",
     {
-      class: "gl-bars",
       viewBox: `0 0 ${cells.length} ${HIGH}`,
       preserveAspectRatio: "none",
       role: "img",
       "aria-label": label,
     },
     ...marks,
-    s("path", { class: "gl-bar-zero", d: `M0 ${zero}H${cells.length}` }),
+    s("path.gl-bar-zero", { d: `M0 ${zero}H${cells.length}` }),
   );
 }

@@ -29,7 +29,7 @@ const ONE_LINE = 36;
 /** A formula in its frame, of as many lines as it needs. */
 export function formulaBox(markup: string, handle: string | null = null): HTMLElement {
   const whole = formula(markup);
-  const box = h("div", { class: "gl-formula", "data-gl": handle }, whole);
+  const box = h("div.gl-formula", { "data-gl": handle }, whole);
   if ((whole.textContent ?? "").length <= ONE_LINE) return box;
   box.classList.add("gl-long");
   box.replaceChildren(...linesOf(whole));

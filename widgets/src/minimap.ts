@@ -20,10 +20,10 @@ export interface Minimap {
 /** `centre` is asked to bring a point of the world into the middle of the view. */
 export function createMinimap(centre: (x: number, y: number) => void): Minimap {
   const canvas = h("canvas");
-  const view = h("div", { class: "gl-in-view" });
+  const view = h("div.gl-in-view");
   const element = h(
-    "div",
-    { class: "gl-minimap", "aria-hidden": "true", "data-gl": "minimap", hidden: true },
+    "div.gl-minimap",
+    { "aria-hidden": "true", "data-gl": "minimap", hidden: true },
     canvas,
     view,
   );

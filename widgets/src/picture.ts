@@ -84,8 +84,8 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
   const [frameLayer, lineLayer, flowLayer] = [s("g"), s("g"), s("g")];
   const [nodeLayer, labelLayer] = [s("g"), s("g")];
   const world = s(
-    "svg",
-    { class: "gl-near", "aria-hidden": "true" },
+    "svg.gl-near",
+    { "aria-hidden": "true" },
     frameLayer,
     lineLayer,
     flowLayer,
@@ -96,7 +96,7 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
   const tip = createTip();
   const search = createSearch({ find, goTo: reveal, leave: leaveSearch });
   const minimap = createMinimap(centreOn);
-  const spoken = h("div", { class: "gl-hidden", "aria-live": "polite" });
+  const spoken = h("div.gl-hidden", { "aria-live": "polite" });
   const tools = [
     iconButton("zoom-out", "Zoom out (−)", "M3.5 8h9", () => zoomBy(1 / 1.3)),
     iconButton("zoom-in", "Zoom in (+)", "M3.5 8h9M8 3.5v9", () => zoomBy(1.3)),
@@ -108,9 +108,8 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
   // The graph is one tab stop: these have keys of their own.
   for (const tool of tools) tool.tabIndex = -1;
   const element = h(
-    "div",
+    "div.gl-picture",
     {
-      class: "gl-picture",
       tabindex: 0,
       role: "application",
       "aria-roledescription": "computation graph",
@@ -122,7 +121,7 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
     minimap.element,
     tip.element,
     spoken,
-    h("div", { class: "gl-zoom" }, ...tools),
+    h("div.gl-zoom", ...tools),
     search.element,
   );
   listen();
@@ -442,7 +441,7 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
     const keys = [...(inView ? stages.linesAt(stage, inView.boxes) : scene.edges.keys())];
     for (const box of inView?.owners ?? labels.keys()) if (plan.bends[box]) keys.push(-1 - box);
     patch(lineLayer, keys, String, (key) =>
-      s("path", { class: "gl-line", d: key < 0 ? strokes.trunk(-1 - key) : strokes.branch(key) }),
+      s("path.gl-line", { d: key < 0 ? strokes.trunk(-1 - key) : strokes.branch(key) }),
     );
     for (const line of lineLayer.children as Iterable<Keyed>) {
       const key = line.glBox!;
@@ -459,7 +458,7 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
     const labelled = isSmall ? stage.scene.edges.keys() : now;
     flowLayer.replaceChildren(
       ...now.map((line) =>
-        s("path", { class: "gl-flow", "data-gl": "flow", d: stage.strokes.backwards(line) }),
+        s("path.gl-flow", { "data-gl": "flow", d: stage.strokes.backwards(line) }),
       ),
     );
     labelLayer.replaceChildren(

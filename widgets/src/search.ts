@@ -26,10 +26,10 @@ export function createSearch({ find, goTo, leave }: SearchActions): Search {
     "data-gl": "search",
     spellcheck: "false",
   });
-  const told = h("output", { class: "gl-dim", "aria-live": "polite", "data-gl": "found" });
+  const told = h("output.gl-dim", { "aria-live": "polite", "data-gl": "found" });
   const element = h(
-    "div",
-    { class: "gl-search", role: "search", hidden: true },
+    "div.gl-search",
+    { role: "search", hidden: true },
     field,
     told,
     iconButton("previous", "Previous (shift enter)", "M3.5 10L8 5.5l4.5 4.5", () => step(-1)),

@@ -99,12 +99,12 @@ export function outline(kind: BoxKind, width: number, height = HEIGHT): SVGEleme
     case "accumulate": {
       const cut = height / 3.4;
       const points = [-x + cut, -y, x - cut, -y, x, 0, x - cut, y, -x + cut, y, -x, 0];
-      return [s("polygon", { class: "gl-shape", points: points.join(" ") })];
+      return [s("polygon.gl-shape", { points: points.join(" ") })];
     }
     case "module":
       return [rect(height / 8), rect(height / 12, height / 12, "gl-inner")];
     case "function":
-      return [rect(height / 8), s("path", { class: "gl-inner", d: sides(x, y, height / 7) })];
+      return [rect(height / 8), s("path.gl-inner", { d: sides(x, y, height / 7) })];
     case "fold": {
       const away = height / 10;
       return [2, 1, 0].map((step) => {
@@ -134,16 +134,16 @@ export function drawNode(label: Label, node: number): SVGElement {
       "data-gl-node": node,
     },
     ...outline(kind, width),
-    s("text", { class: "gl-title", x: start, y: -3 }, title),
-    tag && s("rect", { class: "gl-tag", x: tagStart, y: -16, width: tagWidth, height: 18, rx: 5 }),
-    tag && s("text", { class: "gl-tag-text", x: tagStart + tagWidth / 2, y: -3 }, tag),
-    s("text", { class: "gl-note", x: 0, y: 14 }, note),
-    isGroup && s("path", { class: "gl-plus", d: `M${width / 2 - 18} 11h8m-4 -4v8` }),
-    s("text", { class: "gl-stop", x: -width / 2, y: 5 - HEIGHT / 2 }, "■"),
-    s("path", { class: "gl-pointer", d: `M${-width / 2 - 15} -7l9 7l-9 7z` }),
+    s("text.gl-title", { x: start, y: -3 }, title),
+    tag && s("rect.gl-tag", { x: tagStart, y: -16, width: tagWidth, height: 18, rx: 5 }),
+    tag && s("text.gl-tag-text", { x: tagStart + tagWidth / 2, y: -3 }, tag),
+    s("text.gl-note", { x: 0, y: 14 }, note),
+    isGroup && s("path.gl-plus", { d: `M${width / 2 - 18} 11h8m-4 -4v8` }),
+    s("text.gl-stop", { x: -width / 2, y: 5 - HEIGHT / 2 }, "■"),
+    s("path.gl-pointer", { d: `M${-width / 2 - 15} -7l9 7l-9 7z` }),
     s(
-      "g",
-      { class: "gl-tick", transform: `translate(${width / 2 - 3} ${3 - HEIGHT / 2})` },
+      "g.gl-tick",
+      { transform: `translate(${width / 2 - 3} ${3 - HEIGHT / 2})` },
       s("circle", { r: 7.5 }),
       s("path", { d: "M-3.4 0.2L-1 2.7L3.4 -2.3" }),
     ),

@@ -94,18 +94,18 @@ export function axes(
       covered
         ? line(`M${edges.left} ${along.px(at)}h-5`, false)
         : line(`M${edges.left} ${along.px(at)}H${right}`, at === 0),
-      s("text", { class: "gl-end", x: edges.left - 8, y: along.px(at) + 4 }, text),
+      s("text.gl-end", { x: edges.left - 8, y: along.px(at) + 4 }, text),
     ]),
     ...across.axis.ticks.flatMap(({ at, text }) => [
       line(`M${across.px(at)} ${bottom}v5`, false),
       s("text", { x: across.px(at), y: bottom + 18 }, text),
     ]),
-    s("text", { class: "gl-axis", x: (edges.left + right) / 2, y: height - 6 }, label),
+    s("text.gl-axis", { x: (edges.left + right) / 2, y: height - 6 }, label),
     ...(upLabel
       ? [
           s(
-            "text",
-            { class: "gl-axis", transform: `translate(13 ${middle}) rotate(-90)` },
+            "text.gl-axis",
+            { transform: `translate(13 ${middle}) rotate(-90)` },
             upLabel,
           ),
         ]
@@ -132,10 +132,10 @@ export function makePane(
   paint: (width: number) => { height: number; parts: readonly SVGElement[] },
   signal: AbortSignal,
 ): Pane {
-  const svg = s("svg", { class: "gl-plot", "data-gl": handle });
+  const svg = s("svg.gl-plot", { "data-gl": handle });
   const frame = h(
-    "div",
-    { class: "gl-plot-frame", tabindex: 0, "data-gl": `${handle}-frame`, ...attributes },
+    "div.gl-plot-frame",
+    { tabindex: 0, "data-gl": `${handle}-frame`, ...attributes },
     svg,
   );
   let drawn = 640;

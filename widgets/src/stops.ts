@@ -45,11 +45,11 @@ export function createStops(trace: Trace, times: Timeline, actions: StopActions)
   };
   const buttons = (keys: string, node: number) =>
     [...keys].map((key) => textButton(`${acts[key]![0]} (${key})`, () => acts[key]![1](node)));
-  const list = h("span", { class: "gl-row" });
-  const spoken = h("span", { class: "gl-hidden", "aria-live": "polite" });
+  const list = h("span.gl-row");
+  const spoken = h("span.gl-hidden", { "aria-live": "polite" });
   const element = h(
-    "div",
-    { class: "gl-row gl-stops", role: "group", "aria-label": "Stops", "data-gl": "stops" },
+    "div.gl-row.gl-stops",
+    { role: "group", "aria-label": "Stops", "data-gl": "stops" },
     ...buttons("n,.", 0),
     list,
     spoken,

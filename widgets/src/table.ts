@@ -39,7 +39,7 @@ export function tableTwin(
   ];
   const timed = stepping ? ["State", "Gradient in", "Gradient out"] : [];
   const rows = trace.nodes.kind.map((_, node) => tableRow(trace, node, timed.length));
-  const body = h("tbody", {}, ...rows);
+  const body = h("tbody", ...rows);
   body.addEventListener("click", ({ target }) => {
     const row = (target as Element).closest("tr");
     if (row) select(rows.indexOf(row));
@@ -56,16 +56,11 @@ export function tableTwin(
     rows[next]?.scrollIntoView({ block: "nearest" });
   }
 
-  const head = h(
-    "tr",
-    {},
-    ...[...columns, ...timed].map((title) => h("th", { scope: "col" }, title)),
-  );
+  const head = h("tr", ...[...columns, ...timed].map((title) => h("th", { scope: "col" }, title)));
   const table = h(
     "table",
-    {},
-    h("caption", { class: "gl-hidden" }, "The graph, node by node"),
-    h("thead", {}, head),
+    h("caption.gl-hidden", "The graph, node by node"),
+    h("thead", head),
     body,
   );
   const times = timeline(trace);
@@ -93,9 +88,8 @@ export function tableTwin(
   };
 
   const element = h(
-    "div",
+    "div.gl-table",
     {
-      class: "gl-table",
       tabindex: 0,
       role: "region",
       "aria-label": "The graph as a table",
@@ -164,7 +158,7 @@ function tableRow(trace: Trace, node: number, timed: number): HTMLTableRowElemen
     "tr",
     { "data-gl-node": node },
     h("th", { scope: "row" }, `${node}`),
-    ...cells.map((text) => h("td", {}, h("div", {}, text))),
+    ...cells.map((text) => h("td", h("div", text))),
   );
 }
 

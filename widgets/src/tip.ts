@@ -11,11 +11,11 @@ export interface Tip {
 }
 
 export function createTip(): Tip {
-  const element = h("div", { class: "gl-tip", hidden: true });
+  const element = h("div.gl-tip", { hidden: true });
 
   function show(title: string, lines: string[], x: number, y: number, room: Size): void {
     element.hidden = false;
-    element.replaceChildren(h("strong", {}, title), ...lines.map((line) => h("div", {}, line)));
+    element.replaceChildren(h("strong", title), ...lines.map((line) => h("div", line)));
     const { offsetWidth, offsetHeight } = element;
     const isLow = y + 18 + offsetHeight > room.height;
     const left = Math.min(x + 12, room.width - offsetWidth - 4);

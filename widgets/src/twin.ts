@@ -14,7 +14,7 @@ export function reading(handle: string, label: string, cell: Cell): HTMLElement 
   return h(
     "span",
     { "data-gl": handle, "data-value": cell },
-    h("span", { class: "gl-dim" }, `${label} = `),
+    h("span.gl-dim", `${label} = `),
     short(cell),
   );
 }
@@ -26,18 +26,13 @@ export function foldedTable(
   rows: () => Iterable<readonly Cell[]>,
 ): HTMLElement {
   const body = h("tbody");
-  const head = h("tr", {}, ...titles.map((title) => h("th", { scope: "col" }, title)));
+  const head = h("tr", ...titles.map((title) => h("th", { scope: "col" }, title)));
   const region = h(
-    "div",
-    { class: "gl-table", tabindex: 0, role: "region", "aria-label": summary },
-    h("table", {}, h("thead", {}, head), body),
+    "div.gl-table",
+    { tabindex: 0, role: "region", "aria-label": summary },
+    h("table", h("thead", head), body),
   );
-  const details = h(
-    "details",
-    { class: "gl-points", "data-gl": "table" },
-    h("summary", {}, summary),
-    region,
-  );
+  const details = h("details.gl-points", { "data-gl": "table" }, h("summary", summary), region);
   details.addEventListener(
     "toggle",
     () => {
@@ -45,7 +40,7 @@ export function foldedTable(
         const cells = row.map((cell) =>
           h("td", { "data-value": cell }, typeof cell === "number" ? short(cell) : cell),
         );
-        body.append(h("tr", {}, ...cells));
+        body.append(h("tr", ...cells));
       }
     },
     { once: true },
@@ -62,14 +57,14 @@ export function choice(
 ): { element: HTMLElement; press: (option: number) => void } {
   const buttons = options.map((option, at) => {
     const button = h(
-      "button",
-      { type: "button", class: "gl-button gl-text", "data-gl": `${handle}-${at}` },
+      "button.gl-button.gl-text",
+      { type: "button", "data-gl": `${handle}-${at}` },
       option,
     );
     button.addEventListener("click", () => choose(at));
     return button;
   });
-  const element = h("div", { class: "gl-choice", role: "group", "aria-label": name }, ...buttons);
+  const element = h("div.gl-choice", { role: "group", "aria-label": name }, ...buttons);
   const press = (option: number) =>
     buttons.forEach((button, at) => button.setAttribute("aria-pressed", `${at === option}`));
   return { element, press };

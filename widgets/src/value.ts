@@ -38,37 +38,32 @@ export function valueView(
   const recipe = origin ? recipeOf(trace, origin.node, origin.slot) : -1;
   const isChart = data.length > 1 && isFlat && data.some((cell) => typeof cell === "number");
   return h(
-    "div",
-    { class: "gl-value", "data-gl": handle, "data-gl-name": name || null },
+    "div.gl-value",
+    { "data-gl": handle, "data-gl-name": name || null },
     h(
-      "div",
-      { class: "gl-value-head" },
+      "div.gl-value-head",
       size === 1 ? number(data[0] ?? "?", dtype) : lead(values, row),
-      h("span", { class: "gl-dim" }, `${shapeText(values.shape[row]!)} ${dtype}`),
+      h("span.gl-dim", `${shapeText(values.shape[row]!)} ${dtype}`),
       ...oddities(values, row),
     ),
     farView(trace, row, name) ?? (isChart && bars(data, `Bars of the ${data.length} elements: ${glance(values, row)}`)),
     size > 1 && numbers(trace, row, name, recipe),
     size === 1 &&
       recipe >= 0 &&
-      h("details", {}, h("summary", {}, "How it is made"), apartView(trace, recipe, 0)),
+      h("details", h("summary", "How it is made"), apartView(trace, recipe, 0)),
     size > 1 && statistics(values, row),
   );
 }
 
 /** What `.grad` is before anything has been added to it. */
 export function noneView(handle: string, name: string): HTMLElement {
-  return h(
-    "div",
-    { class: "gl-value", "data-gl": handle, "data-gl-name": name },
-    h("span", { class: "gl-big" }, "None"),
-  );
+  return h("div.gl-value", { "data-gl": handle, "data-gl-name": name }, h("span.gl-big", "None"));
 }
 
 /** In large: what there is to say at once about many numbers, or none. */
 function lead(values: Values, row: number): HTMLElement | false {
   const isPlain = values.size[row] === 0 || isConstant(values, row);
-  return isPlain && h("span", { class: "gl-big" }, glance(values, row));
+  return isPlain && h("span.gl-big", glance(values, row));
 }
 
 /** NaN and infinity are said in words, so that they are seen even beyond the preview. */
@@ -79,7 +74,7 @@ function oddities(values: Values, row: number): HTMLElement[] {
   ] as const;
   return told
     .filter(([times]) => times > 0)
-    .map(([times, what]) => h("span", { class: "gl-warning" }, `${count(times)} × ${what}`));
+    .map(([times, what]) => h("span.gl-warning", `${count(times)} × ${what}`));
 }
 
 function number(cell: Cell, dtype: string): HTMLElement {
@@ -122,7 +117,7 @@ function numbers(trace: Trace, row: number, name: string, recipe: number): HTMLE
   });
   const isOpen = (columns || data.length <= UNFOLDED) && !isConstant(values, row);
   const title = rest > 0 ? `First ${data.length} of ${count(values.size[row]!)}` : "Numbers";
-  return h("details", { open: isOpen }, h("summary", {}, title), map, apart);
+  return h("details", { open: isOpen }, h("summary", title), map, apart);
 }
 
 function statistics(values: Values, row: number): HTMLElement {
@@ -131,7 +126,7 @@ function statistics(values: Values, row: number): HTMLElement {
     const cell = values[name][row];
     if (cell === null || cell === undefined) return [];
     const type = name === "min" || name === "max" ? dtype : "float";
-    return [h("span", {}, h("span", { class: "gl-dim" }, name), ` ${short(cell, type)}`)];
+    return [h("span", h("span.gl-dim", name), ` ${short(cell, type)}`)];
   });
-  return h("div", { class: "gl-stats" }, ...known);
+  return h("div.gl-stats", ...known);
 }

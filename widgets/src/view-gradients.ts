@@ -31,9 +31,9 @@ export function gradientsFace(model: Model, data: Gradients, signal: AbortSignal
   const last = data.steps.length - 1;
   const moving = s("g");
   const curves = data.names.map((_, layer) =>
-    s("path", { class: "gl-curve gl-layer", style: shade(layer, data), "data-gl": "line" }),
+    s("path.gl-curve.gl-layer", { style: shade(layer, data), "data-gl": "line" }),
   );
-  const place = h("output", { class: "gl-position", "data-gl": "position" });
+  const place = h("output.gl-position", { "data-gl": "position" });
   const rows = data.names.map((_, layer) => rowOf(data, layer));
   const tip = createTip();
   const scale = rangeOf(data);
@@ -76,7 +76,7 @@ export function gradientsFace(model: Model, data: Gradients, signal: AbortSignal
     if (at < 0) return write(place, "no steps yet");
     const left = sheet.across.px(data.steps[at]!);
     moving.replaceChildren(
-      s("path", { class: "gl-guide gl-chosen-step", d: `M${left} ${EDGES.top}V${HEIGHT - EDGES.bottom}` }),
+      s("path.gl-guide.gl-chosen-step", { d: `M${left} ${EDGES.top}V${HEIGHT - EDGES.bottom}` }),
       ...norms.flatMap((row, layer) => {
         const top = sheet.along.px(row[at]!);
         if (!Number.isFinite(top)) return [];
@@ -160,18 +160,18 @@ export function gradientsFace(model: Model, data: Gradients, signal: AbortSignal
   observe(model, "position", signal, show);
   repaint();
   const element = h(
-    "div",
-    { class: "gl-face gl-plot-face", "data-gl-view": "gradients" },
-    h("div", { class: "gl-plot-head" }, h("strong", { "data-gl": "verdict" }, data.title), place),
+    "div.gl-face.gl-plot-face",
+    { "data-gl-view": "gradients" },
+    h("div.gl-plot-head", h("strong", { "data-gl": "verdict" }, data.title), place),
     frame,
-    h("h4", {}, "Sizes of the gradients' elements at this step, from the input to the output"),
+    h("h4", "Sizes of the gradients' elements at this step, from the input to the output"),
     h(
-      "div",
-      { class: "gl-layers", role: "region", tabindex: 0, "aria-label": "Layers" },
+      "div.gl-layers",
+      { role: "region", tabindex: 0, "aria-label": "Layers" },
       ...rows,
       rulerOf(scale),
     ),
-    data.note && h("p", { class: "gl-note-line", "data-gl": "note" }, data.note),
+    data.note && h("p.gl-note-line", { "data-gl": "note" }, data.note),
     foldedTable("Table of norms", ["step", ...data.names], () =>
       data.steps.map((number, at) => [`${number}`, ...data.norms.map((row) => row[at]!)]),
     ),
@@ -190,8 +190,8 @@ function zones({ width, edges, along, height }: Sheet): SVGElement[] {
   const bottom = height - edges.bottom;
   const wide = width - edges.left - edges.right;
   const zone = (top: number, end: number, text: string, y: number) => [
-    s("rect", { class: "gl-zone", x: edges.left, y: top, width: wide, height: Math.max(0, end - top) }),
-    s("text", { class: "gl-zone-text", x: edges.left + 6, y }, text),
+    s("rect.gl-zone", { x: edges.left, y: top, width: wide, height: Math.max(0, end - top) }),
+    s("text.gl-zone-text", { x: edges.left + 6, y }, text),
   ];
   const vanished = along.px(VANISHED);
   const exploded = along.px(EXPLODED);
@@ -224,15 +224,15 @@ function rowOf(data: Gradients, layer: number): HTMLElement {
   const swatch = s(
     "svg",
     { viewBox: "-9 -6 18 12", "aria-hidden": "true" },
-    s("path", { class: "gl-curve gl-layer", style: shade(layer, data), d: "M-8 0H8" }),
+    s("path.gl-curve.gl-layer", { style: shade(layer, data), d: "M-8 0H8" }),
   );
   return h(
-    "div",
-    { class: "gl-layer-row", "data-gl": "layer" },
+    "div.gl-layer-row",
+    { "data-gl": "layer" },
     swatch,
-    h("span", { class: "gl-layer-name", title: data.names[layer]! }, clipStart(data.names[layer]!, 26)),
-    s("svg", { class: "gl-histogram", preserveAspectRatio: "none", viewBox: `0 0 ${BARS.width} ${BARS.height}`, role: "img" }),
-    h("output", { class: "gl-norm" }),
+    h("span.gl-layer-name", { title: data.names[layer]! }, clipStart(data.names[layer]!, 26)),
+    s("svg.gl-histogram", { preserveAspectRatio: "none", viewBox: `0 0 ${BARS.width} ${BARS.height}`, role: "img" }),
+    h("output.gl-norm"),
   );
 }
 
@@ -248,7 +248,7 @@ function fillRow(row: HTMLElement, data: Gradients, layer: number, at: number, r
     return [s("rect", { x, y: BARS.height - high, width: Math.max(wide - 0.6, 0.6), height: high })];
   });
   picture.setAttribute("style", shade(layer, data));
-  picture.replaceChildren(s("path", { class: "gl-rule", d: `M0 ${BARS.height - 0.5}H${BARS.width}` }), ...bars);
+  picture.replaceChildren(s("path.gl-rule", { d: `M0 ${BARS.height - 0.5}H${BARS.width}` }), ...bars);
   mark(picture, "aria-label", saidOf(first!, counts, range));
   const norm = data.norms[layer]![at]!;
   const output = row.querySelector("output")!;
@@ -277,5 +277,5 @@ function rulerOf({ from, to, bins }: Range): HTMLElement {
     const left = ((power - low) / (high - low)) * 100;
     labels.push(h("span", { style: `left: ${left.toFixed(1)}%` }, powerOfTen(power)));
   }
-  return h("div", { class: "gl-ruler", "aria-hidden": "true" }, h("div", {}, ...labels));
+  return h("div.gl-ruler", { "aria-hidden": "true" }, h("div", ...labels));
 }

@@ -34,7 +34,7 @@ export interface Extras {
 
 export function graphFace(model: Model, trace: Trace, signal: AbortSignal): Face {
   const desk = makeDesk(model, trace, false, signal);
-  const element = h("div", { class: "gl-face", "data-gl-view": "graph" }, desk.body, desk.foot);
+  const element = h("div.gl-face", { "data-gl-view": "graph" }, desk.body, desk.foot);
   listenForKeys(element);
   const show = () => desk.show(-1);
   observe(model, "selected", signal, show);
@@ -55,17 +55,17 @@ export function makeDesk(
   const stops = () => extras.nodes?.() ?? [];
   const options = { stepping, select, regrouped: renewDetails, stops, keep: extras.keep };
   const picture = createPicture(trace, options, signal);
-  const main = h("div", { class: "gl-main" }, picture.element);
-  const side = h("div", { class: "gl-side" });
+  const main = h("div.gl-main", picture.element);
+  const side = h("div.gl-side");
   const least = first.parts ? 480 : stepping ? 420 : 260;
   const height = clamp(picture.height + 60, least, 540);
-  const body = h("div", { class: "gl-body", style: `--gl-height: ${height}px` }, main, side);
+  const body = h("div.gl-body", { style: `--gl-height: ${height}px` }, main, side);
   const toggle = textButton("Table", toggleTable, {
     "data-gl": "table-button",
     "aria-pressed": "false",
   });
   let key = legend(trace, picture);
-  const foot = h("div", { class: "gl-foot" }, key, toggle);
+  const foot = h("div.gl-foot", key, toggle);
   let position = -1;
   let twin: Twin | null = null;
   let shown: HTMLElement | null = null;
@@ -180,14 +180,13 @@ function legend({ nodes, times }: Trace, picture: Picture): HTMLElement {
   );
   const has = (kind: BoxKind) => groups.has(kind) || (nodes.kind as readonly BoxKind[]).includes(kind);
   return h(
-    "ul",
-    { class: "gl-legend", "aria-label": "Shapes" },
+    "ul.gl-legend",
+    { "aria-label": "Shapes" },
     ...order
       .filter(has)
       .map((kind) =>
         h(
           "li",
-          {},
           s(
             "svg",
             { viewBox: "-17 -11 34 22", "aria-hidden": "true" },
@@ -196,6 +195,6 @@ function legend({ nodes, times }: Trace, picture: Picture): HTMLElement {
           KINDS[kind],
         ),
       ),
-    !!times && h("li", {}, "the warmer, the longer: ↓ forward, ↑ backward"),
+    !!times && h("li", "the warmer, the longer: ↓ forward, ↑ backward"),
   );
 }

@@ -35,33 +35,25 @@ function yieldToDocked(): void {
 export function liveFace(model: Model, first: Trace, signal: AbortSignal): Face {
   let trace = first;
   const desk = makeDesk(model, trace, false, signal, { keep: keepPlaces });
-  const count = h("output", { class: "gl-position", "data-gl": "position" });
-  const words = h("div", { class: "gl-hidden", "aria-live": "polite", "data-gl": "words" });
+  const count = h("output.gl-position", { "data-gl": "position" });
+  const words = h("div.gl-hidden", { "aria-live": "polite", "data-gl": "words" });
   const hint = h(
-    "p",
-    { class: "gl-empty", "data-gl": "message" },
+    "p.gl-empty",
+    { "data-gl": "message" },
     "No tensor requires a gradient yet. Make one in a cell, such as ",
-    h("code", {}, "a = gl.tensor(2.0, requires_grad=True)"),
+    h("code", "a = gl.tensor(2.0, requires_grad=True)"),
     ", and it appears here.",
   );
   const name = h("span");
   const head = h(
-    "div",
-    { class: "gl-bar gl-live-bar" },
-    h("span", { class: "gl-dot" }),
+    "div.gl-bar.gl-live-bar",
+    h("span.gl-dot"),
     name,
-    h("span", { class: "gl-beside" }, "beside the notebook"),
+    h("span.gl-beside", "beside the notebook"),
     count,
   );
   desk.body.prepend(hint);
-  const element = h(
-    "div",
-    { class: "gl-face", "data-gl-view": "live" },
-    head,
-    words,
-    desk.body,
-    desk.foot,
-  );
+  const element = h("div.gl-face", { "data-gl-view": "live" }, head, words, desk.body, desk.foot);
   listenForKeys(element);
   let clock: ReturnType<typeof setTimeout> | undefined;
   faces.set(element, model);

@@ -36,7 +36,7 @@ export function plotFace(plot: Plot, signal: AbortSignal): Face {
     return column ? [{ name, label: plot[`${name}_label`]!, points: column.map(toNumber) }] : [];
   });
   const moving = s("g");
-  const readout = h("output", { class: "gl-readout", "data-gl": "readout" });
+  const readout = h("output.gl-readout", { "data-gl": "readout" });
   let sheet: Sheet;
   let at = plot.at ?? x.length >> 1;
   const attributes = {
@@ -93,12 +93,12 @@ export function plotFace(plot: Plot, signal: AbortSignal): Face {
   repaint();
   tellPoint();
   const element = h(
-    "div",
-    { class: "gl-face gl-plot-face", "data-gl-view": "plot" },
-    h("div", { class: "gl-plot-head" }, h("strong", {}, plot.title), legend(curves)),
+    "div.gl-face.gl-plot-face",
+    { "data-gl-view": "plot" },
+    h("div.gl-plot-head", h("strong", plot.title), legend(curves)),
     frame,
     readout,
-    plot.note && h("p", { class: "gl-note-line", "data-gl": "note" }, plot.note),
+    plot.note && h("p.gl-note-line", { "data-gl": "note" }, plot.note),
     foldedTable("Table of points", [plot.x_label, ...curves.map(({ label }) => label)], () =>
       plot.x.map((cell, row) => [cell, ...curves.map(({ name }) => plot[name]![row]!)]),
     ),
@@ -135,7 +135,7 @@ function drawCurve({ across, along }: Sheet, x: readonly number[], curve: Curve)
 
 /** A circle on f, a diamond on its gradient, a square on its second one. */
 function marker(name: Name, x: number, y: number, radius: number): SVGElement {
-  if (name === "y") return s("circle", { class: "gl-marker", cx: x, cy: y, r: radius });
+  if (name === "y") return s("circle.gl-marker", { cx: x, cy: y, r: radius });
   const r = name === "dy" ? radius * 1.3 : radius * 0.9;
   const d =
     name === "dy"
@@ -154,7 +154,7 @@ function pointAt(
   const left = sheet.across.px(x[at]!);
   if (!Number.isFinite(left)) return [];
   const made: SVGElement[] = [
-    s("path", { class: "gl-guide", d: `M${left} ${EDGES.top}V${HEIGHT - EDGES.bottom}` }),
+    s("path.gl-guide", { d: `M${left} ${EDGES.top}V${HEIGHT - EDGES.bottom}` }),
   ];
   const markers: SVGElement[] = [];
   for (const [row, { name, points }] of curves.entries()) {
@@ -185,12 +185,10 @@ function tangent(sheet: Sheet, name: Name, x: number, y: number, slope: number):
 
 function legend(curves: readonly Curve[]): HTMLElement {
   return h(
-    "ul",
-    { class: "gl-legend" },
+    "ul.gl-legend",
     ...curves.map(({ name, label }) =>
       h(
         "li",
-        {},
         s(
           "svg",
           { viewBox: "-17 -11 34 22", "aria-hidden": "true" },

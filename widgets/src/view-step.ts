@@ -37,7 +37,7 @@ export function stepFace(model: Model, trace: Trace, signal: AbortSignal): Face 
   desk.foot.lastElementChild!.before(stops.opener);
   const panel = h("section", { "aria-label": "This step" });
   desk.side.prepend(panel);
-  const words = h("p", { class: "gl-words", "aria-live": "polite", "data-gl": "words" });
+  const words = h("p.gl-words", { "aria-live": "polite", "data-gl": "words" });
   const time = transport(
     last,
     () => clampedPosition(model, last),
@@ -46,8 +46,8 @@ export function stepFace(model: Model, trace: Trace, signal: AbortSignal): Face 
     signal,
   );
   const element = h(
-    "div",
-    { class: "gl-face", "data-gl-view": "step" },
+    "div.gl-face",
+    { "data-gl-view": "step" },
     time.bar,
     words,
     stops.element,
@@ -114,11 +114,11 @@ function transport(
     "data-gl": "slider",
   });
   slider.addEventListener("input", () => jump(Number(slider.value)));
-  const text = h("output", { class: "gl-position", "data-gl": "position" });
+  const text = h("output.gl-position", { "data-gl": "position" });
   const bar = h(
-    "div",
-    { class: "gl-bar", role: "toolbar", "aria-label": "Steps" },
-    h("div", { class: "gl-buttons" }, ...toStart, play, pause, ...toEnd),
+    "div.gl-bar",
+    { role: "toolbar", "aria-label": "Steps" },
+    h("div.gl-buttons", ...toStart, play, pause, ...toEnd),
     slider,
     text,
   );
@@ -197,8 +197,8 @@ function stepPanel(trace: Trace, position: number): (HTMLElement | string)[] {
   if (kind === undefined) return [hint()];
   const node = steps.node[position]!;
   return [
-    h("header", { class: "gl-heading" }, ...heading(trace, node)),
-    h("p", { class: "gl-dim" }, `${TITLES[kind]} · `, h("code", {}, trace.nodes.op[node]!)),
+    h("header.gl-heading", ...heading(trace, node)),
+    h("p.gl-dim", `${TITLES[kind]} · `, h("code", trace.nodes.op[node]!)),
     ...rules(trace, position),
     ...(kind === "accumulate" ? growth(trace, position) : []),
     ...gradients("Arrives", "incoming", trace, steps.incoming[position]!, outputName),
@@ -227,18 +227,14 @@ function hint(): HTMLElement {
     ["b a n", "stop at a node, at all of its kind, at NaN or inf"],
     [", .", "to the stop before, to the next"],
   ] as const;
-  return h(
-    "dl",
-    { class: "gl-keys" },
-    ...keys.flatMap(([key, act]) => [h("dt", {}, key), h("dd", {}, act)]),
-  );
+  return h("dl.gl-keys", ...keys.flatMap(([key, act]) => [h("dt", key), h("dd", act)]));
 }
 
 function rules({ steps, math }: Trace, position: number): HTMLElement[] {
   const rows = steps.formulas[position]!;
   if (!rows.length) return [];
   return [
-    h("h4", {}, "Rule"),
+    h("h4", "Rule"),
     ...rows.map((row) => formulaBox(math[row]!, "formula")),
   ];
 }
@@ -255,19 +251,19 @@ function gradients(
   const shown = rows.slice(0, MOST_VALUES).map((row, at) => {
     const name = nameOf(at, rows.length);
     return h(
-      "div",
-      { class: "gl-gradient", "data-gl-slot": at },
-      name && h("div", { class: "gl-dim" }, name),
+      "div.gl-gradient",
+      { "data-gl-slot": at },
+      name && h("div.gl-dim", name),
       row === null
-        ? h("span", { class: "gl-dim" }, "no gradient needed")
+        ? h("span.gl-dim", "no gradient needed")
         : valueView(trace, row, handle, name, { node, slot: at }),
     );
   });
   const rest = rows.length - shown.length;
   return [
-    h("h4", {}, title),
+    h("h4", title),
     ...shown,
-    ...(rest > 0 ? [h("p", { class: "gl-dim" }, `and ${count(rest)} more`)] : []),
+    ...(rest > 0 ? [h("p.gl-dim", `and ${count(rest)} more`)] : []),
   ];
 }
 
@@ -291,13 +287,12 @@ function growth(trace: Trace, position: number): HTMLElement[] {
   const name = variableName(trace, steps.node[position]!);
   const side = (title: string, handle: string, row: number | null) =>
     h(
-      "div",
-      { class: "gl-gradient" },
-      h("div", { class: "gl-dim" }, title),
+      "div.gl-gradient",
+      h("div.gl-dim", title),
       row === null ? noneView(handle, name) : valueView(trace, row, handle, name),
     );
   return [
-    h("h4", {}, h("code", {}, `${name}.grad`)),
+    h("h4", h("code", `${name}.grad`)),
     side("before", "grad-before", steps.before[position]!),
     side("after", "grad-after", steps.after[position]!),
   ];

@@ -30,23 +30,19 @@ export function sweepFace(model: Model, sweep: Sweep, signal: AbortSignal): Face
   let at = x.length >> 1;
   let sheet: Sheet;
   const moving = s("g");
-  const lists = h("ul", { class: "gl-lines", "data-gl": "readout" });
+  const lists = h("ul.gl-lines", { "data-gl": "readout" });
   const kinds = choice("kind", "What is drawn", ["Values", "Gradients"], (chosen) => {
     kind = chosen;
     show();
   });
   const elements = h(
-    "select",
-    { class: "gl-select", "aria-label": "The element that is swept", "data-gl": "element" },
-    ...sweep.elements.map(({ label }) => h("option", {}, label)),
+    "select.gl-select",
+    { "aria-label": "The element that is swept", "data-gl": "element" },
+    ...sweep.elements.map(({ label }) => h("option", label)),
   );
   elements.addEventListener("change", () => put(model, "position", elements.selectedIndex));
   const attributes = { role: "slider", "aria-valuemin": 0, "aria-valuemax": x.length - 1 };
-  const nothing = h(
-    "p",
-    { class: "gl-note-line" },
-    "Nothing here depends on a tensor that requires a gradient.",
-  );
+  const nothing = h("p.gl-note-line", "Nothing here depends on a tensor that requires a gradient.");
   const { frame, repaint, placeOf } = makePane("sweep", attributes, paint, signal);
 
   /** Before anybody chose, the first one is. */
@@ -91,7 +87,7 @@ export function sweepFace(model: Model, sweep: Sweep, signal: AbortSignal): Face
     });
     const guide = `M${left} ${EDGES.top}V${HEIGHT - EDGES.bottom}`;
     const isHere = Number.isFinite(left);
-    moving.replaceChildren(...(isHere ? [s("path", { class: "gl-guide", d: guide }), ...points] : []));
+    moving.replaceChildren(...(isHere ? [s("path.gl-guide", { d: guide }), ...points] : []));
     [...lists.children].forEach((item, row) => {
       const cell = row ? lines()[row - 1]!.y[at]! : sweep.x[at]!;
       const output = item.lastElementChild!;
@@ -117,9 +113,9 @@ export function sweepFace(model: Model, sweep: Sweep, signal: AbortSignal): Face
     elements.selectedIndex = sweep.elements.indexOf(chosen());
     kinds.press(kind);
     lists.replaceChildren(
-      h("li", {}, s("svg"), h("span", {}, `${chosen().label} =`), h("output")),
+      h("li", s("svg"), h("span", `${chosen().label} =`), h("output")),
       ...lines().map(({ label }, row) =>
-        h("li", {}, swatch(row), h("span", {}, `${label} =`), h("output")),
+        h("li", swatch(row), h("span", `${label} =`), h("output")),
       ),
     );
     const label = `${KINDS[kind]!} as ${chosen().label} moves. Left and right move the point.`;
@@ -142,18 +138,17 @@ export function sweepFace(model: Model, sweep: Sweep, signal: AbortSignal): Face
   observe(model, "position", signal, show);
   show();
   const element = h(
-    "div",
-    { class: "gl-face gl-plot-face", "data-gl-view": "sweep" },
+    "div.gl-face.gl-plot-face",
+    { "data-gl-view": "sweep" },
     h(
-      "div",
-      { class: "gl-plot-head" },
-      h("strong", {}, sweep.title),
-      h("div", { class: "gl-tools" }, sweep.elements.length > 1 && elements, kinds.element),
+      "div.gl-plot-head",
+      h("strong", sweep.title),
+      h("div.gl-tools", sweep.elements.length > 1 && elements, kinds.element),
     ),
     frame,
     nothing,
     lists,
-    sweep.note && h("p", { class: "gl-note-line", "data-gl": "note" }, sweep.note),
+    sweep.note && h("p.gl-note-line", { "data-gl": "note" }, sweep.note),
     foldedTable("Table of all lines", ["element", "set to", "what", "of", "number"], () =>
       sweep.elements.flatMap((one) =>
         KINDS.flatMap((what) =>
@@ -170,8 +165,8 @@ export function sweepFace(model: Model, sweep: Sweep, signal: AbortSignal): Face
 /** Where the element stands by itself. */
 function nowMark(x: number): SVGElement[] {
   return [
-    s("path", { class: "gl-here", d: `M${x} ${EDGES.top}V${HEIGHT - EDGES.bottom}` }),
-    s("text", { class: "gl-here-text", x: x + 5, y: EDGES.top + 9 }, "now"),
+    s("path.gl-here", { d: `M${x} ${EDGES.top}V${HEIGHT - EDGES.bottom}` }),
+    s("text.gl-here-text", { x: x + 5, y: EDGES.top + 9 }, "now"),
   ];
 }
 

@@ -36,7 +36,7 @@ export function timelineFace(model: Model, data: Timeline, signal: AbortSignal):
   const rows = rowsOf(data);
   const kin = kinOf(data);
   const height = EDGES.top + rows.height + EDGES.bottom;
-  const words = h("output", { class: "gl-words-line", "data-gl": "words" });
+  const words = h("output.gl-words-line", { "data-gl": "words" });
   const tip = createTip();
   let view = whole;
   let across: Scale;
@@ -203,8 +203,7 @@ export function timelineFace(model: Model, data: Timeline, signal: AbortSignal):
   }
 
   const tools = h(
-    "div",
-    { class: "gl-tools" },
+    "div.gl-tools",
     iconButton("zoom-out", "Zoom out (−)", ICONS.out, () => zoom(1 / 1.6)),
     iconButton("zoom-in", "Zoom in (+)", ICONS.in, () => zoom(1.6)),
     iconButton("fit", "Show all (0)", ICONS.whole, () => lookAt(whole)),
@@ -216,13 +215,13 @@ export function timelineFace(model: Model, data: Timeline, signal: AbortSignal):
     pane.repaint();
   };
   const element = h(
-    "div",
-    { class: "gl-face gl-plot-face", "data-gl-view": "timeline" },
-    h("div", { class: "gl-plot-head" }, h("strong", {}, data.title), legend(data), tools),
+    "div.gl-face.gl-plot-face",
+    { "data-gl-view": "timeline" },
+    h("div.gl-plot-head", h("strong", data.title), legend(data), tools),
     all > 0 && frame,
-    all > 0 ? words : h("p", { class: "gl-note-line" }, "Nothing was recorded."),
-    data.note && h("p", { class: "gl-note-line", "data-gl": "note" }, data.note),
-    all > 0 && h("h4", {}, "Time of each operation by itself"),
+    all > 0 ? words : h("p.gl-note-line", "Nothing was recorded."),
+    data.note && h("p.gl-note-line", { "data-gl": "note" }, data.note),
+    all > 0 && h("h4", "Time of each operation by itself"),
     all > 0 && operations(data, choose),
     foldedTable(
       "Table of all operations",
@@ -285,8 +284,8 @@ function lanesOf({ lanes }: Timeline, { tops }: { tops: number[] }, width: numbe
   return lanes.name.flatMap((name, lane) => {
     const top = EDGES.top + tops[lane]!;
     return [
-      s("path", { class: "gl-rule", d: `M0 ${top - LANE + 2}H${width}` }),
-      s("text", { class: "gl-start", x: EDGES.left, y: top - 6 }, name),
+      s("path.gl-rule", { d: `M0 ${top - LANE + 2}H${width}` }),
+      s("text.gl-start", { x: EDGES.left, y: top - 6 }, name),
     ];
   });
 }
@@ -301,7 +300,7 @@ function clockOf({ from, to }: Window, width: number, height: number, whole: Win
     const x = EDGES.left + (at + begin - from) * per;
     const isAtEdge = x > width - 30;
     return [
-      s("path", { class: "gl-rule", d: `M${x.toFixed(1)} ${EDGES.top - 6}V${height}` }),
+      s("path.gl-rule", { d: `M${x.toFixed(1)} ${EDGES.top - 6}V${height}` }),
       s("text", { class: isAtEdge ? "gl-end" : x < 30 ? "gl-start" : null, x, y: 12 }, time(at)),
     ];
   });
@@ -314,14 +313,12 @@ function share(part: number, all: number): string {
 function legend({ phases, events }: Timeline): HTMLElement {
   const used = new Set(events.phase);
   return h(
-    "ul",
-    { class: "gl-legend" },
+    "ul.gl-legend",
     ...phases.flatMap((phase, row) =>
       used.has(row)
         ? [
             h(
               "li",
-              {},
               s(
                 "svg",
                 { viewBox: "-17 -11 34 22", "aria-hidden": "true" },
@@ -345,9 +342,9 @@ function operations(data: Timeline, choose: (row: number | null) => void): HTMLE
     const item = h(
       "li",
       { class: `gl-op-row gl-phase-${ops.phase[row]!}`, "data-gl": "operation" },
-      h("span", { class: "gl-op-name", title: data.names[name]! }, data.names[name]!),
-      h("span", { class: "gl-op-bar" }, h("span", { style: `width: ${((100 * us) / most).toFixed(1)}%` })),
-      h("span", { class: "gl-op-time" }, `${time(us)} · ${share(us, total)} · ${plural(ops.calls[row]!, "call")}`),
+      h("span.gl-op-name", { title: data.names[name]! }, data.names[name]!),
+      h("span.gl-op-bar", h("span", { style: `width: ${((100 * us) / most).toFixed(1)}%` })),
+      h("span.gl-op-time", `${time(us)} · ${share(us, total)} · ${plural(ops.calls[row]!, "call")}`),
     );
     item.addEventListener("pointerenter", () => choose(row));
     item.addEventListener("pointerleave", () => choose(null));
@@ -356,9 +353,8 @@ function operations(data: Timeline, choose: (row: number | null) => void): HTMLE
   const rest = ops.self.slice(LISTED).reduce((sum, us) => sum + us, 0);
   const others = ops.name.length - LISTED;
   return h(
-    "ol",
-    { class: "gl-ops" },
+    "ol.gl-ops",
     ...rows,
-    others > 0 && h("li", { class: "gl-dim" }, `and ${plural(others, "other")}: ${time(rest)} (${count(others)} rows in the table)`),
+    others > 0 && h("li.gl-dim", `and ${plural(others, "other")}: ${time(rest)} (${count(others)} rows in the table)`),
   );
 }

@@ -56,23 +56,21 @@ export function tourFace(model: Model, trace: Trace, signal: AbortSignal): Face 
     const look = { class: "gl-mark", title: name, "aria-label": name, "data-gl": "stop-mark" };
     return textButton("", () => go(stop), look);
   });
-  const said = h("div", {
-    class: "gl-said",
+  const said = h("div.gl-said", {
     "aria-live": "polite",
     "aria-atomic": "true",
     "data-gl": "said",
   });
   const element = h(
-    "div",
-    { class: "gl-face", "data-gl-view": "tour" },
+    "div.gl-face",
+    { "data-gl-view": "tour" },
     h(
-      "section",
-      { class: "gl-tour", "aria-label": title },
+      "section.gl-tour",
+      { "aria-label": title },
       h(
-        "div",
-        { class: "gl-row gl-tour-bar" },
-        h("strong", {}, title),
-        h("div", { class: "gl-row gl-tour-way" }, back, ...marks, next),
+        "div.gl-row.gl-tour-bar",
+        h("strong", title),
+        h("div.gl-row.gl-tour-way", back, ...marks, next),
       ),
       said,
       again,
@@ -101,7 +99,7 @@ export function tourFace(model: Model, trace: Trace, signal: AbortSignal): Face 
   function show(): void {
     const stop = at();
     said.replaceChildren(
-      h("p", { class: "gl-dim" }, `Stop ${stop + 1} of ${last + 1}`),
+      h("p.gl-dim", `Stop ${stop + 1} of ${last + 1}`),
       ...words[stop]!.map(paragraph),
       ...ask[stop]!.map(paragraph),
       ...folded(answer[stop]!),
@@ -154,14 +152,14 @@ export function tourFace(model: Model, trace: Trace, signal: AbortSignal): Face 
 
 function folded(answer: Words): HTMLElement[] {
   if (!answer.length) return [];
-  return [h("details", {}, h("summary", {}, "Show the answer"), ...answer.map(paragraph))];
+  return [h("details", h("summary", "Show the answer"), ...answer.map(paragraph))];
 }
 
 /** A formula by itself stands in a frame. */
 function paragraph(runs: readonly Run[]): HTMLElement {
   const [[style, words] = ["", ""], ...more] = runs;
   if (style === "math" && !more.length) return formulaBox(words);
-  return h("p", {}, ...runs.map(set));
+  return h("p", ...runs.map(set));
 }
 
 function set([style, words]: Run): Node | string {
