@@ -27,6 +27,8 @@ ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "artefacts" / "everyone"
 AXE = ROOT / "widgets/node_modules/axe-core/axe.min.js"
 
+EVIL = "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script>"
+
 Act = Callable[[Page], object]
 
 
@@ -378,3 +380,110 @@ def test_pressed_buttons_are_readable_where_colours_are_forced(
     )
     assert ink != paper
     assert pressed.evaluate("(e) => getComputedStyle(e).forcedColorAdjust") == "none"
+
+
+# Hostile data ------------------------------------------------------------------------------------
+
+# In each place of a payload (the rows of a column are one place), one thing is put; the widget has
+# to be drawn or to be refused in words, without an exception, and in time.
+SPOIL = r"""([kind, bad]) => {
+  const bads = { surrogate: "\ud800x\udc00", nan: NaN, infinite: Infinity, nothing: undefined };
+  if (kind in bads) bad = bads[kind];
+  const written = JSON.stringify(gradlab.payload);
+  const here = document.getElementById("here");
+  const places = new Set();
+  (function walk(value, path) {
+    if (path.length) places.add(path.join("/"));
+    if (Array.isArray(value)) for (const one of value.slice(0, 40)) walk(one, [...path, "*"]);
+    else if (value && typeof value === "object")
+      for (const [name, one] of Object.entries(value)) walk(one, [...path, name]);
+  })(gradlab.payload, []);
+
+  function put(into, [name, ...rest]) {
+    if (into === null || typeof into !== "object") return;
+    const names = name !== "*" ? [name] : Array.isArray(into) ? into.keys() : [];
+    for (const one of names) {
+      if (rest.length) put(into[one], rest);
+      else if (kind === "missing") Array.isArray(into) || delete into[one];
+      else if (typeof bad !== "string" || typeof into[one] === "string") into[one] = bad;
+    }
+  }
+
+  const told = { drawn: 0, refused: 0, faults: [] };
+  for (const place of places) {
+    const payload = JSON.parse(written);
+    put(payload, place.split("/"));
+    here.replaceChildren();
+    const start = performance.now();
+    try {
+      gradlab.mount(here, { view: gradlab.view, payload, position: 3, selected: 1 })
+    } catch (error) {
+      told.faults.push(`${place}: ${error}`);
+      continue;
+    }
+    const refused = here.querySelector("[role=alert]");
+    told[refused ? "refused" : "drawn"] += 1;
+    if (refused && !/: .{8}/.test(refused.textContent)) told.faults.push(`${place}: no reason`);
+    if (here.querySelector("img, script, a, iframe, [onerror], [onclick], [href]"))
+      told.faults.push(`${place}: markup`);
+    if (performance.now() - start > 5000) told.faults.push(`${place}: took too long`);
+  }
+  return told;
+}"""
+BAD: dict[str, Any] = {
+    "markup": EVIL,
+    "surrogate": None,
+    "missing": None,
+    "nan": None,
+    "infinite": None,
+    "nothing": None,
+    "null": None,
+    "number": -1.5,
+    "huge": 1e308,
+    "list": [],
+    "object": {},
+}
+VIEWS = ("sin-graph", "sin-step", "live", "plot", *CHARTS)
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_whatever_stands_in_a_payload_is_drawn_as_text_or_refused(
+    pages: Path, watched: Watched, name: str
+) -> None:
+    page = watched.page
+    page.goto((pages / f"{name}.html").as_uri() + "#hold")
+    page.wait_for_function("window.gradlab")
+    for kind, bad in BAD.items():
+        told = page.evaluate(SPOIL, [kind, bad])
+        assert told["faults"] == [], kind
+        assert told["drawn"] + told["refused"] > 5
+        if kind == "object":
+            assert told["refused"] > 5
+    assert page.evaluate("window.hacked === undefined")
+
+
+LONG = """() => {
+  const payload = structuredClone(gradlab.payload);
+  const long = "x".repeat(10_000_000);
+  (function lengthen(part, name) {
+    for (const [key, one] of Object.entries(part))
+      if (typeof one === "string" && /title|name|words|text|label|op|note/.test(`${name} ${key}`)) {
+        part[key] = long;
+        if (Array.isArray(part)) return;
+      } else if (one && typeof one === "object") lengthen(one, key);
+  })(payload, "");
+  const here = document.getElementById("here");
+  const start = performance.now();
+  gradlab.mount(here, { view: gradlab.view, payload, position: 1, selected: 1 });
+  here.offsetHeight;
+  return performance.now() - start;
+}"""
+
+
+@pytest.mark.parametrize("name", ["sin-graph", "sin-step", "live", "plot", "sweep", "timeline"])
+def test_ten_megabytes_of_text_are_drawn_in_time(pages: Path, watched: Watched, name: str) -> None:
+    page = watched.page
+    page.goto((pages / f"{name}.html").as_uri() + "#hold")
+    page.wait_for_function("window.gradlab")
+    assert page.evaluate(LONG) < 15_000
+    expect(page.locator(".gradlab > *").first).to_be_visible()

@@ -288,9 +288,11 @@ function evenly(size: number, most: number): number[] {
 }
 
 function star({ across, along }: Sheet, [x, y]: readonly number[]): SVGElement {
+  const centre = [across.px(x!), along.px(y!)] as const;
+  if (!isSeen(centre)) return s("g");
   const points = Array.from({ length: 10 }, (_, at) => {
     const [angle, reach] = [(at * Math.PI) / 5 - Math.PI / 2, at % 2 ? 4 : 10];
-    return `${across.px(x!) + reach * Math.cos(angle)} ${along.px(y!) + reach * Math.sin(angle)}`;
+    return `${centre[0] + reach * Math.cos(angle)} ${centre[1] + reach * Math.sin(angle)}`;
   });
   return s("path", { class: "gl-star", d: `M${points.join("L")}z`, "data-gl": "here" });
 }
@@ -311,9 +313,14 @@ function pathUpTo(path: Path, look: number, step: number, { across, along }: She
     s("path", { class: `gl-path ${name} gl-ahead`, d: pathOf(points.slice(at)) }),
     s("path", { class: "gl-path gl-halo", d: gone }),
     s("path", { class: `gl-path ${name}`, d: gone, "data-gl": "path" }),
-    ...points.slice(0, at).map(([x, y]) => s("circle", { class: `gl-stop ${name}`, cx: x, cy: y, r: 2.4 })),
-    pathMark(look, ...here),
+    ...points.slice(0, at).filter(isSeen).map(([x, y]) => s("circle", { class: `gl-stop ${name}`, cx: x, cy: y, r: 2.4 })),
+    ...(isSeen(here) ? [pathMark(look, ...here)] : []),
   ];
+}
+
+/** A walk that diverged ends nowhere. */
+function isSeen(point: readonly number[]): boolean {
+  return point.every(Number.isFinite);
 }
 
 /** A circle, a diamond, a square or a triangle: paths are told apart without colours, too. */
