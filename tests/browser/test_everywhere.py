@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.harness import Lab, Watched, running_lab, watched_page
-from tests.browser.test_first_lesson import NO_KERNELS, choose
+from tests.browser.test_first_lesson import NO_KERNELS, choose, kernel_is_idle
 
 PICTURES = Path(__file__).parents[2] / "artefacts" / "everywhere"
 A = [0.5, 1.0]
@@ -249,6 +249,114 @@ def test_an_untrusted_notebook_is_kept_as_a_picture(
     untrusted: Shown, request: pytest.FixtureRequest
 ) -> None:
     untrusted.keep_picture(f"untrusted-in-{request.node.callspec.params['untrusted']}")
+
+
+# The keyboard alone ------------------------------------------------------------------------------
+
+KEYS = {**SHOWN, "predict": "gw.predict(out, a).form()", "live": "gw.live(beside=False)"}
+
+
+class Keyboard:
+    """A notebook in JupyterLab that no pointer touches."""
+
+    def __init__(self, watched: Watched) -> None:
+        self.shown = Shown(watched)
+        self.press = watched.page.keyboard.press
+        self.write = watched.page.keyboard.type
+
+    def tab_to(self, name: str, selector: str) -> Locator:
+        """Press tab until the focus is on `selector` in the output called `name`."""
+        wanted = self.shown.output(name).locator(selector).first
+        for _ in range(80):
+            if wanted.evaluate("(e) => e === document.activeElement"):
+                return wanted
+            self.press("Tab")
+        raise AssertionError(f"80 tabs do not lead to {selector} of {name}")
+
+
+@pytest.fixture(scope="module")
+def keyboard(lab: Lab, browser: Browser) -> Iterator[Keyboard]:
+    """A notebook whose cells were run by Shift+Enter."""
+    cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, *KEYS.values())]
+    written = nbformat.v4.new_notebook(cells=cells)
+    written.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(written, lab.folder / "keys.ipynb")
+    with watched_page(browser) as watched:
+        page = watched.page
+        open_in("lab", lab, "keys.ipynb", page)
+        kernel_is_idle(page)
+        expect(page.locator(".jp-Notebook:focus-within")).to_be_visible()
+        for cell in range(len(cells)):
+            page.keyboard.press("Shift+Enter")
+            prompt = page.locator(".jp-CodeCell").nth(cell).locator(".jp-InputPrompt")
+            expect(prompt).to_have_text(re.compile(r"\[\d+\]:"))
+        page.keyboard.press("Escape")
+        for _ in range(len(cells)):
+            page.keyboard.press("ArrowUp")
+        yield Keyboard(watched)
+
+
+def test_by_keys_a_graph_tells_of_a_node(keyboard: Keyboard) -> None:
+    keyboard.tab_to("graph", "[data-gl=graph]")
+    for key in ("ArrowUp", "Home", "ArrowDown", "ArrowDown", "Enter"):  # the first shows the cursor
+        keyboard.press(key)
+    details = keyboard.shown.output("graph").locator("[data-gl=details]")
+    expect(details).to_contain_text("SinBackward0")
+    keyboard.press("/")
+    keyboard.write("sum")
+    keyboard.press("Enter")
+    found = keyboard.shown.output("graph").locator("[data-gl=found]")
+    expect(found).to_have_text("1 of 1")
+    keyboard.press("Escape")
+
+
+def test_by_keys_the_stepper_steps(keyboard: Keyboard) -> None:
+    keyboard.tab_to("step", "[data-gl=graph]")
+    keyboard.press("End")
+    elements = keyboard.shown.output("step").locator("[data-gl=grad-after] [data-gl=element]")
+    expect(elements).to_have_count(2)
+    numbers = [float(e.get_attribute("data-value") or "nan") for e in elements.all()]
+    assert numbers == pytest.approx([2 * math.cos(x) for x in A], abs=1e-3)
+    keyboard.press("t")
+    expect(keyboard.shown.output("step").locator("tbody tr").first).to_be_visible()
+    keyboard.press("t")
+
+
+def test_by_keys_a_point_moves_along_a_plot(keyboard: Keyboard) -> None:
+    keyboard.tab_to("plot", "[data-gl=plot-frame]")
+    keyboard.press("Home")
+    keyboard.press("ArrowRight")
+    output = keyboard.shown.output("plot")
+    x = float(output.locator("[data-gl=x]").get_attribute("data-value") or "nan")
+    dy = float(output.locator("[data-gl=dy]").get_attribute("data-value") or "nan")
+    assert (x, dy) == pytest.approx((0.25, math.cos(0.25)), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("why", "no backward pass has been run"),
+        ("explain", "1.755: one path"),
+        ("compare", "things differ"),
+    ],
+)
+def test_by_keys_a_question_is_answered(keyboard: Keyboard, name: str, words: str) -> None:
+    expect(keyboard.shown.output(name)).to_contain_text(words)
+
+
+def test_by_keys_a_prediction_is_checked(keyboard: Keyboard) -> None:
+    keyboard.tab_to("predict", "input")
+    keyboard.write("2 * cos(a)")
+    keyboard.tab_to("predict", "button")
+    keyboard.press("Enter")
+    expect(keyboard.shown.output("predict")).to_contain_text("Right")
+
+
+def test_by_keys_the_live_panel_tells_of_a_node(keyboard: Keyboard) -> None:
+    keyboard.tab_to("live", "[data-gl=graph]")
+    for key in ("ArrowUp", "Home", "Enter"):
+        keyboard.press(key)
+    expect(keyboard.shown.output("live").locator("[data-gl=details]")).to_contain_text("input")
 
 
 # Nowhere -----------------------------------------------------------------------------------------
