@@ -28,7 +28,7 @@ PYTORCH_GIVES_UP = {
     "INTERNAL ASSERT FAILED": "PyTorch broke",
     "A leaf node was passed to _will_engine_execute_node": "gradlab's multi-hooks know leaves",
     "that has been detached in-place": "gradlab kept the numbers",
-    "setStorage: sizes [1], strides [0]": "PyTorch takes index_fill_'s index outside for memory",
+    "out of bounds for storage of size 0": "PyTorch takes index_fill_'s index outside for memory",
 }
 
 
