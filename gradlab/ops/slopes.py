@@ -84,7 +84,6 @@ def _spacings(spacing: Any, dims: list[int], ndim: int, chosen: bool) -> list[An
 
 def _slope(input: Tensor, dim: int, step: Any, edge_order: int) -> Tensor:
     size = input.size(dim)
-    parts = [input.narrow(dim, i, size - 2) if size > 2 else None for i in range(3)]
     if isinstance(step, Tensor) and step.ndim:
         step = (step[1:] - step[:-1]).reshape((-1, *[1] * (input.ndim - dim - 1)))
         left, right = step[:-1], step[1:]
@@ -92,7 +91,10 @@ def _slope(input: Tensor, dim: int, step: Any, edge_order: int) -> Tensor:
     else:
         left = right = step
         ends = (step,) * 4
-    inside = [] if parts[0] is None else [_through_three(*parts, left, right)]
+    inside = []
+    if size > 2:
+        before, here, after = (input.narrow(dim, i, size - 2) for i in range(3))
+        inside.append(_through_three(before, here, after, left, right))
     first = [input.narrow(dim, i, 1) for i in range(min(size, 3))]
     last = [input.narrow(dim, size - 1 - i, 1) for i in range(min(size, 3))]
     begin = _at_end(first, ends[0], ends[1], edge_order)
