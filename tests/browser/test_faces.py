@@ -431,11 +431,7 @@ def test_hovering_tells_what_a_node_is(show: Open) -> None:
 
 
 def test_the_arrows_walk_along_edges_and_rows(show: Open) -> None:
-    page = show("diamond")
-    page.evaluate("""() => {
-      document.getElementById("here").replaceChildren();
-      gradlab.mount(document.getElementById("here"), { view: "graph", payload: gradlab.payload });
-    }""")
+    page = show("diamond-graph")
     part(page, "graph").focus()
     cursor = page.locator("[data-cursor]")
     for key, index in (

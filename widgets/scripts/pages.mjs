@@ -29,6 +29,7 @@ async function examples(folder) {
     second: ["step", make.secondTrace()],
     network: ["step", make.networkTrace()],
     diamond: ["step", make.diamondTrace()],
+    "diamond-graph": ["graph", make.diamondTrace()],
     chain: ["step", make.chainTrace(10_000)],
     fan: ["step", make.fanTrace(5_000)],
     recurrent: ["step", make.recurrentTrace(10_000)],

@@ -1,6 +1,6 @@
 /** The camera over a drawing: which part of the world is in view, and how large. */
 
-import { clamp } from "./lists";
+import { clamp, max, min } from "./lists";
 
 export interface Camera {
   /** Where the world's origin lies in the view, in pixels. */
@@ -27,9 +27,9 @@ const SMALLEST = 1e-4;
 
 /** Shows all of `world`, never enlarged. */
 export function fit({ left, top, right, bottom }: Box, view: Size): Camera {
-  const wide = (view.width - 2 * MARGIN) / Math.max(right - left, 1);
-  const high = (view.height - 2 * MARGIN) / Math.max(bottom - top, 1);
-  const scale = clamp(Math.min(1, wide, high), SMALLEST, LARGEST);
+  const wide = (view.width - 2 * MARGIN) / max(right - left, 1);
+  const high = (view.height - 2 * MARGIN) / max(bottom - top, 1);
+  const scale = clamp(min(1, wide, high), SMALLEST, LARGEST);
   return centred((left + right) / 2, (top + bottom) / 2, scale, view);
 }
 
@@ -85,7 +85,7 @@ export function bringIn(camera: Camera, box: Box, context: number, view: Size): 
   const shift = (low: number, high: number, from: number, to: number) => {
     const room = clamp((to - from - (high - low)) / 2, 0, context);
     if (low < from + room) return from + room - low;
-    return Math.min(0, to - room - high);
+    return min(0, to - room - high);
   };
   return pan(
     camera,

@@ -4,6 +4,7 @@ import type { Camera, Size } from "./camera";
 import { seen } from "./camera";
 import { h, s } from "./dom";
 import { type Layout, parting, PITCH } from "./layout";
+import { max } from "./lists";
 import type { Scene } from "./project";
 import { HEIGHT, type Label } from "./shapes";
 
@@ -95,13 +96,13 @@ function paintBoxes(
   let now = -1;
   for (let box = 0; box < plan.count; box++) {
     const [x, y] = [plan.x[box]!, plan.layer[box]! * PITCH];
-    const width = Math.max(labels[box]!.width, least);
+    const width = max(labels[box]!.width, least);
     if (x + width < left || x - width > right || y + PITCH < top || y - PITCH > bottom) continue;
     const stage = state(box);
     if (stage === "now") now = box;
     pen.fillStyle = colours[`gl-${labels[box]!.kind}`]!;
     pen.globalAlpha = stage === "waiting" ? 0.45 : 1;
-    const height = Math.max(HEIGHT, least);
+    const height = max(HEIGHT, least);
     pen.fillRect(x - width / 2, y - height / 2, width, height);
   }
   pen.globalAlpha = 1;
@@ -112,7 +113,7 @@ function paintBoxes(
     if (box < 0) continue;
     pen.strokeStyle = colours[name]!;
     pen.lineWidth = 3 / camera.scale;
-    const reach = Math.max(labels[box]!.width / 2, 7 / camera.scale);
+    const reach = max(labels[box]!.width / 2, 7 / camera.scale);
     pen.beginPath();
     pen.arc(plan.x[box]!, plan.layer[box]! * PITCH, reach, 0, 2 * Math.PI);
     pen.stroke();

@@ -4,7 +4,7 @@ import type { Groups } from "./groups";
 import { s } from "./dom";
 import { clipStart } from "./format";
 import { FRAME, type Layout, PITCH } from "./layout";
-import { addTo, ancestors, joined } from "./lists";
+import { addTo, ancestors, joined, max, min } from "./lists";
 import type { Scene } from "./project";
 import { boxKind, HEIGHT, textWidth, timesText } from "./shapes";
 
@@ -79,7 +79,7 @@ export function framesOf(
   const inside = new Map<number, number>();
   for (const group of isFramed) {
     const around = framesAround(group).reverse();
-    around.forEach((one, level) => inside.set(one, Math.max(inside.get(one) ?? 0, level)));
+    around.forEach((one, level) => inside.set(one, max(inside.get(one) ?? 0, level)));
   }
   return shown
     .map(([group, boxes]) => {
@@ -100,21 +100,21 @@ function frameOf(
   const pad = FRAME + 4 + FRAME * inside - 8;
   const rows = new Map<number, Span>();
   const layers = boxes.map((box) => plan.layer[box]!);
-  const first = layers.reduce((least, at) => Math.min(least, at), Infinity);
-  const last = layers.reduce((most, at) => Math.max(most, at), 0);
+  const first = layers.reduce((least, at) => min(least, at), Infinity);
+  const last = layers.reduce((most, at) => max(most, at), 0);
   for (const box of boxes) {
     const [x, half] = [plan.x[box]!, widths[box]! / 2 + pad];
     const span = rows.get(plan.layer[box]!);
     if (!span) rows.set(plan.layer[box]!, { left: x - half, right: x + half });
     else {
-      span.left = Math.min(span.left, x - half);
-      span.right = Math.max(span.right, x + half);
+      span.left = min(span.left, x - half);
+      span.right = max(span.right, x + half);
     }
   }
   const all = [...rows.values()];
-  const left = all.reduce((least, span) => Math.min(least, span.left), Infinity);
-  const right = all.reduce((most, span) => Math.max(most, span.right), -Infinity);
-  const extra = NESTED * Math.min(inside, MOST_NESTED);
+  const left = all.reduce((least, span) => min(least, span.left), Infinity);
+  const right = all.reduce((most, span) => max(most, span.right), -Infinity);
+  const extra = NESTED * min(inside, MOST_NESTED);
   const top = first * PITCH - HEIGHT / 2 - ABOVE - extra;
   const bottom = last * PITCH + HEIGHT / 2 + BELOW + extra / 3;
   const isClear = !hasStranger(new Set(boxes), plan, widths, { left, right }, first, last);
@@ -153,7 +153,7 @@ function outlineOf(spans: (Span | undefined)[], first: number, top: number, bott
     const above = filled[at - 1] ?? span!;
     const below = spans.slice(at).find(Boolean) ?? above;
     filled.push(
-      span ?? { left: Math.max(above.left, below.left), right: Math.min(above.right, below.right) },
+      span ?? { left: max(above.left, below.left), right: min(above.right, below.right) },
     );
   });
   const border = (row: number) => (first + row) * PITCH - PITCH / 2;
@@ -181,7 +181,7 @@ function rounded(points: [number, number][]): string {
     const [before, after] = [points.at(at - 1)!, points[(at + 1) % points.length]!];
     const towards = ([otherX, otherY]: [number, number]) => {
       const length = Math.hypot(otherX - x, otherY - y) || 1;
-      const step = Math.min(ROUND, length / 2) / length;
+      const step = min(ROUND, length / 2) / length;
       return `${Math.round(x + (otherX - x) * step)} ${Math.round(y + (otherY - y) * step)}`;
     };
     return `${at ? "L" : "M"}${towards(before)}Q${Math.round(x)} ${Math.round(y)} ${towards(after)}`;

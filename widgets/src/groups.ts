@@ -5,7 +5,7 @@
  */
 
 import { clip } from "./format";
-import { addTo, ancestors, groupBy, rowsOf } from "./lists";
+import { addTo, ancestors, groupBy, min, rowsOf } from "./lists";
 import type { Trace } from "./trace";
 
 export type GroupKind = "module" | "function" | "fold" | "turn";
@@ -205,7 +205,7 @@ function togetherness({ nodes, edges }: Trace, draft: Draft, isOp: boolean[]) {
 }
 
 function repetition(forms: number[], at: number): { turn: number; times: number } {
-  const longest = Math.min(LONGEST_TURN, Math.floor((forms.length - at) / REPEATS));
+  const longest = min(LONGEST_TURN, Math.floor((forms.length - at) / REPEATS));
   for (let turn = 1; turn <= longest; turn++) {
     if (forms[at] !== forms[at + turn]) continue;
     let same = 0;

@@ -1,7 +1,7 @@
 /** Drawing a graph while it grows: what was there stays where it was, what is new is fitted in. */
 
 import { apart, DOWN, type Kept, type Layout, meanOfNeighbours, type Sheet, UP } from "./layout";
-import { clamp } from "./lists";
+import { clamp, max, zeros } from "./lists";
 import type { Keep, Stage } from "./stage";
 
 /** What stays of a stage: boxes keep their places by the keys they are known by. */
@@ -12,7 +12,7 @@ export function keepPlaces({ keys: old, plan }: Stage): Keep {
 
 /** What stays of `plan` for a graph whose node `node` was `wasNode(node)` in it, or is new (-1). */
 export function keep(plan: Layout, count: number, wasNode: (node: number) => number): Kept {
-  const layer = new Int32Array(count).fill(-1);
+  const layer = zeros(count).fill(-1);
   const x = new Float64Array(count);
   const bends: number[][] = [];
   for (let node = 0; node < count; node++) {
@@ -41,7 +41,7 @@ export function keep(plan: Layout, count: number, wasNode: (node: number) => num
 /** Copies the old places; each new item takes the free place nearest to where it is wanted. */
 function fitAround(sheet: Sheet, oldPlace: (item: number) => number | undefined): Int32Array[] {
   const { x, layer } = sheet;
-  const height = layer.reduce((most, at) => Math.max(most, at + 1), 0);
+  const height = layer.reduce((most, at) => max(most, at + 1), 0);
   const rows: number[][] = Array.from({ length: height }, () => []);
   const fresh: number[][] = rows.map(() => []);
   for (let item = 0; item < layer.length; item++) {

@@ -8,6 +8,7 @@
 
 import { h, s, write } from "./dom";
 import { isOdd } from "./format";
+import { max, min } from "./lists";
 import type { Element as Cell } from "./payload";
 
 /** How many cells stand in a row (0: as many as fit), and how each is written, and told in full. */
@@ -116,7 +117,7 @@ function cellsOf(
   label: ((at: number) => string) | null,
 ): HTMLElement[] {
   const sizes = cells.map((cell) => (cell === "True" ? 1 : Number(cell)));
-  const scale = Math.max(...sizes.map(Math.abs).filter(Number.isFinite));
+  const scale = max(...sizes.map(Math.abs).filter(Number.isFinite));
   return cells.map((cell, at) => {
     const share = sizes[at]! / scale;
     const odd = isOdd(cell);
@@ -142,14 +143,14 @@ function cellsOf(
 /** One bar per number, from zero; what is not finite is a dashed line. */
 export function bars(cells: readonly Cell[], label: string): SVGElement {
   const finite = cells.filter((cell) => typeof cell === "number");
-  const high = Math.max(0, ...finite);
-  const scale = (HIGH - 2) / (high - Math.min(0, ...finite) || 1);
+  const high = max(0, ...finite);
+  const scale = (HIGH - 2) / (high - min(0, ...finite) || 1);
   const zero = 1 + high * scale;
   const marks = cells.map((cell, at) => {
     if (typeof cell === "string") {
       return s("path.gl-bar-odd", { d: `M${at + 0.5} 0V${HIGH}` });
     }
-    const height = Math.max(Math.abs(cell) * scale, 0.75);
+    const height = max(Math.abs(cell) * scale, 0.75);
     return s("rect", { x: at + 0.1, y: cell < 0 ? zero : zero - height, width: 0.8, height });
   });
   return s(

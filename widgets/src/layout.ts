@@ -10,7 +10,7 @@
  * keeps nodes where they were and takes the place of the last two stages.
  */
 
-import { ancestors, groupBy, type Rows, rowsOf } from "./lists";
+import { ancestors, groupBy, max, min, type Rows, rowsOf, zeros } from "./lists";
 
 export interface Graph {
   /** Width of each node; a node's inputs have lower numbers than the node. */
@@ -96,16 +96,16 @@ export function parting(plan: Layout, from: number, to: number): number {
 function assignLayers(graph: Graph, inputs: Rows, users: Rows, nest: Nest | null, kept?: Kept) {
   const count = graph.widths.length;
   const floors = nest && !kept ? floorsOf(graph, inputs, nest) : null;
-  const depth = new Int32Array(count);
-  const layer = new Int32Array(count);
+  const depth = zeros(count);
+  const layer = zeros(count);
   const isOld = (node: number) => kept !== undefined && kept.layer[node]! >= 0;
   for (let node = 0; node < count; node++) {
     if (floors) layer[node] = floors.layer[node]!;
     else if (isOld(node)) layer[node] = kept!.layer[node]!;
     for (const edge of rowsOf(inputs, node)) {
       const from = graph.from[edge]!;
-      depth[node] = Math.max(depth[node]!, depth[from]! + 1);
-      layer[node] = Math.max(layer[node]!, layer[from]! + 1);
+      depth[node] = max(depth[node]!, depth[from]! + 1);
+      layer[node] = max(layer[node]!, layer[from]! + 1);
     }
   }
   for (let node = count - 1; node >= 0; node--) {
@@ -115,14 +115,14 @@ function assignLayers(graph: Graph, inputs: Rows, users: Rows, nest: Nest | null
     let below = Infinity;
     for (const edge of outgoing) {
       const user = graph.to[edge]!;
-      below = Math.min(below, layer[user]!);
+      below = min(below, layer[user]!);
       if (!floors) continue;
       // Not into the rows of a cluster that it does not belong to.
       for (const cluster of entered(nest!, node, user)) {
-        below = Math.min(below, floors.floor[cluster]!);
+        below = min(below, floors.floor[cluster]!);
       }
     }
-    layer[node] = Math.max(layer[node]!, below - 1);
+    layer[node] = max(layer[node]!, below - 1);
   }
   return { layer, depth };
 }
@@ -157,22 +157,22 @@ function entered(nest: Nest, from: number, to: number): readonly number[] {
  */
 function floorsOf({ from, widths }: Graph, inputs: Rows, nest: Nest) {
   const count = widths.length;
-  const floor = new Int32Array(nest.path.length);
-  const layer = new Int32Array(count);
+  const floor = zeros(nest.path.length);
+  const layer = zeros(count);
   for (let turn = 0; turn < 4 * floor.length + 4; turn++) {
     let isSettled = true;
     for (let node = 0; node < count; node++) {
       let least = layer[node]!;
       for (const edge of rowsOf(inputs, node)) {
         const source = from[edge]!;
-        least = Math.max(least, layer[source]! + 1);
+        least = max(least, layer[source]! + 1);
         for (const cluster of entered(nest, source, node)) {
           if (floor[cluster]! > layer[source]!) continue;
           floor[cluster] = layer[source]! + 1;
           isSettled = false;
         }
       }
-      for (const cluster of pathOf(nest, nest.around[node]!)) least = Math.max(least, floor[cluster]!);
+      for (const cluster of pathOf(nest, nest.around[node]!)) least = max(least, floor[cluster]!);
       if (least > layer[node]!) isSettled = false;
       layer[node] = least;
     }
@@ -188,10 +188,10 @@ function clustersOfItems(
   nest: Nest,
   { layer, owner, count }: Pick<Layout, "layer" | "owner" | "count">,
 ): Int32Array {
-  const top = new Int32Array(nest.path.length).fill(2 ** 30);
+  const top = zeros(nest.path.length).fill(2 ** 30);
   for (let node = 0; node < count; node++) {
     for (const cluster of pathOf(nest, nest.around[node]!)) {
-      top[cluster] = Math.min(top[cluster]!, layer[node]!);
+      top[cluster] = min(top[cluster]!, layer[node]!);
     }
   }
   return Int32Array.from(owner, (node, item) => {
@@ -213,15 +213,15 @@ function clustersOfItems(
 function addBends(graph: Graph, nodeLayer: Int32Array) {
   const count = nodeLayer.length;
   const bends = trunkLengths(graph, nodeLayer);
-  const trunk = new Int32Array(count).fill(-1);
+  const trunk = zeros(count).fill(-1);
   let total = count;
   for (let node = 0; node < count; node++) {
     if (!bends[node]) continue;
     trunk[node] = total;
     total += bends[node]!;
   }
-  const owner = new Int32Array(total);
-  const layer = new Int32Array(total);
+  const owner = zeros(total);
+  const layer = zeros(total);
   for (let node = 0; node < count; node++) {
     owner[node] = node;
     layer[node] = nodeLayer[node]!;
@@ -238,7 +238,7 @@ function trunkLengths(graph: Graph, layer: Int32Array): Int32Array {
   const count = layer.length;
   const budget = 4 * count + 1000;
   for (let longest = count; ; longest = longest >> 1) {
-    const bends = new Int32Array(count);
+    const bends = zeros(count);
     let total = 0;
     for (let edge = 0; edge < graph.from.length; edge++) {
       const from = graph.from[edge]!;
@@ -327,7 +327,7 @@ function arrange(sheet: Sheet, count: number): Int32Array[] {
 
 /** A walk from the results up through their inputs, slot by slot: a tree comes out uncrossed. */
 function firstOrder({ layer, links }: Sheet, count: number): Int32Array[] {
-  const height = layer.reduce((most, at) => Math.max(most, at + 1), 0);
+  const height = layer.reduce((most, at) => max(most, at + 1), 0);
   const rows: number[][] = Array.from({ length: height }, () => []);
   const met = new Uint8Array(layer.length);
   const { above, below, up } = links;
@@ -377,7 +377,7 @@ function untangle(sheet: Sheet, rows: Int32Array[]): Int32Array[] {
 function gather({ nest, cluster }: Sheet, rows: Int32Array[], place: Float64Array): void {
   if (!nest || !cluster) return;
   const sum = new Float64Array(nest.path.length);
-  const size = new Int32Array(nest.path.length);
+  const size = zeros(nest.path.length);
   for (const row of rows) {
     for (const item of row) {
       for (const one of pathOf(nest, cluster[item]!)) {
@@ -438,7 +438,7 @@ function crossings(rows: readonly Int32Array[], place: Float64Array, links: Link
   let total = 0;
   for (let at = 0; at + 1 < rows.length; at++) {
     const width = rows[at + 1]!.length;
-    const tree = new Int32Array(width + 1);
+    const tree = zeros(width + 1);
     let seen = 0;
     for (const item of rows[at]!) {
       const ends = Array.from(rowsOf(links.below, item), (line) => place[links.down[line]!]!);
@@ -598,14 +598,14 @@ export function apart({ widths, nest, cluster }: Sheet, one: number, other: numb
   const [left, right] = [pathOf(nest, cluster[one]!), pathOf(nest, cluster[other]!)];
   let shared = 0;
   while (shared < left.length && left[shared] === right[shared]) shared++;
-  return plain + FRAME * Math.max(left.length - shared, right.length - shared);
+  return plain + FRAME * max(left.length - shared, right.length - shared);
 }
 
 function extent({ x, widths }: Sheet): { left: number; right: number } {
   let [left, right] = [Infinity, -Infinity];
   x.forEach((centre, item) => {
-    left = Math.min(left, centre - widths[item]! / 2);
-    right = Math.max(right, centre + widths[item]! / 2);
+    left = min(left, centre - widths[item]! / 2);
+    right = max(right, centre + widths[item]! / 2);
   });
   return x.length ? { left, right } : { left: 0, right: 0 };
 }

@@ -1,5 +1,11 @@
 /** What lists need in many rooms: rows found by a key, what lies around what, bounds, and joints. */
 
+export const { max, min } = Math;
+
+export function zeros(count: number): Int32Array {
+  return new Int32Array(count);
+}
+
 /** Rows of equal key: those of `key` are ids[start[key]] up to ids[start[key + 1]]. */
 export interface Rows {
   readonly start: Int32Array;
@@ -7,11 +13,11 @@ export interface Rows {
 }
 
 export function groupBy(keys: ArrayLike<number>, count: number): Rows {
-  const start = new Int32Array(count + 1);
+  const start = zeros(count + 1);
   for (let row = 0; row < keys.length; row++) start[keys[row]! + 1]!++;
   for (let key = 0; key < count; key++) start[key + 1]! += start[key]!;
   const next = start.slice();
-  const ids = new Int32Array(keys.length);
+  const ids = zeros(keys.length);
   for (let row = 0; row < keys.length; row++) ids[next[keys[row]!]!++] = row;
   return { start, ids };
 }
@@ -41,5 +47,5 @@ export function joined(parts: Iterable<unknown>, separator = " "): string {
 }
 
 export function clamp(value: number, low: number, high: number): number {
-  return Math.min(Math.max(value, low), high);
+  return min(max(value, low), high);
 }

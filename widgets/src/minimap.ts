@@ -3,7 +3,7 @@
 import { type Camera, seen, type Size } from "./camera";
 import { h } from "./dom";
 import { PITCH } from "./layout";
-import { clamp } from "./lists";
+import { clamp, max, min } from "./lists";
 import { HEIGHT } from "./shapes";
 import { type Stage, worldBox } from "./stage";
 
@@ -64,14 +64,14 @@ export function createMinimap(centre: (x: number, y: number) => void): Minimap {
     const [y1, y2] = [part.top, part.bottom].map((y) => clamp(y, world.top, world.bottom));
     view.style.left = `${PAD + (x1! - shape.left) * shape.wide - 2}px`;
     view.style.top = `${PAD + (y1! - shape.top) * shape.high - 2}px`;
-    view.style.width = `${Math.max((x2! - x1!) * shape.wide, 2) + 4}px`;
-    view.style.height = `${Math.max((y2! - y1!) * shape.high, 2) + 4}px`;
+    view.style.width = `${max((x2! - x1!) * shape.wide, 2) + 4}px`;
+    view.style.height = `${max((y2! - y1!) * shape.high, 2) + 4}px`;
   }
 
   function paint(stage: Stage, colour: string): void {
     const { left, right, top, bottom } = worldBox(stage, 0);
-    const wide = Math.min(LARGEST, WIDE / (right - left));
-    const high = Math.min(LARGEST, HIGH / (bottom - top));
+    const wide = min(LARGEST, WIDE / (right - left));
+    const high = min(LARGEST, HIGH / (bottom - top));
     shape = { left, top, wide, high };
     const [width, height] = [(right - left) * wide + 2 * PAD, (bottom - top) * high + 2 * PAD];
     element.style.width = canvas.style.width = `${width}px`;
@@ -84,7 +84,7 @@ export function createMinimap(centre: (x: number, y: number) => void): Minimap {
     pen.fillStyle = colour;
     const { plan, labels } = stage;
     for (let box = 0; box < plan.count; box++) {
-      const [w, t] = [Math.max(labels[box]!.width * wide, 1.5), Math.max(HEIGHT * high, 1)];
+      const [w, t] = [max(labels[box]!.width * wide, 1.5), max(HEIGHT * high, 1)];
       const x = PAD + (plan.x[box]! - left) * wide;
       const y = PAD + (plan.layer[box]! * PITCH - top) * high;
       pen.fillRect(x - w / 2, y - t / 2, w, t);

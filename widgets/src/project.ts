@@ -6,7 +6,7 @@
  */
 
 import { type Groups, groupsAround } from "./groups";
-import { ancestors } from "./lists";
+import { ancestors, max, min, zeros } from "./lists";
 import type { Trace } from "./trace";
 
 export interface Scene {
@@ -52,7 +52,7 @@ export function project(trace: Trace, groups: Groups, opened: ReadonlySet<string
 export function openedAtFirst(trace: Trace, groups: Groups): Set<string> {
   if (trace.nodes.kind.length <= COMFORTABLE) return new Set(groups.key);
   const around = groups.name.map((_, group) => ancestors(groups.parent, group));
-  const deepest = around.reduce((most, path) => Math.max(most, path.length), 0);
+  const deepest = around.reduce((most, path) => max(most, path.length), 0);
   let opened = new Set<string>();
   for (let level = 1; level <= deepest; level++) {
     const isShown = (path: number[]) =>
@@ -66,7 +66,7 @@ export function openedAtFirst(trace: Trace, groups: Groups): Set<string> {
 
 /** For each group the outermost closed one around it, itself included; -1 if all are open. */
 function outermostClosed({ parent }: Groups, isOpen: boolean[]): Int32Array {
-  const found = new Int32Array(parent.length).fill(-2);
+  const found = zeros(parent.length).fill(-2);
   const settle = (group: number) => {
     for (const one of ancestors(parent, group)) {
       if (found[one]! > -2) continue;
@@ -87,7 +87,7 @@ function connectedPieces({ nodes, edges }: Trace, groups: Groups, closed: Int32A
   };
   const join = (node: number, with_: number) => {
     const [one, other] = [find(node), find(with_)];
-    piece[Math.max(one, other)] = Math.min(one, other);
+    piece[max(one, other)] = min(one, other);
   };
   edges.from.forEach((from, edge) => {
     const to = edges.to[edge]!;
@@ -113,11 +113,11 @@ function gather(
 ): Scene | null {
   const order = sortedPieces(trace, pieces);
   if (order.length < new Set(pieces).size) return null;
-  const rank = new Int32Array(pieces.length);
+  const rank = zeros(pieces.length);
   order.forEach((piece, box) => (rank[piece] = box));
   const boxOf = pieces.map((piece) => rank[piece]!);
-  const size = new Int32Array(order.length);
-  const nodeOf = new Int32Array(order.length);
+  const size = zeros(order.length);
+  const nodeOf = zeros(order.length);
   boxOf.forEach((box, node) => {
     size[box]!++;
     nodeOf[box] = node;
@@ -162,7 +162,7 @@ function sortedPieces(trace: Trace, pieces: Int32Array): number[] {
 
 /** Takes away, again and again, the pieces that nothing left over leads to. */
 function peel({ edges }: Trace, pieces: Int32Array, tail: "from" | "to", head: "from" | "to") {
-  const waitsFor = new Int32Array(pieces.length);
+  const waitsFor = zeros(pieces.length);
   const next: number[][] = Array.from(pieces, () => []);
   edges[tail].forEach((end, edge) => {
     const [one, other] = [pieces[end]!, pieces[edges[head][edge]!]!];

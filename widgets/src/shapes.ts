@@ -4,6 +4,7 @@ import { s } from "./dom";
 import { clip, clipStart, count, glance, plural, shapeText } from "./format";
 import type { Scene } from "./project";
 import type { Groups } from "./groups";
+import { max } from "./lists";
 import { spentBy } from "./spent";
 import type { NodeKind, Trace } from "./trace";
 
@@ -51,8 +52,8 @@ export function labelOf(
   const note = spent?.text ?? size;
   const first = lineWidths(title, tag);
   const room = trace.parts && !isGroup ? [LIVE_ROOM] : notes;
-  const second = Math.max(...[note, ...room].map((text) => textWidth(text, SMALL)));
-  const width = Math.max(76, Math.max(first.total, second) + (kind === "accumulate" ? 44 : isGroup ? 48 : 32));
+  const second = max(...[note, ...room].map((text) => textWidth(text, SMALL)));
+  const width = max(76, max(first.total, second) + (kind === "accumulate" ? 44 : isGroup ? 48 : 32));
   const heat = spent && spent.share;
   return { kind, title, tag, note: clip(note, 40), width: Math.ceil(width), heat };
 }

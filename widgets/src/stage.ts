@@ -5,7 +5,7 @@ import { glance } from "./format";
 import { type Frame, framesOf, isOnName } from "./frames";
 import type { Groups } from "./groups";
 import { type Kept, layout, type Layout, PITCH, spreadOut } from "./layout";
-import { addTo, groupBy, type Rows, rowsOf } from "./lists";
+import { addTo, groupBy, max, min, type Rows, rowsOf, zeros } from "./lists";
 import { gradOf, type NodeState, nodeState, type Timeline } from "./moment";
 import { project, type Scene } from "./project";
 import { HEIGHT, type Label, labelOf, textWidth } from "./shapes";
@@ -96,10 +96,10 @@ export function worldBox({ plan, frames }: Stage, room: number): Box {
   let [left, right] = [plan.left, plan.right];
   let [top, bottom] = [-HEIGHT / 2, (plan.rows.length - 1) * PITCH + HEIGHT / 2 + room];
   for (const frame of frames) {
-    left = Math.min(left, frame.left);
-    right = Math.max(right, frame.right);
-    top = Math.min(top, frame.top - 8);
-    bottom = Math.max(bottom, frame.bottom);
+    left = min(left, frame.left);
+    right = max(right, frame.right);
+    top = min(top, frame.top - 8);
+    bottom = max(bottom, frame.bottom);
   }
   return { left, right, top, bottom };
 }
@@ -108,7 +108,7 @@ export function worldBox({ plan, frames }: Stage, room: number): Box {
 export function offRow(y: number): number {
   const row = Math.round(y / PITCH);
   const below = row * PITCH + HEIGHT / 2 + 8 - y;
-  return row >= 0 && below < HEIGHT + 16 ? Math.max(below, 0) : 0;
+  return row >= 0 && below < HEIGHT + 16 ? max(below, 0) : 0;
 }
 
 /** The frames that reach into a part of the world. */
@@ -145,7 +145,7 @@ export function handleAt(stage: Stage, x: number, y: number): number | null {
 export function boxesIn({ plan }: Stage, { left, right, top, bottom }: Box) {
   const boxes = new Set<number>();
   const owners = new Set<number>();
-  for (let at = Math.max(0, Math.floor(top / PITCH)); at <= Math.ceil(bottom / PITCH); at++) {
+  for (let at = max(0, Math.floor(top / PITCH)); at <= Math.ceil(bottom / PITCH); at++) {
     for (const item of itemsBetween(plan, at, left - 160, right + 160)) {
       owners.add(plan.owner[item]!);
       if (item < plan.count) boxes.add(item);
@@ -156,7 +156,7 @@ export function boxesIn({ plan }: Stage, { left, right, top, bottom }: Box) {
 
 /** The items of a row, which is sorted by x, whose centres lie between two places. */
 function itemsBetween({ rows, x }: Layout, at: number, from: number, to: number): Int32Array {
-  const row = rows[at] ?? new Int32Array(0);
+  const row = rows[at] ?? zeros(0);
   const firstFrom = (place: number) => {
     let [low, high] = [0, row.length];
     while (low < high) {

@@ -1,7 +1,7 @@
 /** Lines between boxes: where they dock, the path they take, and where their label stands. */
 
 import { bendsPassed, type Layout, parting, PITCH } from "./layout";
-import { groupBy, rowsOf } from "./lists";
+import { groupBy, max, min, rowsOf } from "./lists";
 import type { Scene } from "./project";
 import { HEIGHT } from "./shapes";
 
@@ -109,8 +109,8 @@ function ports(scene: Scene, plan: Layout, widths: ArrayLike<number>): Float64Ar
     lines.sort((one, other) => places.get(one)! - places.get(other)!);
     const straight = lines.filter((line) => Math.abs(places.get(line)!) < 1);
     const middle = straight.length === 1 ? lines.indexOf(straight[0]!) : (lines.length - 1) / 2;
-    const room = (widths[box]! - 36) / 2 / Math.max(middle, lines.length - 1 - middle);
-    const step = Math.min(BETWEEN_PORTS, room);
+    const room = (widths[box]! - 36) / 2 / max(middle, lines.length - 1 - middle);
+    const step = min(BETWEEN_PORTS, room);
     lines.forEach((line, at) => (port[line] = (at - middle) * step));
   }
   return port;

@@ -2,6 +2,7 @@
 
 import type { Size } from "./camera";
 import { h } from "./dom";
+import { max, min } from "./lists";
 
 export interface Tip {
   readonly element: HTMLElement;
@@ -18,10 +19,10 @@ export function createTip(): Tip {
     element.replaceChildren(h("strong", title), ...lines.map((line) => h("div", line)));
     const { offsetWidth, offsetHeight } = element;
     const isLow = y + 18 + offsetHeight > room.height;
-    const left = Math.min(x + 12, room.width - offsetWidth - 4);
+    const left = min(x + 12, room.width - offsetWidth - 4);
     const top = isLow ? y - offsetHeight - 10 : y + 18;
-    element.style.left = `${Math.max(4, left)}px`;
-    element.style.top = `${Math.max(4, top)}px`;
+    element.style.left = `${max(4, left)}px`;
+    element.style.top = `${max(4, top)}px`;
   }
 
   return { element, show, hide: () => (element.hidden = true) };
