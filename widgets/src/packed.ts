@@ -4,6 +4,7 @@
  */
 
 import { type Bag, type Element, isBag, Misfit } from "./payload";
+import type { Trace } from "./trace";
 
 /** Rows up to which a column is believed. */
 const MOST = 2e6;
@@ -19,13 +20,59 @@ export function unpacked(payload: Bag): Bag {
   if (payload.schema === 1) return payload; // in which nothing was packed
   try {
     const trace: any = opened(payload);
-    const { nodes, steps, values, math } = trace;
-    if (math?.texts) trace.math = formulas(math, values.data);
-    if (steps?.words) steps.words = sentences(nodes, steps, values.data);
+    const { texts, values, numbers } = trace.math ?? {};
+    if (texts) {
+      trace.math = texts;
+      trace.numbers = { values, rest: raw(numbers, Float32Array) };
+    }
     return trace;
   } catch (problem) {
     throw new Misfit(`a packed column cannot be read (${problem})`);
   }
+}
+
+/** `trace`, whose sentences and formulas get their numbers when somebody looks at them. */
+export function filled<Read extends Trace>(trace: Read): Read {
+  if (trace.schema === 1) return trace;
+  const { nodes, steps, values, math, numbers } = trace as any;
+  return {
+    ...trace,
+    steps: { ...steps, words: lazily(steps.words, sentence) },
+    math: numbers ? formulas() : math,
+  };
+
+  /** The numbers of a sentence are those of the values that its step has to do with. */
+  function sentence(words: string, step: number): string {
+    const node = steps.node[step];
+    const near = [steps.incoming[step], steps.outgoing[step], steps.before[step], steps.after[step]]
+      .concat(nodes.value[node], nodes.saved[node].map((saved: Cells) => saved[1]))
+      .flat()
+      .flatMap((row) => values.data[row]?.slice(0, NEAR) ?? []);
+    return words.replace(MARKS, (mark) => fourDigits(near[mark.charCodeAt(0) - 0xe800]!));
+  }
+
+  /** The numbers of a formula are the first of a value, or the next among those that are given. */
+  function formulas(): string[] {
+    let given = 0;
+    const starts = math.map((text: string, row: number) => {
+      const start = given;
+      if (numbers.values[row] === null) given += text.split("\ue800").length - 1;
+      return start;
+    });
+    return lazily(math, (text, row) => {
+      const whose = numbers.values[row];
+      let at = whose === null ? starts[row] : 0;
+      const from = values.data[whose] ?? numbers.rest;
+      return text.replace(MARKS, () => fourDigits(from[at++]));
+    });
+  }
+}
+
+/** A list of texts that are finished one by one. */
+function lazily(texts: string[], finish: (text: string, row: number) => string): string[] {
+  return new Proxy(texts, {
+    get: (all: any, at) => (typeof all[at] === "string" ? finish(all[at], +(at as string)) : all[at]),
+  });
 }
 
 function opened(part: unknown): unknown {
@@ -64,30 +111,10 @@ function cutter(list: Cells): (lengths: readonly number[]) => Cells[] {
 }
 
 function raw(text: string, kind: typeof Float32Array | typeof Float64Array): number[] {
-  const bytes = Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0));
-  return [...new kind(bytes.buffer)];
-}
-
-/** The numbers of a formula are the first of a value, or the next among those that are given. */
-function formulas({ texts, values, numbers }: any, data: readonly Element[][]): string[] {
-  const rest = raw(numbers, Float32Array).values();
-  return texts.map((text: string, row: number) => {
-    const next = data[values[row]]?.values() ?? rest;
-    return text.replace(MARKS, () => fourDigits(next.next().value!));
-  });
-}
-
-/** The numbers of a sentence are those of the values that its step has to do with. */
-function sentences(nodes: any, steps: any, data: readonly Element[][]): string[] {
-  return steps.words.map((words: string, step: number) => {
-    const node = steps.node[step];
-    const near = () =>
-      [steps.incoming[step], steps.outgoing[step], steps.before[step], steps.after[step]]
-        .concat(nodes.value[node], nodes.saved[node].map((saved: Cells) => saved[1]))
-        .flat()
-        .flatMap((row) => data[row]?.slice(0, NEAR) ?? []);
-    return words.replace(MARKS, (mark) => fourDigits(near()[mark.charCodeAt(0) - 0xe800]!));
-  });
+  const letters = atob(text);
+  const bytes = new Uint8Array(letters.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = letters.charCodeAt(at);
+  return Array.from(new kind(bytes.buffer));
 }
 
 /** Values give up their numbers from three streams; statistics of what is whole follow from it. */
@@ -128,11 +155,21 @@ function written(x: number): Element {
   return Number.isFinite(x) ? x : `${x}`.replace("inity", "").toLowerCase();
 }
 
+/** Powers of ten, all of which are exact. */
+const TENS = Array.from({ length: 23 }, (_, power) => Number(`1e${power}`));
+
 /** A number of float32 with the digits that tell it from others, and no more. */
 function shortest(x: number): Element {
-  let digits = 6;
-  while (digits < 9 && Math.fround(+x.toPrecision(digits)) !== x) digits++;
-  return written(x && +x.toPrecision(digits));
+  const power = Math.floor(Math.log10(Math.abs(x)));
+  const isPlain = Math.abs(power) < 13; // as of most: rounding by hand is ten times as fast
+  for (let digits = 6; digits < 10; digits++) {
+    const up = TENS[digits - 1 - power];
+    const down = TENS[power + 1 - digits]!;
+    const byHand = () => (up ? Math.round(x * up) / up : Math.round(x / down) * down);
+    const short = isPlain ? byHand() : x && +x.toPrecision(digits);
+    if (Math.fround(short) === x) return written(short);
+  }
+  return written(x);
 }
 
 /** A number with four digits, as Python's number_text writes it. */

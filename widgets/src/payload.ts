@@ -107,7 +107,10 @@ export function checkLength(cells: unknown[], place: string, length: number, mod
 }
 
 export function checkList(cells: unknown[], place: string, rule: Rule, sizes: Sizes): void {
-  cells.forEach((cell, row) => require(`${place}[${row}]`, rule(cell, sizes), cell));
+  cells.forEach((cell, row) => {
+    const wanted = rule(cell, sizes);
+    if (wanted) require(`${place}[${row}]`, wanted, cell);
+  });
 }
 
 export function require(place: string, wanted: string | null, got: unknown): void {

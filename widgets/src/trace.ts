@@ -26,7 +26,7 @@ import {
   statistic,
   text,
 } from "./payload";
-import { unpacked } from "./packed";
+import { filled, unpacked } from "./packed";
 
 export type NodeKind = "leaf" | "accumulate" | "op" | "root";
 export type StepKind = "seed" | "vjp" | "accumulate" | "free";
@@ -263,7 +263,7 @@ export function readTrace(payload: unknown): Trace {
   checkNesting(read);
   checkPreviews(read);
   checkElements(read);
-  return read;
+  return filled(read);
 }
 
 /** Inputs come before users: the layout and the walk along edges rely on it. */

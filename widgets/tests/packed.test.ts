@@ -17,8 +17,10 @@ function alike(one: unknown, other: unknown): boolean {
 }
 
 test("a packed trace is the trace that was packed", () => {
-  const read: any = readTrace(packed());
+  const { numbers, ...read }: any = readTrace(packed());
   const { mean, norm, ...values } = read.values;
+  read.math = [...read.math]; // which are finished when somebody looks at them
+  read.steps.words = [...read.steps.words];
   const plain = both.plain;
   for (const [name, column] of Object.entries({ mean, norm })) {
     (column as unknown[]).forEach((cell, row) =>
