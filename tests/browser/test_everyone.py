@@ -382,6 +382,15 @@ def test_pressed_buttons_are_readable_where_colours_are_forced(
     assert pressed.evaluate("(e) => getComputedStyle(e).forcedColorAdjust") == "none"
 
 
+def test_jupyterlabs_high_contrast_theme_darkens_the_lines(show: Show) -> None:
+    page = show("step")
+    foot = page.locator(".gl-foot")
+    line = "(e) => getComputedStyle(e).borderTopColor"
+    before = foot.evaluate(line)
+    page.evaluate("document.body.dataset.jpThemeName = 'JupyterLab Dark High Contrast'")
+    assert foot.evaluate(line) != before
+
+
 # Hostile data ------------------------------------------------------------------------------------
 
 # In each place of a payload (the rows of a column are one place), one thing is put; the widget has
