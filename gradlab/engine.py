@@ -935,11 +935,12 @@ def _leading_to(targets: set[Node], roots: Sequence[Any]) -> set[Node]:
 
 
 def _as_tuple(values: Any) -> tuple[Any, ...]:
-    """One value, a sequence or a dictionary of them as a tuple."""
+    """One value, or whatever several of them come from, as a tuple; a dictionary's values."""
+    if hasattr(values, "_edge") or hasattr(values, "__array__"):  # an edge is a tuple itself
+        return (values,)
     if isinstance(values, dict):
         return tuple(values.values())
-    many = isinstance(values, (tuple, list)) and not hasattr(values, "_edge")  # a GradientEdge
-    return tuple(values) if many else (values,)
+    return tuple(values) if isinstance(values, Iterable) else (values,)
 
 
 def _start(roots: Sequence[Any], given: Any) -> list[Any]:

@@ -252,6 +252,26 @@ def test_inputs_may_be_one_tensor(torch: ModuleType) -> None:
     assert y.grad.tolist() == [1.0]
 
 
+SEVERAL = {
+    "generator": lambda tensors: (t for t in tensors),
+    "values of a dictionary": lambda tensors: dict(enumerate(tensors)).values(),
+    "map": lambda tensors: map(lambda t: t, tensors),
+    "list": list,
+}
+
+
+@pytest.mark.parametrize("several", SEVERAL.values(), ids=SEVERAL)
+def test_tensors_may_come_from_anything_that_hands_them_out(
+    torch: ModuleType, several: Callable[[list[Any]], Any]
+) -> None:
+    x, y = parameter(torch, 1.0), parameter(torch, 2.0)
+    found = torch.autograd.grad(several([x * y]), several([x, y]), several([torch.ones(1)]))
+    assert [g.tolist() for g in found] == [[2.0], [1.0]]
+    (x * y).sum().backward(inputs=several([y]))
+    torch.autograd.backward(several([x.sum(), (x * y).sum()]), several([None, None]))
+    assert (x.grad.tolist(), y.grad.tolist()) == ([3.0], [2.0])
+
+
 @pytest.mark.filterwarnings("ignore:The .grad attribute")
 def test_inputs_may_name_a_tensor_that_is_no_leaf(torch: ModuleType) -> None:
     x = parameter(torch, 1.0)
