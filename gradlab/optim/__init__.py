@@ -11,7 +11,7 @@ tensor([2.4000], requires_grad=True)
 
 from __future__ import annotations
 
-from gradlab.optim import lr_scheduler
+from gradlab.optim import lr_scheduler, swa_utils
 from gradlab.optim.adadelta import Adadelta
 from gradlab.optim.adagrad import Adagrad
 from gradlab.optim.adam import Adam, AdamW
@@ -36,4 +36,5 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "lr_scheduler",
+    "swa_utils",
 ]

@@ -173,12 +173,17 @@ def _set(group: Group, name: str, value: Any) -> None:
         group[name] = value
 
 
-def _for_each_group(given: Any, name: str, groups: Sequence[Group]) -> list[Any]:
+def for_each_group(given: Any, name: str, groups: Sequence[Group]) -> list[Any]:
     """One value for each group: those given, or the one given again and again."""
     if not isinstance(given, (list, tuple)):
         return [given] * len(groups)
     if len(given) != len(groups):
-        raise ValueError(f"Expected {len(groups)} {name}, but got {len(given)}")
+        if name == "lr_lambdas":
+            raise ValueError(f"Expected {len(groups)} {name}, but got {len(given)}")
+        raise ValueError(
+            f"{name} must have the same length as optimizer.param_groups. {name} has {len(given)} "
+            f"values, param_groups has {len(groups)}."
+        )
     return list(given)
 
 
@@ -194,7 +199,7 @@ class _OfFunctions(LRScheduler):
         lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
         last_epoch: int = -1,
     ) -> None:
-        self.lr_lambdas = _for_each_group(lr_lambda, "lr_lambdas", optimizer.param_groups)
+        self.lr_lambdas = for_each_group(lr_lambda, "lr_lambdas", optimizer.param_groups)
         super().__init__(optimizer, last_epoch)
 
     def state_dict(self) -> dict[str, Any]:
@@ -639,7 +644,7 @@ class OneCycleLR(_WithMomentum):
         self._anneal_func_type = anneal_strategy
         groups = optimizer.param_groups
         if last_epoch == -1:
-            for group, peak in zip(groups, _for_each_group(max_lr, "max_lr", groups), strict=True):
+            for group, peak in zip(groups, for_each_group(max_lr, "max_lr", groups), strict=True):
                 group["initial_lr"] = peak / div_factor
                 group["max_lr"] = peak
                 group["min_lr"] = group["initial_lr"] / final_div_factor
@@ -647,8 +652,8 @@ class OneCycleLR(_WithMomentum):
         if cycle_momentum:
             self._check_momentum()
             if last_epoch == -1:
-                most = _for_each_group(max_momentum, "max_momentum", groups)
-                least = _for_each_group(base_momentum, "base_momentum", groups)
+                most = for_each_group(max_momentum, "max_momentum", groups)
+                least = for_each_group(base_momentum, "base_momentum", groups)
                 for group, high, low in zip(groups, most, least, strict=True):
                     self._set_momentum(group, high)
                     group["max_momentum"], group["base_momentum"] = high, low
@@ -754,10 +759,10 @@ class CyclicLR(_WithMomentum):
         groups = optimizer.param_groups
         if last_epoch == -1:
             for group, rate in zip(
-                groups, _for_each_group(base_lr, "base_lr", groups), strict=True
+                groups, for_each_group(base_lr, "base_lr", groups), strict=True
             ):
                 group["lr"] = group["initial_lr"] = rate
-        self.max_lrs = _for_each_group(max_lr, "max_lr", groups)
+        self.max_lrs = for_each_group(max_lr, "max_lr", groups)
         up = float(step_size_up)
         down = up if step_size_down is None else float(step_size_down)
         self.total_size, self.step_ratio = up + down, up / (up + down)
@@ -769,8 +774,8 @@ class CyclicLR(_WithMomentum):
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
             self._check_momentum()
-            self.base_momentums = _for_each_group(base_momentum, "base_momentum", groups)
-            self.max_momentums = _for_each_group(max_momentum, "max_momentum", groups)
+            self.base_momentums = for_each_group(base_momentum, "base_momentum", groups)
+            self.max_momentums = for_each_group(max_momentum, "max_momentum", groups)
             if last_epoch == -1:
                 for group, high, low in zip(
                     groups, self.max_momentums, self.base_momentums, strict=True
@@ -974,7 +979,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.factor = factor
         self.optimizer = optimizer
         self.default_min_lr = None if isinstance(min_lr, (list, tuple)) else min_lr
-        self.min_lrs = _for_each_group(min_lr, "min_lrs", optimizer.param_groups)
+        self.min_lrs = for_each_group(min_lr, "min_lrs", optimizer.param_groups)
         self.patience, self.cooldown, self.eps = patience, cooldown, eps
         self.last_epoch = 0
         self._remember()
