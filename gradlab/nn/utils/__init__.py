@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradlab.nn.utils import rnn
+from gradlab.nn.utils import parametrizations, parametrize, rnn
 from gradlab.nn.utils.gradients import (
     clip_grad_norm_,
     clip_grad_value_,
@@ -23,6 +23,8 @@ __all__ = [
     "clip_grads_with_norm_",
     "get_total_norm",
     "parameters_to_vector",
+    "parametrizations",
+    "parametrize",
     "remove_spectral_norm",
     "remove_weight_norm",
     "rnn",

@@ -81,14 +81,15 @@ class _WeightNorm(_Recomputed):
 
     def weight_of(self, module: Module, training: bool) -> Any:
         length, direction = (getattr(module, part) for part in self.parts())
-        return direction * (length / self.length_of(direction))
+        return direction * (length / length_of(direction, self.dim))
 
-    def length_of(self, weight: Any) -> Any:
-        """The length of each slice along ``dim``, or of the whole."""
-        if self.dim is None:
-            return weight.norm()
-        others = tuple(d for d in range(weight.dim()) if d != self.dim % weight.dim())
-        return weight.norm(2, others, keepdim=True)
+
+def length_of(weight: Any, dim: int | None) -> Any:
+    """The length of each slice along ``dim``, or with None of the whole."""
+    if dim is None:
+        return weight.norm()
+    others = tuple(d for d in range(weight.dim()) if d != dim % weight.dim())
+    return weight.norm(2, others, keepdim=True) if others else weight.abs()
 
 
 def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
@@ -106,7 +107,7 @@ def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
     hook.attach(module)
     weight: Any = getattr(module, name)
     delattr(module, name)
-    length = hook.length_of(weight.detach())
+    length = length_of(weight.detach(), dim)
     module.register_parameter(name + "_g", Parameter(length))
     module.register_parameter(name + "_v", Parameter(weight.detach()))
     hook(module, ())
@@ -146,16 +147,9 @@ class _SpectralNorm(_Recomputed):
     def parts(self) -> list[str]:
         return [self.name + end for end in ("_orig", "_u", "_v")]
 
-    def as_matrix(self, weight: Any) -> Any:
-        """The weight with dimension ``dim`` first and all others as one."""
-        if self.dim:
-            others = [d for d in range(weight.dim()) if d != self.dim]
-            weight = weight.permute(self.dim, *others)
-        return weight.reshape(weight.size(0), -1)
-
     def weight_of(self, module: Module, training: bool) -> Any:
         weight, u, v = (getattr(module, part) for part in self.parts())
-        matrix = self.as_matrix(weight)
+        matrix = as_matrix(weight, self.dim)
         if training:
             with no_grad():
                 for _ in range(self.n_power_iterations):
@@ -163,6 +157,19 @@ class _SpectralNorm(_Recomputed):
                     u.copy_(normalize(matrix.mv(v), dim=0, eps=self.eps))
                 u, v = u.clone(), v.clone()  # a later pass changes them before this one's backward
         return weight / FUNCTIONS["dot"](u, matrix.mv(v))
+
+
+def as_matrix(weight: Any, dim: int) -> Any:
+    """The weight with dimension ``dim`` first and all others as one."""
+    if dim:
+        others = [d for d in range(weight.dim()) if d != dim]
+        weight = weight.permute(dim, *others)
+    return weight.reshape(weight.size(0), -1)
+
+
+def rows_of(module: Module) -> int:
+    """The dimension along which a module's weight has its rows: 1 in transposed convolutions."""
+    return int(any(kind.__name__.startswith("ConvTranspose") for kind in type(module).__mro__))
 
 
 def spectral_norm(
@@ -185,14 +192,14 @@ def spectral_norm(
     ['bias', 'weight_orig', 'weight_u', 'weight_v']
     """
     if dim is None:
-        dim = 1 if type(module).__name__.startswith("ConvTranspose") else 0
+        dim = rows_of(module)
     hook = _SpectralNorm(name, n_power_iterations, eps, dim)
     hook.attach(module)
     weight: Any = module._parameters[name]
     if weight is None:
         raise ValueError(f"`SpectralNorm` cannot be applied as parameter `{name}` is None")
     with no_grad():
-        height, width = hook.as_matrix(weight).shape
+        height, width = as_matrix(weight, dim).shape
         u = normalize(weight.new_empty(height).normal_(0, 1), dim=0, eps=eps)
         v = normalize(weight.new_empty(width).normal_(0, 1), dim=0, eps=eps)
     delattr(module, name)
