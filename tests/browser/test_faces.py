@@ -682,7 +682,7 @@ def test_nan_infinity_and_nothing_are_seen(show: Open) -> None:
 def test_a_payload_that_does_not_fit_is_refused_in_words(
     show: Open, view: str, spoil: str, told: str
 ) -> None:
-    page = show("plot" if view == "plot" else "sin-step", hold=True)
+    page = show({"plot": "plot", "graph": "sin-graph"}.get(view, "sin-step"), hold=True)
     page.evaluate(MOUNT, [view, page.evaluate(f"((p) => ({spoil}))(gradlab.payload)")])
     message = part(page, "message")
     expect(message).to_contain_text(told)

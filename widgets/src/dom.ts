@@ -36,6 +36,16 @@ export function write(element: Element, text: string): void {
   if (element.textContent !== shown) element.textContent = shown;
 }
 
+/** Calls `listener` on every event of a type. */
+export function on<Type extends keyof WindowEventMap>(
+  target: EventTarget,
+  type: Type,
+  listener: (event: WindowEventMap[Type]) => void,
+  options?: AddEventListenerOptions,
+): void {
+  target.addEventListener(type, listener as (event: Event) => void, options);
+}
+
 /** Whether a key event belongs to the browser or the system. */
 export function hasModifier({ ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
   return ctrlKey || metaKey || altKey;
@@ -64,7 +74,7 @@ export function textButton(
 
 function pushButton(content: Child, act: () => void, attributes: Attributes): HTMLButtonElement {
   const button = h("button", { type: "button", ...attributes }, content);
-  button.addEventListener("click", act);
+  on(button, "click", act);
   return button;
 }
 

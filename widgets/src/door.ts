@@ -3,7 +3,7 @@
  * with plain data.
  */
 
-import { h } from "./dom";
+import { h, on } from "./dom";
 import { type Model, observe, pageModel, type Traits } from "./model";
 import { Misfit } from "./payload";
 
@@ -86,7 +86,8 @@ export function message(text: string, role = "status"): Face {
  * JupyterLab sees the key. Keys with control still reach it: Ctrl+S saves.
  */
 function keepKeysFromNotebook(root: HTMLElement, signal: AbortSignal): void {
-  window.addEventListener(
+  on(
+    window,
     "keydown",
     ({ target, ctrlKey, metaKey }) => {
       if (!(target instanceof Element && root.contains(target))) return;

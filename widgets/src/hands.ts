@@ -1,5 +1,7 @@
 /** Pointer and wheel over a drawing, told apart: drag, press, double press, hover, zoom. */
 
+import { on } from "./dom";
+
 export interface Hands {
   readonly drag: (x: number, y: number) => void;
   readonly press: (x: number, y: number) => void;
@@ -16,11 +18,11 @@ const STILL = 4;
 export function listenToHands(element: HTMLElement, hands: Hands): void {
   let grip: { x: number; y: number; isDrag: boolean } | null = null;
 
-  element.addEventListener("pointerdown", (event) => {
+  on(element, "pointerdown", (event) => {
     if (event.button || isOnButton(event)) return;
     grip = { x: event.clientX, y: event.clientY, isDrag: false };
   });
-  element.addEventListener("pointermove", (event) => {
+  on(element, "pointermove", (event) => {
     if (!grip) {
       if (event.pointerType === "touch" || isOnButton(event)) hands.leave();
       else hands.hover(...placeOf(event));
@@ -38,16 +40,16 @@ export function listenToHands(element: HTMLElement, hands: Hands): void {
     grip = null;
     element.classList.remove("gl-dragging");
   };
-  element.addEventListener("pointerup", (event) => {
+  on(element, "pointerup", (event) => {
     if (grip && !grip.isDrag) hands.press(...placeOf(event));
     release();
   });
-  element.addEventListener("pointercancel", release);
-  element.addEventListener("pointerleave", hands.leave);
-  element.addEventListener("dblclick", (event) => {
+  on(element, "pointercancel", release);
+  on(element, "pointerleave", hands.leave);
+  on(element, "dblclick", (event) => {
     if (!isOnButton(event)) hands.pressTwice(...placeOf(event));
   });
-  element.addEventListener("wheel", onWheel, { passive: false });
+  on(element, "wheel", onWheel, { passive: false });
 
   /** A wheel scrolls the page unless the drawing has the focus or a modifier asks for zoom. */
   function onWheel(event: WheelEvent): void {

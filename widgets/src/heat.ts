@@ -6,7 +6,7 @@
  * and infinities are hatched and say so: colour alone says nothing that is not said otherwise.
  */
 
-import { h, s, write } from "./dom";
+import { h, on, s, write } from "./dom";
 import { isOdd } from "./format";
 import { max, min } from "./lists";
 import type { Element as Cell } from "./payload";
@@ -58,8 +58,8 @@ export function heatMap(heat: Heat): HTMLElement {
   let now = 0;
   made[0]!.tabIndex = 0;
   /** Calls `act` with the cell that an event is about. */
-  const on = (type: string, act: (at: number, event: Event) => void) =>
-    grid.addEventListener(type, (event) => {
+  const onCell = (type: keyof WindowEventMap, act: (at: number, event: Event) => void) =>
+    on(grid, type, (event) => {
       const at = made.indexOf(event.target as HTMLElement);
       if (at >= 0) act(at, event);
     });
@@ -69,14 +69,14 @@ export function heatMap(heat: Heat): HTMLElement {
     for (const one of made) one.toggleAttribute("data-in", one === made[at]);
     pick(at);
   };
-  on("pointerover", say);
-  on("click", choose);
-  on("focusin", (at) => {
+  onCell("pointerover", say);
+  onCell("click", choose);
+  onCell("focusin", (at) => {
     say(at);
     made[now]!.tabIndex = -1;
     made[(now = at)]!.tabIndex = 0;
   });
-  on("keydown", (at, event) => {
+  onCell("keydown", (at, event) => {
     const { key } = event as KeyboardEvent;
     const line = columns || made.filter((one) => one.offsetTop === made[0]!.offsetTop).length;
     const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -line, ArrowDown: line, Enter: 0 };

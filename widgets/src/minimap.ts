@@ -1,7 +1,7 @@
 /** The whole drawing in a corner, and which part of it is in view; a press or drag goes there. */
 
 import { type Camera, seen, type Size } from "./camera";
-import { h } from "./dom";
+import { h, on } from "./dom";
 import { PITCH } from "./layout";
 import { clamp, max, min } from "./lists";
 import { HEIGHT } from "./shapes";
@@ -32,7 +32,7 @@ export function createMinimap(centre: (x: number, y: number) => void): Minimap {
   let shape = { left: 0, top: 0, wide: 1, high: 1 };
 
   for (const event of ["pointerdown", "pointermove"] as const) {
-    element.addEventListener(event, (pointer) => {
+    on(element, event, (pointer) => {
       if (!(pointer.buttons & 1)) return;
       pointer.stopPropagation();
       element.setPointerCapture(pointer.pointerId);

@@ -1,5 +1,7 @@
 /** The model a widget observes: anywidget's, or the small one an exported page uses instead. */
 
+import { on } from "./dom";
+
 export interface Traits {
   view: string;
   payload: unknown;
@@ -50,7 +52,7 @@ export function observe(
 ): void {
   const event = `change:${name}`;
   model.on(event, listener);
-  signal.addEventListener("abort", () => model.off(event, listener));
+  on(signal, "abort", () => model.off(event, listener));
 }
 
 /** Sets a trait for all views and for Python. */

@@ -8,7 +8,7 @@
 
 import { around, bringIn, type Camera, fit, isInside, pan, seen, type Size, zoom } from "./camera";
 import type { GroupState } from "./details";
-import { h, hasModifier, iconButton, mark, s, write } from "./dom";
+import { h, hasModifier, iconButton, mark, on, s, write } from "./dom";
 import { farView } from "./far";
 import { clip, glance, plural, shapeText } from "./format";
 import { frameLabel } from "./frames";
@@ -497,12 +497,12 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
     resized.observe(element);
     const themed = new MutationObserver(drawSoon);
     themed.observe(document.body, { attributeFilter: ["data-jp-theme-name", "class"] });
-    signal.addEventListener("abort", () => {
+    on(signal, "abort", () => {
       resized.disconnect();
       themed.disconnect();
       cancelAnimationFrame(frame);
     });
-    element.addEventListener("keydown", onKey);
+    on(element, "keydown", onKey);
     listenToHands(element, {
       drag(x, y) {
         wasMoved = true;
@@ -531,16 +531,19 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
     });
   }
 
+  /** A point of the view, in the world. */
+  function inWorld(x: number, y: number): [number, number] {
+    return [(x - camera.x) / camera.scale, (y - camera.y) / camera.scale];
+  }
+
   function nodeAt(x: number, y: number): number | null {
-    const { scale } = camera;
-    const box = stages.boxAt(stage, (x - camera.x) / scale, (y - camera.y) / scale);
+    const box = stages.boxAt(stage, ...inWorld(x, y));
     return box === null ? null : stage.scene.nodeOf[box]!;
   }
 
   /** The group whose plus sign or frame's name is at a point; null if there is none. */
   function handleAt(x: number, y: number): string | null {
-    const { scale } = camera;
-    const group = stages.handleAt(stage, (x - camera.x) / scale, (y - camera.y) / scale);
+    const group = stages.handleAt(stage, ...inWorld(x, y));
     return group === null ? null : groups.key[group]!;
   }
 
@@ -554,39 +557,29 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
 
   function actionFor({ key, shiftKey }: KeyboardEvent): (() => void) | undefined {
     if (!nodes.kind.length) return undefined;
-    const across = stepping === shiftKey;
-    const box = boxOf(cursor ?? nowNode());
-    switch (key) {
-      case "ArrowUp":
-      case "ArrowDown":
-        return () => moveTo(stages.neighbour(stage, box, key === "ArrowUp"));
-      case "ArrowLeft":
-      case "ArrowRight":
-        return across
-          ? () => moveTo(stages.sibling(stage, box, key === "ArrowLeft" ? -1 : 1))
-          : undefined;
-      case "Home":
-        return stepping ? undefined : () => moveTo(0);
-      case "End":
-        return stepping ? undefined : () => moveTo(boxOf(trace.root));
-      case " ":
-        return stepping ? undefined : toggleDetails;
-      case "Enter":
-        return toggleDetails;
-      case "+":
-      case "=":
-        return () => zoomBy(1.3);
-      case "-":
-        return () => zoomBy(1 / 1.3);
-      case "0":
-        return showAll;
-      case "o":
-        return () => openOrFold(cursor ?? nowNode());
-      case "/":
-        return search.open;
-      default:
-        return undefined;
-    }
+    const node = cursor ?? nowNode();
+    const box = boxOf(node);
+    const up = (isUp: boolean) => () => moveTo(stages.neighbour(stage, box, isUp));
+    const across = (way: number) => () => moveTo(stages.sibling(stage, box, way));
+    const closer = () => zoomBy(1.3);
+    const acts: Record<string, () => void> = {
+      ArrowUp: up(true),
+      ArrowDown: up(false),
+      Enter: toggleDetails,
+      "+": closer,
+      "=": closer,
+      "-": () => zoomBy(1 / 1.3),
+      "0": showAll,
+      o: () => openOrFold(node),
+      "/": search.open,
+      ...(stepping === shiftKey && { ArrowLeft: across(-1), ArrowRight: across(1) }),
+      ...(!stepping && {
+        Home: () => moveTo(0),
+        End: () => moveTo(boxOf(trace.root)),
+        " ": toggleDetails,
+      }),
+    };
+    return acts[key];
   }
 
   function toggleDetails(): void {

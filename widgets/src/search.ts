@@ -1,6 +1,6 @@
 /** The search over a drawing: a field, how many nodes it found, and one after the other. */
 
-import { h, iconButton, write } from "./dom";
+import { h, iconButton, on, write } from "./dom";
 import { count } from "./format";
 
 export interface Search {
@@ -36,13 +36,13 @@ export function createSearch({ find, goTo, leave }: SearchActions): Search {
     iconButton("next", "Next (enter)", "M3.5 6L8 10.5L12.5 6", () => step(1)),
     iconButton("close-search", "Close (escape)", "M4 4l8 8M12 4l-8 8", close),
   );
-  field.addEventListener("input", () => {
+  on(field, "input", () => {
     nodes = find(field.value);
     at = -1;
     tell();
   });
   // The keys of time and of the picture are letters and arrows here.
-  element.addEventListener("keydown", (event) => {
+  on(element, "keydown", (event) => {
     event.stopPropagation();
     if (event.key === "Escape") close();
     else if (event.key === "Enter" && event.target === field) step(event.shiftKey ? -1 : 1);

@@ -1,6 +1,6 @@
 /** The table twin of the drawing: all it holds, for those who would rather read or search. */
 
-import { h, hasModifier, write } from "./dom";
+import { h, hasModifier, on, write } from "./dom";
 import { glance, shapeText } from "./format";
 import { KINDS } from "./details";
 import { clamp, joined } from "./lists";
@@ -40,7 +40,7 @@ export function tableTwin(
   const timed = stepping ? ["State", "Gradient in", "Gradient out"] : [];
   const rows = trace.nodes.kind.map((_, node) => tableRow(trace, node, timed.length));
   const body = h("tbody", ...rows);
-  body.addEventListener("click", ({ target }) => {
+  on(body, "click", ({ target }) => {
     const row = (target as Element).closest("tr");
     if (row) select(rows.indexOf(row));
   });
@@ -97,7 +97,7 @@ export function tableTwin(
     },
     table,
   );
-  element.addEventListener("keydown", onKey);
+  on(element, "keydown", onKey);
   return { element, show };
 
   /** What arrived when a node ran; at the result, as soon as the pass has started. */

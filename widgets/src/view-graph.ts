@@ -1,7 +1,7 @@
 /** The `graph` face: the drawing, a node's details beside it, a legend, and the table twin. */
 
 import { details, KINDS } from "./details";
-import { h, hasModifier, s, textButton } from "./dom";
+import { h, hasModifier, on, s, textButton } from "./dom";
 import type { Face } from "./door";
 import { type Model, observe, put } from "./model";
 import { happened } from "./happened";
@@ -157,7 +157,7 @@ export function makeDesk(
 
 /** `t` changes between drawing and table; escape closes the details. */
 export function listenForKeys(element: HTMLElement): void {
-  element.addEventListener("keydown", (event) => {
+  on(element, "keydown", (event) => {
     if (hasModifier(event)) return;
     const handle = { t: "table-button", Escape: "close-details" }[event.key];
     const button = handle && element.querySelector<HTMLElement>(`[data-gl="${handle}"]`);

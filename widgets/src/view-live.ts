@@ -1,6 +1,6 @@
 /** The `live` face: the graph of a notebook's tensors, which goes on as they change. */
 
-import { h, write } from "./dom";
+import { h, on, write } from "./dom";
 import type { Face } from "./door";
 import { plural } from "./format";
 import { keepPlaces } from "./growing";
@@ -63,7 +63,7 @@ export function liveFace(model: Model, first: Trace, signal: AbortSignal): Face 
   // It is called when the view comes into the page and when it leaves it.
   const placed = new ResizeObserver(yieldToDocked);
   placed.observe(element);
-  signal.addEventListener("abort", () => {
+  on(signal, "abort", () => {
     clearTimeout(clock);
     placed.disconnect();
     model.off(FROM_PYTHON, hear);

@@ -1,7 +1,7 @@
 /** The `step` face: a drawing, a control bar, and one step in symbols, numbers and words. */
 
 import { heading } from "./details";
-import { h, hasModifier, iconButton, mark, write } from "./dom";
+import { h, hasModifier, iconButton, mark, on, write } from "./dom";
 import type { Face } from "./door";
 import { count } from "./format";
 import { clamp } from "./lists";
@@ -54,7 +54,7 @@ export function stepFace(model: Model, trace: Trace, signal: AbortSignal): Face 
     desk.body,
     desk.foot,
   );
-  element.addEventListener("keydown", time.onKey);
+  on(element, "keydown", time.onKey);
   listenForKeys(element);
 
   const show = () => {
@@ -113,7 +113,7 @@ function transport(
     "aria-label": "Step",
     "data-gl": "slider",
   });
-  slider.addEventListener("input", () => jump(Number(slider.value)));
+  on(slider, "input", () => jump(Number(slider.value)));
   const text = h("output.gl-position", { "data-gl": "position" });
   const bar = h(
     "div.gl-bar",
@@ -122,7 +122,7 @@ function transport(
     slider,
     text,
   );
-  signal.addEventListener("abort", () => clearTimeout(clock));
+  on(signal, "abort", () => clearTimeout(clock));
   return { bar, show, onKey, jump };
 
   function show(): void {

@@ -1,7 +1,7 @@
 /** The `tour` face: a teacher's words above the stepper, which goes along from stop to stop. */
 
 import type { Face } from "./door";
-import { h, hasModifier, mark, textButton } from "./dom";
+import { h, hasModifier, mark, on, textButton } from "./dom";
 import { clamp } from "./lists";
 import { formula, formulaBox } from "./mathml";
 import { type Model, observe } from "./model";
@@ -128,7 +128,8 @@ export function tourFace(model: Model, trace: Trace, signal: AbortSignal): Face 
     if (linked() !== at()) go(linked());
   }
 
-  (isAlone ? document.documentElement : element).addEventListener(
+  on(
+    isAlone ? document.documentElement : element,
     "keydown",
     (event) => {
       const way = KEYS[event.key];
@@ -143,7 +144,7 @@ export function tourFace(model: Model, trace: Trace, signal: AbortSignal): Face 
   observe(model, "position", signal, look);
   observe(model, "selected", signal, look);
   if (isAlone) {
-    window.addEventListener("hashchange", follow, { signal });
+    on(window, "hashchange", follow, { signal });
     if (location.hash) follow();
   }
   show();
