@@ -419,7 +419,6 @@ def _build(
     """Write nodes, edges and steps into a trace."""
     events = [] if watch is None else watch.events
     fired = _by_row([] if watch is None else watch.hooks.fired)
-    settle(graph.kept)
     builder = TraceBuilder(graph.library.name)
     explained = Explained(graph, numbers=bool(events))
     rows = write_graph(builder, graph, explained)
@@ -465,6 +464,7 @@ def _before_hooks(event: Event, fired: Sequence[Fired]) -> Event:
 
 def write_graph(builder: TraceBuilder, graph: Graph, explained: Explained) -> list[int]:
     """Write a graph's groups, nodes and edges, and return the row of each node found."""
+    settle(graph.kept)
     groups, group_of = groups_of(graph)
     written: list[int] = []
     for group in groups:
