@@ -22,6 +22,7 @@ export function unpacked(payload: Bag): Bag {
     const trace: any = opened(payload);
     const { texts, values, numbers } = trace.math ?? {};
     if (texts) {
+      if (values?.length !== texts.length) throw "math.values does not fit math.texts";
       trace.math = texts;
       trace.numbers = { values, rest: raw(numbers, Float32Array) };
     }
