@@ -758,9 +758,7 @@ class CyclicLR(_WithMomentum):
         self.optimizer = optimizer
         groups = optimizer.param_groups
         if last_epoch == -1:
-            for group, rate in zip(
-                groups, for_each_group(base_lr, "base_lr", groups), strict=True
-            ):
+            for group, rate in zip(groups, for_each_group(base_lr, "base_lr", groups), strict=True):
                 group["lr"] = group["initial_lr"] = rate
         self.max_lrs = for_each_group(max_lr, "max_lr", groups)
         up = float(step_size_up)
