@@ -46,6 +46,20 @@ export function on<Type extends keyof WindowEventMap>(
   target.addEventListener(type, listener as (event: Event) => void, options);
 }
 
+/** Empties a canvas of this many CSS pixels and gives it a pen that draws in them. */
+export function penOn(
+  canvas: HTMLCanvasElement,
+  width: number,
+  height: number,
+): CanvasRenderingContext2D {
+  const density = window.devicePixelRatio || 1;
+  canvas.width = width * density;
+  canvas.height = height * density;
+  const pen = canvas.getContext("2d")!;
+  pen.scale(density, density);
+  return pen;
+}
+
 /** Whether a key event belongs to the browser or the system. */
 export function hasModifier({ ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
   return ctrlKey || metaKey || altKey;

@@ -2,7 +2,7 @@
 
 import type { Camera, Size } from "./camera";
 import { seen } from "./camera";
-import { h, s } from "./dom";
+import { h, penOn, s } from "./dom";
 import { type Layout, parting, PITCH } from "./layout";
 import { max } from "./lists";
 import type { Scene } from "./project";
@@ -43,14 +43,11 @@ export function farView() {
   return { element, paint };
 }
 
-/** Empties a canvas and sets it up to be drawn on in units of the world. */
+/** A pen that draws on an empty canvas in units of the world. */
 function penFor(canvas: HTMLCanvasElement, { camera, size }: FarScene): CanvasRenderingContext2D {
-  const density = window.devicePixelRatio || 1;
-  canvas.width = size.width * density;
-  canvas.height = size.height * density;
-  const pen = canvas.getContext("2d")!;
-  const scale = density * camera.scale;
-  pen.setTransform(scale, 0, 0, scale, density * camera.x, density * camera.y);
+  const pen = penOn(canvas, size.width, size.height);
+  pen.translate(camera.x, camera.y);
+  pen.scale(camera.scale, camera.scale);
   return pen;
 }
 

@@ -62,6 +62,8 @@ interface Span {
   right: number;
 }
 
+const NOWHERE: Readonly<Span> = { left: Infinity, right: -Infinity };
+
 export function framesOf(
   scene: Scene,
   groups: Groups,
@@ -99,27 +101,26 @@ function frameOf(
 ): Frame {
   const pad = FRAME + 4 + FRAME * inside - 8;
   const rows = new Map<number, Span>();
-  const layers = boxes.map((box) => plan.layer[box]!);
-  const first = layers.reduce((least, at) => min(least, at), Infinity);
-  const last = layers.reduce((most, at) => max(most, at), 0);
+  let [first, last] = [Infinity, 0];
+  const whole = { ...NOWHERE };
   for (const box of boxes) {
-    const [x, half] = [plan.x[box]!, widths[box]! / 2 + pad];
-    const span = rows.get(plan.layer[box]!);
-    if (!span) rows.set(plan.layer[box]!, { left: x - half, right: x + half });
-    else {
-      span.left = min(span.left, x - half);
-      span.right = max(span.right, x + half);
+    const layer = plan.layer[box]!;
+    const span = rows.get(layer) ?? { ...NOWHERE };
+    rows.set(layer, span);
+    for (const one of [span, whole]) {
+      one.left = min(one.left, plan.x[box]! - widths[box]! / 2 - pad);
+      one.right = max(one.right, plan.x[box]! + widths[box]! / 2 + pad);
     }
+    first = min(first, layer);
+    last = max(last, layer);
   }
-  const all = [...rows.values()];
-  const left = all.reduce((least, span) => min(least, span.left), Infinity);
-  const right = all.reduce((most, span) => max(most, span.right), -Infinity);
+  const { left, right } = whole;
   const extra = NESTED * min(inside, MOST_NESTED);
   const top = first * PITCH - HEIGHT / 2 - ABOVE - extra;
   const bottom = last * PITCH + HEIGHT / 2 + BELOW + extra / 3;
-  const isClear = !hasStranger(new Set(boxes), plan, widths, { left, right }, first, last);
+  const isClear = !hasStranger(new Set(boxes), plan, widths, whole, first, last);
   const spans = Array.from({ length: last - first + 1 }, (_, at) =>
-    isClear ? { left, right } : rows.get(first + at),
+    isClear ? whole : rows.get(first + at),
   );
   const outline = outlineOf(spans, first, top, bottom);
   const isLeft = inside % 2 === 0;

@@ -1,7 +1,7 @@
 /** The whole drawing in a corner, and which part of it is in view; a press or drag goes there. */
 
 import { type Camera, seen, type Size } from "./camera";
-import { h, on } from "./dom";
+import { h, on, penOn } from "./dom";
 import { PITCH } from "./layout";
 import { clamp, max, min } from "./lists";
 import { HEIGHT } from "./shapes";
@@ -76,11 +76,7 @@ export function createMinimap(centre: (x: number, y: number) => void): Minimap {
     const [width, height] = [(right - left) * wide + 2 * PAD, (bottom - top) * high + 2 * PAD];
     element.style.width = canvas.style.width = `${width}px`;
     element.style.height = canvas.style.height = `${height}px`;
-    const density = window.devicePixelRatio || 1;
-    canvas.width = width * density;
-    canvas.height = height * density;
-    const pen = canvas.getContext("2d")!;
-    pen.scale(density, density);
+    const pen = penOn(canvas, width, height);
     pen.fillStyle = colour;
     const { plan, labels } = stage;
     for (let box = 0; box < plan.count; box++) {

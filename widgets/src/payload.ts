@@ -73,16 +73,17 @@ export function opened(payload: unknown): Bag {
 }
 
 export function list(value: unknown, place: string): unknown[] {
-  if (value === undefined) throw new Misfit(`${place} is missing`);
-  require(place, Array.isArray(value) ? null : "a list", value);
-  return value as unknown[];
+  return found(value, place, Array.isArray(value), "a list") as unknown[];
 }
 
 export function table(payload: Bag, name: string): Bag {
-  const found = payload[name];
-  if (found === undefined) throw new Misfit(`${name} is missing`);
-  require(name, isBag(found) ? null : "an object of columns", found);
-  return found as Bag;
+  return found(payload[name], name, isBag(payload[name]), "an object of columns") as Bag;
+}
+
+function found(value: unknown, place: string, fits: boolean, wanted: string): unknown {
+  if (value === undefined) throw new Misfit(`${place} is missing`);
+  require(place, fits ? null : wanted, value);
+  return value;
 }
 
 export function rows(payload: Bag, name: string, column: string): number {
