@@ -164,6 +164,10 @@ def test_old_flags_still_say_how_to_reduce(flags: Any, reduction: str) -> None:
         lambda f, t: f.multi_margin_loss(t(X), t(CLASSES), weight=t(X)),
         lambda f, t: f.multi_margin_loss(t(X), t(CLASSES), weight=t(X[0, :2])),
         lambda f, t: f.multilabel_margin_loss(t(X), t(SEVERAL[:2])),
+        lambda f, t: f.nll_loss(t(X), t(CLASSES), weight=t(WEIGHT[:2])),
+        lambda f, t: f.nll_loss(t(X), t(CLASSES), weight=t(X)),
+        lambda f, t: f.cross_entropy(t(X[0]), t(CLASSES)[0], weight=t(WEIGHT[:2])),
+        lambda f, t: f.cross_entropy(t(X), t(Y), weight=t(WEIGHT[:2])),
     ],
 )
 def test_what_cannot_be_compared_is_told_in_pytorchs_words(case: Any) -> None:

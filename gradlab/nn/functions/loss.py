@@ -176,6 +176,7 @@ def _picked(input: Any, target: Any, weight: Any, number: int, ignore_index: int
     """What stands, negated, at the places of the right classes."""
     shape = tuple(input.shape)
     _check_class_target(shape, tuple(target.shape))
+    _check_class_weight(weight, shape[min(1, len(shape) - 1)])
     if len(shape) < 3:
         return loss.nll_loss(input, target, weight, number, ignore_index)  # type: ignore[no-any-return]
     if len(shape) == 4:
@@ -209,6 +210,14 @@ def _check_class_target(shape: tuple[int, ...], found: tuple[int, ...]) -> None:
         )
 
 
+def _check_class_weight(weight: Any, classes: int, function: str = "") -> None:
+    if weight is not None and tuple(weight.shape) != (classes,):
+        raise RuntimeError(
+            f"{function}weight tensor should be defined either for all {classes} classes or no "
+            f"classes but got weight tensor of shape: {list(weight.shape)}"
+        )
+
+
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -237,6 +246,7 @@ def cross_entropy(
     class_dim = min(1, input.ndim - 1)
     logs: Any = FUNCTIONS["log_softmax"](input, class_dim)
     if target.is_floating_point() and target.shape == input.shape:
+        _check_class_weight(weight, input.shape[class_dim], "cross_entropy: ")
         smooth: Any = target
         if label_smoothing:
             smooth = smooth * (1 - label_smoothing) + label_smoothing / input.shape[class_dim]
