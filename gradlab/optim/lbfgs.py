@@ -74,7 +74,6 @@ class LBFGS(Optimizer):
                 "LBFGS.step() missing 1 required positional argument: 'closure'. It has to compute "
                 "the loss several times: pass a function that does, and calls backward()."
             )
-        self._opt_called = True
         group = self.param_groups[0]
         state = self.state[group["params"][0]]
         state.setdefault("func_evals", 0)

@@ -8,6 +8,7 @@ from step to step.
 from __future__ import annotations
 
 import copy
+import functools
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -17,10 +18,39 @@ import numpy
 
 from gradlab import arrays
 from gradlab.grad_mode import enable_grad
+from gradlab.graph import RemovableHandle, register
 from gradlab.nn.parameter import clear_grad, typename
 from gradlab.tensor import Tensor
 
 Group = dict[str, Any]
+
+
+def _noticed(step: Callable[..., Any]) -> Callable[..., Any]:
+    """A ``step`` that schedulers know was called, and that runs hooks."""
+
+    @functools.wraps(step)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        self = args[0]
+        for hook in tuple(self._step_pre_hooks.values()):
+            changed = hook(self, args, kwargs)
+            if changed is not None:
+                args, kwargs = _arguments(step, changed)
+        self._opt_called = True
+        result = step(*args, **kwargs)
+        for hook in tuple(self._step_post_hooks.values()):
+            hook(self, args, kwargs)
+        return result
+
+    return run
+
+
+def _arguments(step: Any, changed: Any) -> Any:
+    if isinstance(changed, tuple) and len(changed) == 2:
+        return changed
+    raise RuntimeError(
+        f"{step} must return None or a tuple of (new_args, new_kwargs), but got {changed}. "
+        "So must each hook that is called before it."
+    )
 
 
 class Optimizer:
@@ -55,11 +85,18 @@ class Optimizer:
         self.state = defaultdict(dict)
         self.param_groups = []
         self._opt_called = False  # for schedulers, which want to come after
+        self._step_pre_hooks: dict[int, Callable[..., Any]] = {}
+        self._step_post_hooks: dict[int, Callable[..., Any]] = {}
         given = list(params)
         if not given:
             raise ValueError("optimizer got an empty parameter list")
         for group in given if isinstance(given[0], dict) else [{"params": given}]:
             self.add_param_group(group)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "step" in vars(cls):
+            cls.step = _noticed(cls.step)  # type: ignore[method-assign]
 
     # ------------------------------------------------------------------ groups
 
@@ -99,6 +136,7 @@ class Optimizer:
 
     # ------------------------------------------------------------------ stepping
 
+    @_noticed
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change all parameters that have a gradient; nothing of it is recorded.
 
@@ -109,13 +147,40 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        self._opt_called = True
         for group in self.param_groups:
             params = [param for param in group["params"] if param._grad is not None]
             self._update_all(params, group)
             for param in params:
                 param._counter[0] += 1
         return loss
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` before each step; it may return other ones.
+
+        ``args`` begins with the optimizer, as its method ``step`` is given it. Returns a handle
+        whose ``remove()`` takes the hook off again. Steps raise RuntimeError for a hook that
+        returns anything but None or a pair of arguments.
+
+        >>> import gradlab as gl
+        >>> optimizer = gl.optim.SGD([gl.zeros(1, requires_grad=True)], lr=0.1)
+        >>> handle = optimizer.register_step_pre_hook(lambda *_: print("a step begins"))
+        >>> optimizer.step()
+        a step begins
+        """
+        return register(self._step_pre_hooks, hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` after each step; its result is ignored.
+
+        Returns a handle whose ``remove()`` takes the hook off again.
+
+        >>> import gradlab as gl
+        >>> optimizer = gl.optim.SGD([gl.zeros(1, requires_grad=True)], lr=0.1)
+        >>> handle = optimizer.register_step_post_hook(lambda *_: print("a step is done"))
+        >>> optimizer.step()
+        a step is done
+        """
+        return register(self._step_post_hooks, hook)
 
     def _update_all(self, params: Sequence[Any], group: Group) -> None:
         for param in params:
@@ -187,11 +252,11 @@ class Optimizer:
     # ------------------------------------------------------------------ showing
 
     def __repr__(self) -> str:
-        lines = [f"{type(self).__name__} ("]
+        lines = []
         for i, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {i}")
+            lines += ["", f"Parameter Group {i}"]
             lines += [f"    {key}: {value}" for key, value in sorted(_options(group).items())]
-        return "\n".join([*lines, ")"])
+        return "\n".join([f"{type(self).__name__} (", *lines[1:], ")"])
 
 
 def _options(group: Group) -> Group:

@@ -183,6 +183,70 @@ def test_an_optimizer_prints_as_in_pytorch(torch: Any, name: str, options: Any) 
     assert one == other
 
 
+def test_groups_print_as_in_pytorch(torch: Any) -> None:
+    one, other = (
+        repr(lib.optim.SGD([{"params": [p], "lr": i} for i, p in enumerate(parameters(lib))]))
+        for lib in (gl, torch)
+    )
+    assert one == other
+
+
+def _own_optimizer(lib: Any) -> Any:
+    class Own(lib.optim.Optimizer):
+        def step(self) -> float:
+            return 2.5
+
+    return Own(parameters(lib), {"lr": 0.1})
+
+
+STEPPING = {
+    "of its own": _own_optimizer,
+    "SGD": lambda lib: lib.optim.SGD(parameters(lib), lr=0.1),
+    "a kind of SGD": lambda lib: type("Kind", (lib.optim.SGD,), {})(parameters(lib), lr=0.1),
+}
+
+
+@pytest.mark.parametrize("make", STEPPING.values(), ids=STEPPING)
+def test_a_scheduler_knows_of_every_optimizers_step(torch: Any, make: Any) -> None:
+    for lib in (gl, torch):
+        optimizer = make(lib)
+        scheduler = lib.optim.lr_scheduler.StepLR(optimizer, 1)
+        optimizer.step()
+        scheduler.step()  # and warns of nothing
+        assert scheduler.get_last_lr() == pytest.approx([0.01])
+
+
+@pytest.mark.parametrize("make", STEPPING.values(), ids=STEPPING)
+def test_hooks_run_before_and_after_a_step(torch: Any, make: Any) -> None:
+    for lib in (gl, torch):
+        events: list[Any] = []
+        optimizer = make(lib)
+        optimizer.register_step_pre_hook(lambda *given, e=events: e.append(("before", *given)))
+        after = optimizer.register_step_post_hook(
+            lambda *given, e=events: e.append(("after", given))
+        )
+        result = optimizer.step()
+        after.remove()
+        assert optimizer.step() == result
+        before = ("before", optimizer, (optimizer,), {})
+        assert events == [before, ("after", (optimizer, (optimizer,), {})), before]
+
+
+def test_a_hook_may_change_what_a_step_is_given(torch: Any) -> None:
+    for lib in (gl, torch):
+        optimizer = lib.optim.SGD(parameters(lib), lr=0.1)
+        optimizer.register_step_pre_hook(lambda o, args, kwargs: ((*args, lambda: 7.0), kwargs))
+        assert optimizer.step() == 7.0
+
+
+def test_a_hook_that_returns_something_else_is_refused(torch: Any) -> None:
+    for lib in (gl, torch):
+        optimizer = lib.optim.SGD(parameters(lib), lr=0.1)
+        optimizer.register_step_pre_hook(lambda *_: 3)
+        with pytest.raises(RuntimeError, match=r"must return None or a tuple .*, but got 3\."):
+            optimizer.step()
+
+
 @pytest.mark.parametrize(("name", "options"), OPTIONS)
 def test_a_state_dict_prints_as_in_pytorch(torch: Any, name: str, options: Any) -> None:
     found = []
