@@ -252,6 +252,8 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, flag: bool) -> None:
+        if not isinstance(flag, bool):
+            raise RuntimeError(f"requires_grad must be a bool, not {flag!r}")
         self._set_requires_grad(flag, "floating point and complex dtype", may_be_computed=False)
 
     def _set_requires_grad(self, flag: bool, allowed: str, *, may_be_computed: bool) -> None:
