@@ -48,6 +48,7 @@ from gradlab.nn.functions.resizing import (
     unfold,
     upsample,
 )
+from gradlab.nn.functions.sampling import affine_grid, grid_sample
 from gradlab.ops.conv import (
     conv1d,
     conv2d,
@@ -65,6 +66,7 @@ __all__ = [
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
+    "affine_grid",
     "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
@@ -84,6 +86,7 @@ __all__ = [
     "embedding_bag",
     "feature_alpha_dropout",
     "fold",
+    "grid_sample",
     "group_norm",
     "instance_norm",
     "interpolate",
