@@ -16,14 +16,17 @@ from gradlab.optim.adadelta import Adadelta
 from gradlab.optim.adagrad import Adagrad
 from gradlab.optim.adam import Adam, AdamW
 from gradlab.optim.adamax import Adamax
+from gradlab.optim.asgd import ASGD
 from gradlab.optim.lbfgs import LBFGS
 from gradlab.optim.nadam import NAdam
 from gradlab.optim.optimizer import Optimizer
 from gradlab.optim.radam import RAdam
 from gradlab.optim.rmsprop import RMSprop
+from gradlab.optim.rprop import Rprop
 from gradlab.optim.sgd import SGD
 
 __all__ = [
+    "ASGD",
     "LBFGS",
     "SGD",
     "Adadelta",
@@ -35,6 +38,7 @@ __all__ = [
     "Optimizer",
     "RAdam",
     "RMSprop",
+    "Rprop",
     "lr_scheduler",
     "swa_utils",
 ]
