@@ -435,13 +435,16 @@ function sortByNeighbours(
 
 /** Counts crossing pairs of lines between neighbouring rows, with a Fenwick tree. */
 function crossings(rows: readonly Int32Array[], place: Float64Array, links: Links): number {
+  const { down, below } = links;
+  const { start, ids } = below;
   let total = 0;
   for (let at = 0; at + 1 < rows.length; at++) {
     const width = rows[at + 1]!.length;
     const tree = zeros(width + 1);
     let seen = 0;
     for (const item of rows[at]!) {
-      const ends = Array.from(rowsOf(links.below, item), (line) => place[links.down[line]!]!);
+      const ends: number[] = [];
+      for (let at = start[item]!; at < start[item + 1]!; at++) ends.push(place[down[ids[at]!]!]!);
       for (const end of ends) {
         let notRight = 0;
         for (let slot = end + 1; slot > 0; slot -= slot & -slot) notRight += tree[slot]!;
@@ -530,10 +533,11 @@ function sideBranches({ x, links }: Sheet, rows: readonly Int32Array[]): Uint8Ar
 
 /** Mean place of the neighbours on one side, the main ones if there are any; null if none. */
 export function meanOfNeighbours({ x, links }: Sheet, item: number, direction: 1 | -1): number | null {
-  const groups = direction === DOWN ? links.above : links.below;
+  const { start, ids } = direction === DOWN ? links.above : links.below;
   const others = direction === DOWN ? links.up : links.down;
   let [sum, size, mainSum, mainSize] = [0, 0, 0, 0];
-  for (const line of rowsOf(groups, item)) {
+  for (let at = start[item]!; at < start[item + 1]!; at++) {
+    const line = ids[at]!;
     const there = x[others[line]!]!;
     sum += there;
     size++;

@@ -22,7 +22,7 @@ export function groupBy(keys: ArrayLike<number>, count: number): Rows {
   return { start, ids };
 }
 
-/** The rows of one key, in their order. */
+/** The rows of one key, in their order; where time counts, a loop over `ids` is faster. */
 export function rowsOf({ start, ids }: Rows, key: number): Int32Array {
   return ids.subarray(start[key], start[key + 1]);
 }
