@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from gradlab.nn.utils import parametrizations, parametrize, rnn
+from gradlab.nn.utils.fusion import (
+    fuse_conv_bn_eval,
+    fuse_conv_bn_weights,
+    fuse_linear_bn_eval,
+    fuse_linear_bn_weights,
+)
 from gradlab.nn.utils.gradients import (
     clip_grad_norm_,
     clip_grad_value_,
@@ -21,6 +27,10 @@ __all__ = [
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
+    "fuse_conv_bn_eval",
+    "fuse_conv_bn_weights",
+    "fuse_linear_bn_eval",
+    "fuse_linear_bn_weights",
     "get_total_norm",
     "parameters_to_vector",
     "parametrizations",
