@@ -56,7 +56,6 @@ class BackwardHooks:
     def at_outputs(self, result: Any) -> Any:
         """The result, with gradients that pre-hooks see. Of anything but tensors, as it is."""
         single = not isinstance(result, tuple)
-        self._single = single
         passed = _passed((result,) if single else result, self._arriving)
         if passed is None:
             return result

@@ -24,8 +24,6 @@ from gradlab.utils.data.sampler import (
 )
 from gradlab.utils.data.worker import WorkerInfo, running
 
-Task = Callable[[], Any]
-
 
 class DataLoader:
     """Batches of ``batch_size`` samples, in order or (``shuffle``) at random.
