@@ -19,9 +19,10 @@ from numpy import ndarray
 
 from gradlab.levels import Layout
 
-# The C library gives large arrays back to the system when they are freed, and new ones cost a fault
-# for each of their pages: half of an LSTM's time. Having once freed one of nearly 32 MiB it keeps up
-# to twice as much (glibc's thresholds follow what they see). No page of this one is ever touched.
+# The C library gives large arrays back to the system when they are freed, and new ones cost a
+# fault for each of their pages: half of an LSTM's time. Having once freed one of nearly 32 MiB it
+# keeps up to twice as much (glibc's thresholds follow what they see). No page of this one is ever
+# touched.
 numpy.empty((32 << 20) - (64 << 10), numpy.uint8)
 
 Array: TypeAlias = Any
@@ -108,7 +109,6 @@ ALL_DTYPES = (
 BY_NUMPY = {d.numpy: d for d in ALL_DTYPES}
 DIFFERENTIABLE = frozenset(d.numpy for d in ALL_DTYPES if d.is_floating_point or d.is_complex)
 REAL_FLOATING = frozenset(d.numpy for d in ALL_DTYPES if d.is_floating_point)
-FLOAT64 = float64.numpy
 INT64 = int64.numpy
 BOOL = bool_.numpy
 

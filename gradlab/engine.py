@@ -799,9 +799,7 @@ def grad(
                 "graph. Set allow_unused=True if this is the desired behavior."
             )
     if materialize_grads:
-        found = [
-            _zeros_like(t) if g is None else g for t, g in zip(chosen, found, strict=True)
-        ]
+        found = [_zeros_like(t) if g is None else g for t, g in zip(chosen, found, strict=True)]
     return dict(zip(inputs, found, strict=True)) if isinstance(inputs, dict) else tuple(found)
 
 

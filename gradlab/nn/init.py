@@ -382,6 +382,7 @@ def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
     field = math.prod(shape[2:])
     return shape[1] * field, shape[0] * field
 
+
 def _require_dims(tensor: Tensor, said: str, allowed: tuple[int, ...]) -> None:
     if tensor._array.ndim not in allowed:
         raise ValueError(

@@ -39,7 +39,5 @@ class PairwiseDistance(Module):
         self.keepdim = keepdim
 
     def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
-        distance: Tensor = functional.pairwise_distance(
-            x1, x2, self.norm, self.eps, self.keepdim
-        )
+        distance: Tensor = functional.pairwise_distance(x1, x2, self.norm, self.eps, self.keepdim)
         return distance

@@ -111,8 +111,11 @@ def test_pytorch_imported_after_the_widgets_is_observed(tmp_path: Path) -> None:
 
 def test_the_figure_shows_itself(tmp_path: Path) -> None:
     notebook = run(
-        ["import gradlab as gl\nfrom gradlab_widgets import plot\nplot(gl.sin, gl.ones(3)).figure()"],
+        [
+            "import gradlab as gl\nfrom gradlab_widgets import plot",
+            "plot(gl.sin, gl.ones(3)).figure()",
+        ],
         tmp_path,
     )
-    data = notebook.cells[0].outputs[0]["data"]
+    data = notebook.cells[1].outputs[0]["data"]
     assert "image/png" in data
