@@ -8,6 +8,7 @@ from typing import Any
 from gradlab.autograd import timed_code
 from gradlab.autograd.timed_code import Block, Label
 from gradlab.nn import functional
+from gradlab.op import OPS
 from gradlab.optim.optimizer import Optimizer
 
 # Where PyTorch calls the function by another name than its users. None: it is one of Python's
@@ -25,12 +26,18 @@ _ATEN = {
 }
 
 
+# Shared by functions of layers, and nothing that somebody would call.
+_INNER = {"check_probability", "placed"}
+
+
 def _functions() -> Iterator[tuple[Any, Label]]:
+    operations = {timed_code.operation_label(op) for op in OPS.values()}
     for name, function in vars(functional).items():
-        shown = _ATEN.get(name, name)
+        label = f"aten::{_ATEN.get(name, name)}"
         own = getattr(function, "__module__", "").startswith(("gradlab.nn.", "gradlab.ops."))
-        if own and not name.startswith("_") and shown:
-            yield function, "aten::" + shown
+        hidden = name.startswith("_") or name in _INNER or not _ATEN.get(name, name)
+        if own and not hidden and label not in operations:  # which would be the same call again
+            yield function, label
 
 
 def _optimizers() -> Iterator[tuple[Any, Label]]:

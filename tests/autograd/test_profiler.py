@@ -85,6 +85,22 @@ def test_the_names_are_pytorchs() -> None:
     assert ours == run(torch)
 
 
+@pytest.mark.parametrize(
+    "name", ["relu", "gelu", "silu", "elu", "leaky_relu", "sigmoid", "tanh", "softplus", "dropout"]
+)
+def test_a_layers_function_shows_once_and_without_helpers(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    counts = []
+    for library, profiled in ((gl, profile), (torch, torch.autograd.profiler.profile)):
+        x = library.ones(2, 3)
+        with profiled() as prof:
+            getattr(library.nn.functional, name)(x)
+        counts.append({event.key: event.count for event in prof.key_averages()})
+    ours, theirs = counts
+    assert ours[f"aten::{name}"] == 1
+    assert ours.keys() <= theirs.keys()
+
+
 def test_a_function_shows_with_the_ones_it_calls() -> None:
     layer, x = nn.Linear(3, 4), gl.ones(2, 3)
     with profile() as prof:
