@@ -25,7 +25,7 @@ export function fieldFace(model: Model, field: Field, signal: AbortSignal): Face
   const steps = Math.max(0, ...field.paths.map(({ x }) => x.length));
   const moving = s("g");
   const walked = s("g");
-  const readout = h("output", { class: "gl-readout", "data-gl": "readout" });
+  const readout = h("output.gl-readout", { "data-gl": "readout" });
   let sheet: Sheet;
   let [column, row] = start(grid, field);
   const attributes = {
@@ -69,7 +69,7 @@ export function fieldFace(model: Model, field: Field, signal: AbortSignal): Face
       const direction = downhill(sheet, toNumber(dx), toNumber(dy), 34);
       if (direction) drawn.push(arrow(x, y, direction, "gl-steep"));
     }
-    drawn.push(s("circle", { class: "gl-spot", cx: x, cy: y, r: field.here ? 8 : 5 }));
+    drawn.push(s("circle.gl-spot", { cx: x, cy: y, r: field.here ? 8 : 5 }));
     moving.replaceChildren(...drawn);
     readout.replaceChildren(...told);
   }
@@ -83,8 +83,8 @@ export function fieldFace(model: Model, field: Field, signal: AbortSignal): Face
     "aria-label": "Step of the path",
     "data-gl": "slider",
   });
-  const place = h("output", { class: "gl-position", "data-gl": "position" });
-  const found = h("ul", { class: "gl-lines gl-paths", "data-gl": "paths" });
+  const place = h("output.gl-position", { "data-gl": "position" });
+  const found = h("ul.gl-lines.gl-paths", { "data-gl": "paths" });
   const play = iconButton("play", "Play", PLAY, () => (clock ? stop() : begin()));
   let clock: ReturnType<typeof setInterval> | undefined;
 
@@ -143,14 +143,14 @@ export function fieldFace(model: Model, field: Field, signal: AbortSignal): Face
 
   repaint();
   const element = h(
-    "div",
-    { class: "gl-face gl-plot-face", "data-gl-view": "field" },
-    h("div", { class: "gl-plot-head" }, h("strong", {}, field.title)),
+    "div.gl-face.gl-plot-face",
+    { "data-gl-view": "field" },
+    h("div.gl-plot-head", h("strong", field.title)),
     frame,
     readout,
-    steps > 0 && h("div", { class: "gl-bar gl-walk" }, play, slider, place),
+    steps > 0 && h("div.gl-bar.gl-walk", play, slider, place),
     steps > 0 && found,
-    field.note && h("p", { class: "gl-note-line", "data-gl": "note" }, field.note),
+    field.note && h("p.gl-note-line", { "data-gl": "note" }, field.note),
     twin(field),
   );
   return { element };
@@ -194,7 +194,7 @@ function bands(grid: Grid, { levels }: Field, { across, along }: Sheet): SVGElem
     const { region, line } = regionAbove(grid, level, place);
     return [
       band(at, bounds.length, "path", { d: region }),
-      s("path", { class: "gl-level", d: line }),
+      s("path.gl-level", { d: line }),
     ];
   });
 }
@@ -225,7 +225,7 @@ function scaleBar({ levels, z_label }: Field, { width, height }: Sheet): SVGElem
     }),
   );
   const labels = bounds.flatMap((level, at) =>
-    at % every ? [] : [s("text", { class: "gl-start", x: left + 15, y: bottom - (at + 1) * high + 4 }, short(level, "float32", 3))],
+    at % every ? [] : [s("text.gl-start", { x: left + 15, y: bottom - (at + 1) * high + 4 }, short(level, "float32", 3))],
   );
   return [s("g", { role: "img", "aria-label": `Heights of ${z_label}` }, ...bar, ...labels)];
 }
@@ -278,7 +278,7 @@ function arrows(field: Field, grid: Grid, sheet: Sheet): SVGElement[] {
       d += arrowPath(x - way[0] / 2, y - way[1] / 2, ...way);
     }
   }
-  return [s("path", { class: "gl-arrows", d, "data-gl": "arrows" })];
+  return [s("path.gl-arrows", { d, "data-gl": "arrows" })];
 }
 
 /** At most `most` of `size` places, in the middle of as many equal parts. */
@@ -294,7 +294,7 @@ function star({ across, along }: Sheet, [x, y]: readonly number[]): SVGElement {
     const [angle, reach] = [(at * Math.PI) / 5 - Math.PI / 2, at % 2 ? 4 : 10];
     return `${centre[0] + reach * Math.cos(angle)} ${centre[1] + reach * Math.sin(angle)}`;
   });
-  return s("path", { class: "gl-star", d: `M${points.join("L")}z`, "data-gl": "here" });
+  return s("path.gl-star", { d: `M${points.join("L")}z`, "data-gl": "here" });
 }
 
 // Paths -----------------------------------------------------------------------------------------
@@ -311,7 +311,7 @@ function pathUpTo(path: Path, look: number, step: number, { across, along }: She
   const name = `gl-path-${look % 4}`;
   return [
     s("path", { class: `gl-path ${name} gl-ahead`, d: pathOf(points.slice(at)) }),
-    s("path", { class: "gl-path gl-halo", d: gone }),
+    s("path.gl-path.gl-halo", { d: gone }),
     s("path", { class: `gl-path ${name}`, d: gone, "data-gl": "path" }),
     ...points.slice(0, at).filter(isSeen).map(([x, y]) => s("circle", { class: `gl-stop ${name}`, cx: x, cy: y, r: 2.4 })),
     ...(isSeen(here) ? [pathMark(look, ...here)] : []),
@@ -335,14 +335,13 @@ function pathMark(look: number, x: number, y: number): SVGElement {
 function pathReading(path: Path, look: number, step: number): HTMLElement {
   const at = Math.min(step, path.x.length - 1);
   const swatch = s("svg", { viewBox: "-13 -10 26 20", "aria-hidden": "true" }, pathMark(look, 0, 0));
-  if (at < 0) return h("li", {}, swatch, h("span", {}, path.name), "no points");
+  if (at < 0) return h("li", swatch, h("span", path.name), "no points");
   const steep = Math.hypot(toNumber(path.dx[at]!), toNumber(path.dy[at]!));
   return h(
     "li",
-    {},
     swatch,
-    h("span", {}, path.name),
-    h("output", {}, `(${short(path.x[at]!)}, ${short(path.y[at]!)})`),
+    h("span", path.name),
+    h("output", `(${short(path.x[at]!)}, ${short(path.y[at]!)})`),
     reading("path-z", "value", path.z[at]!),
     reading("path-norm", "|∇|", Number.isFinite(steep) ? steep : "nan"),
   );
