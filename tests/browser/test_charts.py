@@ -267,6 +267,8 @@ def test_the_timeline_is_zoomed_and_dragged(show: Open) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + 200, box["y"] + 30, steps=4)
     page.mouse.up()
+    painted = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    page.evaluate(painted)
     moved = first.bounding_box()
     assert moved
     assert moved["x"] + moved["width"] == pytest.approx(zoomed["x"] + zoomed["width"] - 100, abs=3)

@@ -141,7 +141,7 @@ def test_every_operation_with_a_gradient_has_samples() -> None:
 
 
 # These have no gradients: tests/nn compares what uses them.
-WITH_INNER_RESULTS = {"attention", "embedding_bag", "lstm_layer"}
+WITH_INNER_RESULTS = {"attention", "lstm_layer"}
 
 
 NO_DERIVATIVE = {
