@@ -44,14 +44,7 @@ class Embedding(Module):
         super().__init__()
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
-        if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise AssertionError(
-                    f"Padding_idx must be within num_embeddings ({num_embeddings}), but it is "
-                    f"{padding_idx}"
-                )
-            padding_idx %= num_embeddings
-        self.padding_idx = padding_idx
+        self.padding_idx = _row("Padding_idx", padding_idx, num_embeddings)
         self.max_norm = max_norm
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
@@ -159,14 +152,7 @@ class EmbeddingBag(Module):
         self.max_norm = max_norm
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
-        if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise AssertionError(
-                    f"padding_idx must be within num_embeddings ({num_embeddings}), but it is "
-                    f"{padding_idx}"
-                )
-            padding_idx %= num_embeddings
-        self.padding_idx = padding_idx
+        self.padding_idx = _row("padding_idx", padding_idx, num_embeddings)
         self.mode = mode
         self.sparse = sparse
         self.include_last_offset = include_last_offset
@@ -247,3 +233,14 @@ def _draw(weight: Parameter, padding_idx: int | None) -> None:
     if padding_idx is not None:
         with no_grad():
             weight[padding_idx].fill_(0)
+
+
+def _row(name: str, padding_idx: int | None, num_embeddings: int) -> int | None:
+    """The row that ``padding_idx`` names, counted from the first."""
+    if padding_idx is None:
+        return None
+    if not -num_embeddings <= padding_idx < num_embeddings:
+        raise AssertionError(
+            f"{name} must be within num_embeddings ({num_embeddings}), but it is {padding_idx}"
+        )
+    return padding_idx % num_embeddings

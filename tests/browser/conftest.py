@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 import chromium
+from tests.browser.harness import Open, Watched, watched_page
 
 QUIET = [
     "--no-sandbox",
@@ -41,3 +42,27 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=QUIET)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def watched(browser: Browser) -> Iterator[Watched]:
+    """A page that must have nothing to complain of."""
+    with watched_page(browser) as watched:
+        watched.page.set_default_timeout(10_000)
+        yield watched
+        assert watched.complaints == []
+
+
+@pytest.fixture
+def show(pages: Path, watched: Watched) -> Open:
+    """Opens one of the module's `pages` by name; with `hold`, nothing is mounted yet."""
+
+    def show(name: str, *, hold: bool = False) -> Page:
+        page = watched.page
+        page.goto((pages / f"{name}.html").as_uri() + ("#hold" if hold else ""))
+        page.wait_for_function("window.gradlab")
+        if not hold:
+            page.wait_for_selector(".gradlab > *")
+        return page
+
+    return show

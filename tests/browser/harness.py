@@ -13,9 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
+
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,28 @@ def watched_page(browser: Browser) -> Iterator[Watched]:
     watched.page.on("console", lambda said: watched.heard(said))
     yield watched
     context.close()
+
+
+class Open(Protocol):
+    """Opens an example page by name; with `hold`, nothing is mounted yet."""
+
+    def __call__(self, name: str, *, hold: bool = False) -> Page: ...
+
+
+def make_pages(folder: Path, *scripts: str) -> None:
+    """Fill a folder with example pages, made from the sources as they are.
+
+    `scripts` write payloads there first. Skips the test where the front end can't be built, but on
+    CI, where it must be.
+    """
+    if not (ROOT / "widgets/node_modules").exists():
+        message = "no widgets/node_modules: python hatch_build.py ci installs them"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "widgets"), str(ROOT)])}
+    for script in scripts:
+        subprocess.run([sys.executable, script, str(folder)], cwd=ROOT, check=True, env=env)
+    command = [sys.executable, "hatch_build.py", "run", "--silent", "pages", "--", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
 @dataclass(frozen=True)

@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.harness import Watched, watched_page
+from tests.browser.harness import Open, Watched, make_pages
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "artefacts" / "big-graphs"
 MODELS = ("resnet18", "resnet50", "transformer", "rnn", "stack", "long-chain")
 
-Open = Callable[..., Page]
-
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page for each model, made from the sources as they are."""
-    if not (ROOT / "widgets/node_modules").exists():
-        message = "no widgets/node_modules: python hatch_build.py ci installs them"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     folder = tmp_path_factory.mktemp("pages")
-    models = [sys.executable, "widgets/scripts/models.py", str(folder)]
-    subprocess.run(models, cwd=ROOT, check=True, env={**os.environ, "PYTHONPATH": "widgets:."})
-    command = [sys.executable, "hatch_build.py", "run", "--silent", "pages", "--", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    make_pages(folder, "widgets/scripts/models.py")
     return folder
-
-
-@pytest.fixture
-def watched(browser: Browser) -> Iterator[Watched]:
-    """A page that must have nothing to complain of."""
-    with watched_page(browser) as watched:
-        watched.page.set_default_timeout(10_000)
-        yield watched
-        assert watched.complaints == []
 
 
 @pytest.fixture

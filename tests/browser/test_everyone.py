@@ -7,10 +7,7 @@ The pages are the example pages of `npm run pages`, with all charts and the answ
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +18,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 import gradlab as gl
 import gradlab_widgets as gw
 from gradlab import nn
-from tests.browser.harness import Watched, watched_page
+from tests.browser.harness import Watched, make_pages, watched_page
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "artefacts" / "everyone"
@@ -136,17 +133,10 @@ def payloads() -> dict[str, tuple[str, dict[str, Any]]]:
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with all pages, made from the sources as they are."""
-    if not (ROOT / "widgets/node_modules").exists():
-        message = "no widgets/node_modules: python hatch_build.py ci installs them"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     folder = tmp_path_factory.mktemp("pages")
     for name, content in payloads().items():
         (folder / f"{name}.json").write_text(json.dumps(content))
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "widgets"), str(ROOT)])}
-    charts = [sys.executable, "widgets/scripts/charts.py", str(folder)]
-    subprocess.run(charts, cwd=ROOT, check=True, env=env)
-    command = [sys.executable, "hatch_build.py", "run", "--silent", "pages", "--", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    make_pages(folder, "widgets/scripts/charts.py")
     for name, html in answers().items():
         head = f"<!doctype html><html lang=en><title>{name}</title>"
         page = f"{head}<style>:root {{ color-scheme: light dark }} main {{ margin: 16px }}</style>"

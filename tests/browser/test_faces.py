@@ -6,58 +6,24 @@ The pages are those of `npm run pages`; each holds the bundle, one payload and `
 from __future__ import annotations
 
 import math
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.harness import Watched, watched_page
+from tests.browser.harness import Open, Watched, make_pages
 
 ROOT = Path(__file__).parents[2]
-
-Open = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the example pages, made from the sources as they are."""
-    if not (ROOT / "widgets/node_modules").exists():
-        message = "no widgets/node_modules: python hatch_build.py ci installs them"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     folder = tmp_path_factory.mktemp("pages")
-    command = [sys.executable, "hatch_build.py", "run", "--silent", "pages", "--", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    make_pages(folder)
     return folder
-
-
-@pytest.fixture
-def watched(browser: Browser) -> Iterator[Watched]:
-    """A page that must have nothing to complain of."""
-    with watched_page(browser) as watched:
-        watched.page.set_default_timeout(10_000)
-        yield watched
-        assert watched.complaints == []
-
-
-@pytest.fixture
-def show(pages: Path, watched: Watched) -> Open:
-    """Open an example by name; with `hold`, nothing is mounted yet."""
-
-    def show(name: str, *, hold: bool = False) -> Page:
-        page = watched.page
-        page.goto((pages / f"{name}.html").as_uri() + ("#hold" if hold else ""))
-        page.wait_for_function("window.gradlab")
-        if not hold:
-            page.wait_for_selector(".gradlab > *")
-        return page
-
-    return show
 
 
 def part(page: Page, handle: str) -> Locator:
