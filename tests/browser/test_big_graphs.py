@@ -168,6 +168,20 @@ def test_the_path_of_a_leaf_is_marked(show: Open) -> None:
     expect(page.locator(".gl-picture > [aria-live]")).to_contain_text("leads to")
 
 
+@pytest.mark.parametrize("pause", [0, 150])
+def test_a_double_press_opens_a_group_at_any_speed(show: Open, pause: int) -> None:
+    page = show("long-chain")
+    at = box(page, "×5,000").bounding_box()
+    assert at
+    page.mouse.move(at["x"] + at["width"] / 2, at["y"] + at["height"] / 2)
+    for count in (1, 2):
+        page.mouse.down(click_count=count)
+        page.mouse.up(click_count=count)
+        page.wait_for_timeout(pause)
+    expect(part(page, "minimap")).to_be_visible()
+    expect(part(page, "details")).to_have_count(0)
+
+
 def test_the_minimap_moves_the_view(show: Open) -> None:
     page = show("long-chain")
     expect(part(page, "minimap")).to_be_hidden()

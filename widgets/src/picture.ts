@@ -31,6 +31,8 @@ const CROWD = 700;
 const MOST_LABELS = 300;
 const READABLE = 0.44;
 const NARROW = 520;
+/** Milliseconds in which a second press makes a double press. */
+const TWICE = 300;
 
 export interface Picture {
   readonly element: HTMLElement;
@@ -78,6 +80,7 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
   let matches: ReadonlySet<number> = new Set();
   let path: Uint8Array | null = null;
   let frame = 0;
+  let choosing: ReturnType<typeof setTimeout> | undefined;
   const seenBefore = new Set<string>();
 
   // The camera moves the element as a whole: moving a group inside would lay every text out again.
@@ -330,6 +333,7 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
     if (!width || !height) return;
     const shift = [(width - size.width) / 2, (height - size.height) / 2] as const;
     size = { width, height };
+    tip.hide();
     if (wasMoved) camera = pan(camera, ...shift);
     else frameIt();
     if (cursor !== null) follow(cursor);
@@ -501,6 +505,7 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
       resized.disconnect();
       themed.disconnect();
       cancelAnimationFrame(frame);
+      clearTimeout(choosing);
     });
     on(element, "keydown", onKey);
     listenToHands(element, {
@@ -512,13 +517,12 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
       press(x, y) {
         const handle = handleAt(x, y);
         if (handle !== null) toggleGroup(handle);
-        else select(nodeAt(x, y));
+        else choose(nodeAt(x, y));
       },
       pressTwice(x, y) {
+        clearTimeout(choosing);
         const node = handleAt(x, y) === null ? nodeAt(x, y) : null;
-        if (node === null || !groupStates(node).length) return;
-        select(null); // the first press of the two has chosen it
-        openOrFold(node);
+        if (node !== null && groupStates(node).length) openOrFold(node);
       },
       hover(x, y) {
         const node = nodeAt(x, y);
@@ -529,6 +533,15 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
       leave: tip.hide,
       zoom: zoomBy,
     });
+  }
+
+  /** Details that open beside the picture move it: not before a second press had its time. */
+  function choose(node: number | null): void {
+    clearTimeout(choosing);
+    const isMoving = selected === null && !stepping;
+    const mayComeTwice = isMoving && node !== null && groupStates(node).length > 0;
+    if (mayComeTwice) choosing = setTimeout(select, TWICE, node);
+    else select(node);
   }
 
   /** A point of the view, in the world. */
