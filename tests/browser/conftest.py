@@ -23,6 +23,7 @@ QUIET = [
 ]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups, whatever was asked for
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the browser tests on one worker: they share a server, a kernel and a browser."""
     for item in items:
