@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from gradlab import arrays
+from gradlab.optim.fused import suited
 from gradlab.optim.optimizer import (
     Group,
     Optimizer,
     check_at_least,
     check_plain,
+    decay_of,
     downhill,
     parts,
 )
@@ -66,14 +68,39 @@ class Adadelta(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, param: Any, gradient: Any, group: Group) -> None:
-        array = parts(param._array)
-        gradient = downhill(array, parts(gradient), group)
         state = self._remembered(param, "square_avg", "acc_delta")
-        squares, steps = parts(state["square_avg"]._array), parts(state["acc_delta"]._array)
-        rho, eps, sqrt = group["rho"], group["eps"], arrays.array_module(array).sqrt
-        squares *= rho
-        squares += (1 - rho) * gradient * gradient
-        step = sqrt(steps + eps) / sqrt(squares + eps) * gradient
-        steps *= rho
-        steps += (1 - rho) * step * step
-        array -= float(group["lr"]) * step
+        array = parts(param._array)
+        suited(_descend, array)(
+            group["maximize"],
+            array,
+            parts(gradient),
+            parts(state["square_avg"]._array),
+            parts(state["acc_delta"]._array),
+            float(group["lr"]),
+            decay_of(group),
+            group["rho"],
+            1 - group["rho"],
+            group["eps"],
+        )
+
+
+def _descend(
+    maximize: bool,
+    array: Any,
+    gradient: Any,
+    squares: Any,
+    steps: Any,
+    lr: float,
+    decay: Any,
+    kept: float,
+    taken: float,
+    eps: float,
+) -> None:
+    xp = arrays.array_module(array)
+    gradient = downhill(array, gradient, decay, maximize)
+    squares *= kept
+    squares += taken * gradient * gradient
+    step = xp.sqrt(steps + eps) / xp.sqrt(squares + eps) * gradient
+    steps *= kept
+    steps += taken * step * step
+    array -= lr * step

@@ -8,11 +8,13 @@ from typing import Any
 import numpy
 
 from gradlab import arrays
+from gradlab.optim.fused import suited
 from gradlab.optim.optimizer import (
     Group,
     Optimizer,
     check_at_least,
     check_plain,
+    decay_of,
     downhill,
     parts,
     zeros_like,
@@ -79,12 +81,32 @@ class Adagrad(Optimizer):
                 self.state[param] = {"step": Tensor._wrap(count), "sum": total}
 
     def _update(self, param: Any, gradient: Any, group: Group) -> None:
-        array = parts(param._array)
-        gradient = downhill(array, parts(gradient), group)
         state = self._remembered(param)
-        total = parts(state["sum"]._array)
-        total += gradient * gradient
-        size = arrays.array_module(array).sqrt(total)
-        size += group["eps"]
         before = int(state["step"]._array) - 1
-        array -= float(group["lr"]) / (1 + before * group["lr_decay"]) * (gradient / size)
+        array = parts(param._array)
+        suited(_descend, array)(
+            group["maximize"],
+            array,
+            parts(gradient),
+            parts(state["sum"]._array),
+            float(group["lr"]) / (1 + before * group["lr_decay"]),
+            decay_of(group),
+            group["eps"],
+        )
+
+
+def _descend(
+    maximize: bool,
+    array: Any,
+    gradient: Any,
+    total: Any,
+    lr: float,
+    decay: Any,
+    eps: float,
+) -> None:
+    xp = arrays.array_module(array)
+    gradient = downhill(array, gradient, decay, maximize)
+    total += gradient * gradient
+    size = xp.sqrt(total)
+    size += eps
+    array -= lr * (gradient / size)

@@ -9,14 +9,17 @@ from typing import Any
 import numpy
 
 from gradlab import arrays
+from gradlab.optim.fused import spare_like, suited
 from gradlab.optim.optimizer import (
     Group,
     Optimizer,
     check_at_least,
     check_betas,
     check_plain,
+    decay_of,
     downhill,
     parts,
+    shrink_of,
 )
 from gradlab.optim.together import Together, can_be_together
 
@@ -106,93 +109,132 @@ class Adam(Optimizer):
         return super()._update_all([*left.values()], group)
 
     def _update(self, param: Any, gradient: Any, group: Group) -> None:
-        array = parts(param._array)
-        gradient = downhill(array, parts(gradient), group)
-        _pull_towards_zero(array, group)
         names = _memories(group)
         state = self._remembered(param, *names)
         memories = [parts(state[name]._array) for name in names]
-        spare = arrays.array_module(array).empty_like(memories[0])
-        _put_step(gradient, *memories, spare=spare, count=int(state["step"]._array), group=group)
-        array -= spare
+        array = parts(param._array)
+        suited(_descend, array)(
+            group["maximize"],
+            array,
+            parts(gradient),
+            *_three(memories),
+            spare_like(memories[0]),
+            *_rates(int(state["step"]._array), group),
+            decay_of(group),
+            shrink_of(group),
+        )
 
 
 def _memories(group: Group) -> list[str]:
     return ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else [])]
 
 
+def _three(memories: Sequence[Any]) -> tuple[Any, Any, Any]:
+    """Means of the gradient and of its square, and the largest of the latter if it is kept."""
+    mean, square, *largest = memories
+    return mean, square, largest[0] if largest else None
+
+
 def _update_together(together: Together, group: Group) -> None:
     together.counts += 1
-    count = int(together.counts[0])
+    rates = _rates(int(together.counts[0]), group)
+    decay, shrink = decay_of(group), shrink_of(group)
     for _, pairs, gradient, memories, spare in together.pieces():
         if group["maximize"]:
             gradient *= -1
-        if group["weight_decay"]:
-            _decay(pairs, gradient, spare, group)
-        _put_step(gradient, *memories, spare=spare, count=count, group=group)
+        if decay is not None:
+            for own, room in pairs:
+                numpy.multiply(own, decay, out=room)
+            gradient += spare
+        _stepped(numpy, gradient, *_three(memories), spare, *rates)
         for own, step in pairs:
+            if shrink is not None:
+                own *= shrink
             own -= step
 
 
-def _decay(pairs: Sequence[Any], gradient: Any, spare: Any, group: Group) -> None:
-    for own, room in pairs:
-        if group["decoupled_weight_decay"]:
-            _pull_towards_zero(own, group)
-        else:
-            numpy.multiply(own, group["weight_decay"], out=room)
-    if not group["decoupled_weight_decay"]:
-        gradient += spare
+def _rates(count: int, group: Group) -> tuple[float, ...]:
+    """The numbers in step number ``count``.
 
-
-def _pull_towards_zero(array: Any, group: Group) -> None:
-    if group["decoupled_weight_decay"]:
-        array *= 1 - float(group["lr"]) * group["weight_decay"]
-
-
-def _put_step(
-    gradient: Any, mean: Any, square: Any, *largest: Any, spare: Any, count: int, group: Group
-) -> None:
-    """Bring the memories up to date, and put into the spare one what to go down by."""
-    beta1, beta2 = group["betas"]
-    xp = arrays.array_module(mean)
-    put_means(gradient, mean, square, spare, beta1, beta2)
-    for most in largest:
-        square = xp.maximum(most, square, out=most)
-    # The means start from 0: dividing by 1 - beta**count makes up for it. Numbers are divided
-    # here instead of whole arrays: p -= lr (mean / rise1) / (sqrt(square / rise2) + eps).
-    rise1, root_rise2 = 1 - beta1**count, math.sqrt(1 - beta2**count)
-    xp.sqrt(square, out=spare)
-    spare += group["eps"] * root_rise2
-    xp.divide(mean, spare, out=spare)
-    spare *= float(group["lr"]) * root_rise2 / rise1
-
-
-def means_of(
-    state: dict[str, Any], gradient: Any, beta1: float, beta2: float
-) -> tuple[Any, Any, Any]:
-    """The running means of the gradient and of its square, brought up to date.
-
-    And a spare array of their size, to compute the step in: one that was just used is still in the
-    processor's cache, and new ones cost more than the arithmetic.
+    Means start from 0: dividing by 1 - beta**count makes up for it. Numbers are divided here
+    instead of whole arrays: p -= lr (mean / rise1) / (sqrt(square / rise2) + eps).
     """
-    mean, square = parts(state["exp_avg"]._array), parts(state["exp_avg_sq"]._array)
-    spare = arrays.array_module(mean).empty_like(mean)
-    put_means(gradient, mean, square, spare, beta1, beta2)
-    return mean, square, spare
+    beta1, beta2 = group["betas"]
+    rise1, root_rise2 = 1 - beta1**count, math.sqrt(1 - beta2**count)
+    scale = float(group["lr"]) * root_rise2 / rise1
+    return 1 - beta1, beta2, 1 - beta2, group["eps"] * root_rise2, scale
+
+
+def _descend(
+    maximize: bool,
+    array: Any,
+    gradient: Any,
+    mean: Any,
+    square: Any,
+    largest: Any,
+    spare: Any,
+    taken1: float,
+    kept2: float,
+    taken2: float,
+    eps: float,
+    scale: float,
+    decay: Any,
+    shrink: Any,
+) -> None:
+    xp = arrays.array_module(array)
+    gradient = downhill(array, gradient, decay, maximize)
+    if shrink is not None:
+        array *= shrink
+    array -= _stepped(xp, gradient, mean, square, largest, spare, taken1, kept2, taken2, eps, scale)
+
+
+def _stepped(
+    xp: Any,
+    gradient: Any,
+    mean: Any,
+    square: Any,
+    largest: Any,
+    spare: Any,
+    taken1: float,
+    kept2: float,
+    taken2: float,
+    eps: float,
+    scale: float,
+) -> Any:
+    """Bring the memories up to date, and find what to go down by, computing it in ``spare``."""
+    spare = put_means(xp, gradient, mean, square, spare, taken1, kept2, taken2)
+    if largest is not None:
+        square = xp.maximum(largest, square, out=largest)
+    step = xp.sqrt(square, out=spare)
+    step += eps
+    step = xp.divide(mean, step, out=step)
+    step *= scale
+    return step
 
 
 def put_means(
-    gradient: Any, mean: Any, square: Any, spare: Any, beta1: float, beta2: float
-) -> None:
-    """Bring running means of a gradient and of its square up to date, computing in ``spare``."""
-    xp = arrays.array_module(mean)
-    xp.subtract(gradient, mean, out=spare)
-    spare *= 1 - beta1
-    mean += spare
-    xp.multiply(gradient, gradient, out=spare)
-    spare *= 1 - beta2
-    square *= beta2
-    square += spare
+    xp: Any,
+    gradient: Any,
+    mean: Any,
+    square: Any,
+    spare: Any,
+    taken1: float,
+    kept2: float,
+    taken2: float,
+) -> Any:
+    """Bring running means of a gradient and of its square up to date; the room that was used.
+
+    Room that was just used is still in the processor's cache, and new room costs more than the
+    arithmetic.
+    """
+    change = xp.subtract(gradient, mean, out=spare)
+    change *= taken1
+    mean += change
+    change = xp.multiply(gradient, gradient, out=change)
+    change *= taken2
+    square *= kept2
+    square += change
+    return change
 
 
 class AdamW(Adam):

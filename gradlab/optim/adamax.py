@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from gradlab import arrays
+from gradlab.optim.fused import suited
 from gradlab.optim.optimizer import (
     Group,
     Optimizer,
     check_at_least,
     check_betas,
     check_plain,
+    decay_of,
     downhill,
     parts,
 )
@@ -66,15 +68,40 @@ class Adamax(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, param: Any, gradient: Any, group: Group) -> None:
-        array = parts(param._array)
-        gradient = downhill(array, parts(gradient), group)
         state = self._remembered(param, "exp_avg", "exp_inf")
-        mean, largest = parts(state["exp_avg"]._array), parts(state["exp_inf"]._array)
         beta1, beta2 = group["betas"]
-        mean += (1 - beta1) * (gradient - mean)
-        largest *= beta2
-        xp = arrays.array_module(array)
-        xp.maximum(largest, abs(gradient) + group["eps"], out=largest)
         # The mean starts from 0: dividing by this makes up for it.
         missing = 1 - beta1 ** int(state["step"]._array)
-        array -= float(group["lr"]) / missing * (mean / largest)
+        array = parts(param._array)
+        suited(_descend, array)(
+            group["maximize"],
+            array,
+            parts(gradient),
+            parts(state["exp_avg"]._array),
+            parts(state["exp_inf"]._array),
+            float(group["lr"]) / missing,
+            decay_of(group),
+            1 - beta1,
+            beta2,
+            group["eps"],
+        )
+
+
+def _descend(
+    maximize: bool,
+    array: Any,
+    gradient: Any,
+    mean: Any,
+    largest: Any,
+    lr: float,
+    decay: Any,
+    taken1: float,
+    kept2: float,
+    eps: float,
+) -> None:
+    xp = arrays.array_module(array)
+    gradient = downhill(array, gradient, decay, maximize)
+    mean += taken1 * (gradient - mean)
+    largest *= kept2
+    xp.maximum(largest, xp.absolute(gradient) + eps, out=largest)
+    array -= lr * (mean / largest)

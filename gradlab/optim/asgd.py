@@ -11,11 +11,13 @@ from typing import Any
 import numpy
 
 from gradlab import arrays
+from gradlab.optim.fused import suited
 from gradlab.optim.optimizer import (
     Group,
     Optimizer,
     check_at_least,
     check_plain,
+    decay_of,
     downhill,
     parts,
     zeros_like,
@@ -71,20 +73,41 @@ class ASGD(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, param: Any, gradient: Any, group: Group) -> None:
-        array = parts(param._array)
-        gradient = downhill(array, parts(gradient), group)
         lr, lambd = float(group["lr"]), group["lambd"]
         state = self._remembered(param)
         if "ax" not in state:
             state |= {"eta": _number(lr), "mu": _number(1), "ax": zeros_like(param)}
         eta, mu = float(state["eta"]._array), float(state["mu"]._array)
-        array *= 1 - lambd * eta
-        array -= eta * gradient
-        average = parts(state["ax"]._array)
-        average += mu * (array - average)
+        array = parts(param._array)
+        suited(_descend, array)(
+            group["maximize"],
+            array,
+            parts(gradient),
+            parts(state["ax"]._array),
+            eta,
+            mu,
+            decay_of(group),
+            1 - lambd * eta,
+        )
         step = float(state["step"]._array)
         state["eta"]._array[...] = lr / (1 + lambd * lr * step) ** group["alpha"]
         state["mu"]._array[...] = 1 / max(1, step - group["t0"])
+
+
+def _descend(
+    maximize: bool,
+    array: Any,
+    gradient: Any,
+    average: Any,
+    eta: float,
+    mu: float,
+    decay: Any,
+    shrink: float,
+) -> None:
+    gradient = downhill(array, gradient, decay, maximize)
+    array *= shrink
+    array -= eta * gradient
+    average += mu * (array - average)
 
 
 def _number(value: float) -> Tensor:

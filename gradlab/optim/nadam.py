@@ -8,15 +8,18 @@ from typing import Any
 import numpy
 
 from gradlab import arrays
-from gradlab.optim.adam import means_of
+from gradlab.optim.adam import put_means
+from gradlab.optim.fused import spare_like, suited
 from gradlab.optim.optimizer import (
     Group,
     Optimizer,
     check_at_least,
     check_betas,
     check_plain,
+    decay_of,
     downhill,
     parts,
+    shrink_of,
     zeros_like,
 )
 from gradlab.tensor import Tensor
@@ -75,11 +78,7 @@ class NAdam(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, param: Any, gradient: Any, group: Group) -> None:
-        array = parts(param._array)
-        gradient = downhill(array, parts(gradient), group)
         lr, (beta1, beta2) = float(group["lr"]), group["betas"]
-        if group["decoupled_weight_decay"]:
-            array *= 1 - lr * group["weight_decay"]
         state = self.state[param]
         if not state:
             one = numpy.ones((), arrays.get_default_dtype().numpy)
@@ -87,15 +86,56 @@ class NAdam(Optimizer):
             state["mu_product"] = Tensor._wrap(one)
             state.update(exp_avg=zeros_like(param), exp_avg_sq=zeros_like(param))
         count = int(self._remembered(param)["step"]._array)
-        mean, square, spare = means_of(state, gradient, beta1, beta2)
         now, ahead = (
             beta1 * (1 - 0.5 * 0.96 ** (n * group["momentum_decay"])) for n in (count, count + 1)
         )
         product = state["mu_product"]._array
         product *= now
-        xp = arrays.array_module(array)
-        size = xp.divide(square, 1 - beta2**count, out=spare)
-        xp.sqrt(size, out=size)
-        size += group["eps"]
-        array -= lr * (1 - now) / (1 - float(product)) * (gradient / size)
-        array -= lr * ahead / (1 - float(product) * ahead) * (mean / size)
+        mean = parts(state["exp_avg"]._array)
+        array = parts(param._array)
+        suited(_descend, array)(
+            group["maximize"],
+            array,
+            parts(gradient),
+            mean,
+            parts(state["exp_avg_sq"]._array),
+            spare_like(mean),
+            1 - beta1,
+            beta2,
+            1 - beta2,
+            1 - beta2**count,
+            group["eps"],
+            lr * (1 - now) / (1 - float(product)),
+            lr * ahead / (1 - float(product) * ahead),
+            decay_of(group),
+            shrink_of(group),
+        )
+
+
+def _descend(
+    maximize: bool,
+    array: Any,
+    gradient: Any,
+    mean: Any,
+    square: Any,
+    spare: Any,
+    taken1: float,
+    kept2: float,
+    taken2: float,
+    missing2: float,
+    eps: float,
+    by_gradient: float,
+    by_mean: float,
+    decay: Any,
+    shrink: Any,
+) -> None:
+    xp = arrays.array_module(array)
+    gradient = downhill(array, gradient, decay, maximize)
+    if shrink is not None:
+        array *= shrink
+    spare = put_means(xp, gradient, mean, square, spare, taken1, kept2, taken2)
+    size = xp.divide(square, missing2, out=spare)
+    size = xp.sqrt(size, out=size)
+    size += eps
+    array -= by_gradient * (gradient / size)
+    array -= by_mean * (mean / size)

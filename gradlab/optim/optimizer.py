@@ -56,9 +56,11 @@ def _arguments(step: Any, changed: Any) -> Any:
 class Optimizer:
     """Base class of all optimizers: subclass it and write ``_update`` (or all of ``step``).
 
-    ``params``: the tensors to optimize, or dictionaries that are parameter groups. ``defaults``:
-    the options of groups that don't say otherwise. Raises TypeError for anything but tensors,
-    ValueError for none at all, for one that is no leaf, or one that is in two groups.
+    ``params``: the tensors to optimize, or pairs of name and tensor such as ``named_parameters()``
+    gives, or dictionaries that are parameter groups; names are kept as the group's
+    ``"param_names"``. ``defaults``: the options of groups that don't say otherwise. Raises
+    TypeError for anything but tensors, ValueError for none at all, for one that is no leaf, for one
+    that is in two groups, or where only some have names.
 
     >>> import gradlab as gl
     >>> class Halving(Optimizer):
@@ -111,16 +113,23 @@ class Optimizer:
         """
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
-        params = _listed(param_group["params"])
+        params, names = _with_names(_listed(param_group["params"]))
         for param in params:
             _check_optimizable(param)
+        if names:
+            param_group["param_names"] = names
         for name, value in self.defaults.items():
             param_group.setdefault(name, value)
         if len(set(params)) != len(params):
             warnings.warn(
                 "optimizer contains a parameter group with duplicate parameters; in future, this "
-                "will cause an error: give each parameter once",
+                "will cause an error; give each parameter once",
                 stacklevel=3,
+            )
+        if any(("param_names" in group) != bool(names) for group in self.param_groups):
+            raise ValueError(
+                "all optimizer param groups should be with/without names. cannot add param group "
+                f"{'with' if names else 'without'} names to the optimizer"
             )
         known = {param for group in self.param_groups for param in group["params"]}
         if not known.isdisjoint(params):
@@ -274,6 +283,17 @@ def _listed(params: Any) -> list[Any]:
     return list(params)
 
 
+def _with_names(params: list[Any]) -> tuple[list[Any], list[str]]:
+    """The tensors of a group, and their names: of all or of none."""
+    names = [param[0] for param in params if isinstance(param, tuple)]
+    if names and len(names) != len(params):
+        raise ValueError(
+            "all optimizer params should be with/without names. Some param names are missing: "
+            f"{len(names)} of {len(params)} have one"
+        )
+    return [param[1] if isinstance(param, tuple) else param for param in params], names
+
+
 def _check_optimizable(param: Any) -> None:
     if not isinstance(param, Tensor):
         raise TypeError(
@@ -325,13 +345,25 @@ def parts(array: Any) -> Any:
     return array.reshape(array.shape or (1,)).view(array.real.dtype)
 
 
-def downhill(array: Any, gradient: Any, group: Group) -> Any:
+def downhill(array: Any, gradient: Any, decay: Any, maximize: bool) -> Any:
     """The gradient that a step is made of: turned round to ``maximize``, weight decay added."""
-    if group["maximize"]:
+    if maximize:
         gradient = -gradient
-    if group["weight_decay"] and not group.get("decoupled_weight_decay"):
-        gradient = gradient + group["weight_decay"] * array
+    if decay is not None:
+        gradient = gradient + decay * array
     return gradient
+
+
+def decay_of(group: Group) -> Any:
+    """The share of the parameters that is added to their gradients, if any."""
+    return None if group.get("decoupled_weight_decay") else group["weight_decay"] or None
+
+
+def shrink_of(group: Group) -> Any:
+    """What the parameters themselves are multiplied by before a step, if they are."""
+    if group["decoupled_weight_decay"] and group["weight_decay"]:
+        return 1 - float(group["lr"]) * group["weight_decay"]
+    return None
 
 
 def check_betas(betas: tuple[float, float]) -> None:

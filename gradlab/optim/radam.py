@@ -7,15 +7,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from gradlab import arrays
-from gradlab.optim.adam import means_of
+from gradlab.optim.adam import put_means
+from gradlab.optim.fused import spare_like, suited
 from gradlab.optim.optimizer import (
     Group,
     Optimizer,
     check_at_least,
     check_betas,
     check_plain,
+    decay_of,
     downhill,
     parts,
+    shrink_of,
 )
 
 
@@ -69,27 +72,67 @@ class RAdam(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, param: Any, gradient: Any, group: Group) -> None:
-        array = parts(param._array)
-        gradient = downhill(array, parts(gradient), group)
-        lr, (beta1, beta2) = float(group["lr"]), group["betas"]
-        if group["decoupled_weight_decay"]:
-            array *= 1 - lr * group["weight_decay"]
         state = self._remembered(param, "exp_avg", "exp_avg_sq")
-        mean, square, spare = means_of(state, gradient, beta1, beta2)
-        count = int(state["step"]._array)
-        xp = arrays.array_module(array)
-        scale = lr / (1 - beta1**count)
-        missing = 1 - beta2**count
-        # How many gradients the mean of squares amounts to, in the long run and now.
-        most = 2 / (1 - beta2) - 1
-        now = most - 2 * count * beta2**count / missing
-        if now > 5:
-            size = xp.sqrt(square, out=spare)
-            size += group["eps"]
-            trust = (now - 4) * (now - 2) * most / ((most - 4) * (most - 2) * now)
-            scale *= math.sqrt(missing * trust)
-            step = xp.divide(mean, size, out=spare)
-            step *= scale
-        else:
-            step = xp.multiply(mean, scale, out=spare)
-        array -= step
+        beta1, beta2 = group["betas"]
+        scale, is_trusted = _scale(int(state["step"]._array), group)
+        mean = parts(state["exp_avg"]._array)
+        array = parts(param._array)
+        suited(_descend, array)(
+            group["maximize"],
+            array,
+            parts(gradient),
+            mean,
+            parts(state["exp_avg_sq"]._array),
+            spare_like(mean),
+            1 - beta1,
+            beta2,
+            1 - beta2,
+            group["eps"] if is_trusted else None,
+            scale,
+            decay_of(group),
+            shrink_of(group),
+        )
+
+
+def _scale(count: int, group: Group) -> tuple[float, bool]:
+    """What the mean gradient is multiplied by, and whether the mean of squares is to divide it."""
+    beta1, beta2 = group["betas"]
+    scale: float = float(group["lr"]) / (1 - beta1**count)
+    missing = 1 - beta2**count
+    # How many gradients the mean of squares amounts to, in the long run and now.
+    most = 2 / (1 - beta2) - 1
+    now = most - 2 * count * beta2**count / missing
+    if now <= 5:
+        return scale, False
+    trust = (now - 4) * (now - 2) * most / ((most - 4) * (most - 2) * now)
+    return scale * math.sqrt(missing * trust), True
+
+
+def _descend(
+    maximize: bool,
+    array: Any,
+    gradient: Any,
+    mean: Any,
+    square: Any,
+    spare: Any,
+    taken1: float,
+    kept2: float,
+    taken2: float,
+    eps: Any,
+    scale: float,
+    decay: Any,
+    shrink: Any,
+) -> None:
+    xp = arrays.array_module(array)
+    gradient = downhill(array, gradient, decay, maximize)
+    if shrink is not None:
+        array *= shrink
+    step = put_means(xp, gradient, mean, square, spare, taken1, kept2, taken2)
+    if eps is None:
+        step = xp.multiply(mean, scale, out=step)
+    else:
+        step = xp.sqrt(square, out=step)
+        step += eps
+        step = xp.divide(mean, step, out=step)
+        step *= scale
+    array -= step

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from gradlab import arrays
+from gradlab.optim.fused import suited
 from gradlab.optim.optimizer import (
     Group,
     Optimizer,
     check_at_least,
     check_plain,
+    decay_of,
     downhill,
     parts,
 )
@@ -71,25 +73,52 @@ class RMSprop(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, param: Any, gradient: Any, group: Group) -> None:
-        array = parts(param._array)
-        gradient = downhill(array, parts(gradient), group)
         moving = ("momentum_buffer",) if group["momentum"] else ()
         centre = ("grad_avg",) if group["centered"] else ()
         state = self._remembered(param, "square_avg", *moving, *centre)
-        alpha, lr = group["alpha"], float(group["lr"])
-        square = parts(state["square_avg"]._array)
-        square *= alpha
-        square += (1 - alpha) * gradient * gradient
-        if group["centered"]:
-            mean = parts(state["grad_avg"]._array)
-            mean += (1 - alpha) * (gradient - mean)
-            square = square - mean * mean
-        size = arrays.array_module(array).sqrt(square)
-        size += group["eps"]
-        if group["momentum"]:
-            velocity = parts(state["momentum_buffer"]._array)
-            velocity *= group["momentum"]
-            velocity += gradient / size
-            array -= lr * velocity
-        else:
-            array -= lr * (gradient / size)
+        array = parts(param._array)
+        suited(_descend, array)(
+            group["maximize"],
+            array,
+            parts(gradient),
+            parts(state["square_avg"]._array),
+            parts(state["grad_avg"]._array) if centre else None,
+            parts(state["momentum_buffer"]._array) if moving else None,
+            float(group["lr"]),
+            decay_of(group),
+            group["alpha"],
+            1 - group["alpha"],
+            group["eps"],
+            group["momentum"],
+        )
+
+
+def _descend(
+    maximize: bool,
+    array: Any,
+    gradient: Any,
+    square: Any,
+    mean: Any,
+    velocity: Any,
+    lr: float,
+    decay: Any,
+    kept: float,
+    taken: float,
+    eps: float,
+    momentum: float,
+) -> None:
+    xp = arrays.array_module(array)
+    gradient = downhill(array, gradient, decay, maximize)
+    square *= kept
+    square += taken * gradient * gradient
+    if mean is not None:
+        mean += taken * (gradient - mean)
+        square = square - mean * mean
+    size = xp.sqrt(square)
+    size += eps
+    step = gradient / size
+    if velocity is not None:
+        velocity *= momentum
+        velocity += step
+        step = velocity
+    array -= lr * step

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from gradlab import arrays
-from gradlab.optim.optimizer import Group, Optimizer, check_at_least, check_plain, parts
+from gradlab.optim.fused import suited
+from gradlab.optim.optimizer import Group, Optimizer, check_at_least, check_plain, downhill, parts
 
 
 class Rprop(Optimizer):
@@ -56,19 +57,39 @@ class Rprop(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, param: Any, gradient: Any, group: Group) -> None:
-        array, gradient = parts(param._array), parts(gradient)
-        if group["maximize"]:
-            gradient = -gradient
         is_new = not self.state[param]
         state = self._remembered(param, "prev", "step_size")
-        before, length = parts(state["prev"]._array), parts(state["step_size"]._array)
+        length = parts(state["step_size"]._array)
         if is_new:
             length += float(group["lr"])
-        xp = arrays.array_module(array)
-        shrink, grow = group["etas"]
-        agrees = gradient * before
-        length *= xp.where(agrees > 0, grow, xp.where(agrees < 0, shrink, 1)).astype(length.dtype)
-        xp.clip(length, *group["step_sizes"], out=length)
-        gradient = xp.where(agrees < 0, gradient.dtype.type(0), gradient)
-        array -= xp.sign(gradient) * length
-        before[...] = gradient
+        array = parts(param._array)
+        suited(_descend, array)(
+            group["maximize"],
+            array,
+            parts(gradient),
+            parts(state["prev"]._array),
+            length,
+            *group["etas"],
+            *group["step_sizes"],
+        )
+
+
+def _descend(
+    maximize: bool,
+    array: Any,
+    gradient: Any,
+    before: Any,
+    length: Any,
+    shrink: float,
+    grow: float,
+    least: float,
+    most: float,
+) -> None:
+    xp = arrays.array_module(array)
+    gradient = downhill(array, gradient, None, maximize)
+    agrees = gradient * before
+    length *= xp.where(agrees > 0, grow, xp.where(agrees < 0, shrink, 1)).astype(length.dtype)
+    xp.clip(length, least, most, out=length)
+    gradient = xp.where(agrees < 0, gradient.dtype.type(0), gradient)
+    array -= xp.sign(gradient) * length
+    before[...] = gradient

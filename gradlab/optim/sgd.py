@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gradlab import arrays
-from gradlab.optim.optimizer import Group, Optimizer, check_at_least, check_plain
-from gradlab.tensor import Tensor
+from gradlab.optim.fused import suited
+from gradlab.optim.optimizer import (
+    Group,
+    Optimizer,
+    check_at_least,
+    check_plain,
+    downhill,
+    zeros_like,
+)
 
 
 class SGD(Optimizer):
@@ -66,27 +72,45 @@ class SGD(Optimizer):
         )
         super().__init__(params, defaults)
 
-    def _update(self, param: Any, gradient: Any, group: Group) -> None:
-        if group["maximize"]:
-            gradient = -gradient
-        if group["weight_decay"]:
-            gradient = gradient + float(group["weight_decay"]) * param._array
-        if group["momentum"]:
-            velocity = self._velocity(param, gradient, group)
-            ahead = gradient + group["momentum"] * velocity if group["nesterov"] else velocity
-            gradient = ahead
-        param._array -= float(group["lr"]) * gradient
+    def _update_all(self, params: Sequence[Any], group: Group) -> None:
+        lr, decay = float(group["lr"]), float(group["weight_decay"]) or None
+        maximize, momentum, nesterov = group["maximize"], group["momentum"], group["nesterov"]
+        taken = 1 - group["dampening"] if group["dampening"] else None
+        for param in params:
+            velocity, is_first = self._velocity(param) if momentum else (None, False)
+            array, gradient = param._array, param._grad._array
+            choice = maximize, nesterov, is_first
+            descend = suited(_descend, array)
+            descend(choice, array, gradient, velocity, lr, decay, momentum, taken)
 
-    def _velocity(self, param: Any, gradient: Any, group: Group) -> Any:
-        """The array of the parameter's velocity, brought up to date."""
+    def _velocity(self, param: Any) -> tuple[Any, bool]:
+        """The array of a parameter's velocity, and whether it has none yet."""
         state = self.state[param]
         known = state.get("momentum_buffer")
         if known is None:
-            first = arrays.as_array(gradient.copy())
-            known = state["momentum_buffer"] = Tensor._wrap(first)
+            known = state["momentum_buffer"] = zeros_like(param)
+            return known._array, True
+        known._counter[0] += 1
+        return known._array, False
+
+
+def _descend(
+    choice: tuple[bool, bool, bool],
+    array: Any,
+    gradient: Any,
+    velocity: Any,
+    lr: float,
+    decay: Any,
+    momentum: float,
+    taken: Any,
+) -> None:
+    maximize, nesterov, is_first = choice
+    gradient = downhill(array, gradient, decay, maximize)
+    if velocity is not None:
+        if is_first:
+            velocity[...] = gradient
         else:
-            taken = 1 - group["dampening"]
-            known._array *= group["momentum"]
-            known._array += gradient if taken == 1 else taken * gradient
-            known._counter[0] += 1
-        return known._array
+            velocity *= momentum
+            velocity += gradient if taken is None else taken * gradient
+        gradient = gradient + momentum * velocity if nesterov else velocity
+    array -= lr * gradient
