@@ -82,6 +82,12 @@ class Op:
         return self.holomorphic and not used.isdisjoint({"out", *self.tensors, *numbers})
 
     @property
+    def underivable(self) -> bool:
+        """Whether all that its formulas do is to refuse: they need nothing, not even ``g``."""
+        rules = self.gradients.values()
+        return bool(rules) and not any(rule.parameters for rule in rules)
+
+    @property
     def public_name(self) -> str:
         """What people call it by: ``pow`` for ``pow_scalar``, one primitive of several."""
         return self.name.removesuffix("_scalar").removesuffix("_tensor")

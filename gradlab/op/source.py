@@ -13,6 +13,8 @@ from gradlab.op.out import collected
 def apply_source(declared: Op) -> str:
     """The source of a node's ``apply``: gradients of the inputs from those of the outputs."""
     lines = []
+    if declared.underivable:
+        return f"def apply(self, *gs):\n    gradient_of_{next(iter(declared.gradients))}()"
     if declared.outputs == 1:
         lines += [
             "def apply(self, g):",
@@ -483,6 +485,9 @@ def _edges(declared: Op) -> str:
     if len(declared.gradients) == 1:
         (name,) = declared.gradients
         return f"({edge(name)},)"
+    if declared.underivable:  # which inputs there were doesn't matter any more
+        known = (f"*(({edge(name)},) if needs_{name} else ())" for name in declared.gradients)
+        return f"({', '.join(known)},)"
     parts = [f"{edge(name)} if needs_{name} else NO_EDGE" for name in declared.gradients]
     return f"({', '.join(parts)})"
 

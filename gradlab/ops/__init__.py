@@ -8,6 +8,7 @@ from gradlab.ops import (
     arithmetic,
     arrange,
     attention,
+    by_number,
     choosing,
     compare,
     complexes,

@@ -20,6 +20,7 @@ from gradlab.arrays import Array, Namespace, dtype_of
 from gradlab.grad_mode import enable_grad
 from gradlab.levels import innermost
 from gradlab.op import OPS, op
+from gradlab.ops.by_number import times
 from gradlab.ops.linalg import matmul
 from gradlab.ops.pointwise import mul
 from gradlab.ops.recurrent import dropout_noise
@@ -159,27 +160,14 @@ def _by_operations(
         shape = (query.size(-2), key.size(-2))
         mask = _additive(query.new_ones(shape, dtype=arrays.bool_).tril(), query)
     root = math.sqrt(abs(scale))  # to both: products stay in range
-    left = scaled_by(query, root if scale >= 0 else -root)
-    scores: Any = matmul(left, scaled_by(key.transpose(-2, -1), root))
+    left = times(query, root if scale >= 0 else -root)
+    scores: Any = matmul(left, times(key.transpose(-2, -1), root))
     if mask is not None:
         scores = scores + mask
     weights: Any = safe_softmax(scores, -1)
     if dropout_p > 0:
         weights = mul(weights, dropout_noise(weights._array.shape, dropout_p, weights))
     return matmul(weights, value)  # type: ignore[no-any-return]
-
-
-@op(
-    latex=r"input \cdot other",
-    grad=dict(input=(lambda g, other: g * other, r"g \cdot other")),
-    node="MulBackward1",
-    public=False,
-    method=False,
-    samples=(call(draw(2, 3), 0.5), call(draw(), -2.0)),
-)
-def scaled_by(xp: Namespace, input: Array, other: float) -> Array:
-    """A tensor times a number, as PyTorch does inside of functions."""
-    return input * input.dtype.type(other)
 
 
 @op(

@@ -9,7 +9,7 @@ from typing import Any
 from gradlab import arrays, return_types
 from gradlab.arrays import Array, Namespace
 from gradlab.levels import by_numbers
-from gradlab.op import composite, op
+from gradlab.op import OPS, composite, op
 from gradlab.ops.shape import array_of, at, numbers_in
 from gradlab.samples import call, draw, indices
 from gradlab.tensor import Tensor, normal_dim
@@ -73,13 +73,28 @@ def topk_picked(xp: Namespace, input: Array, indices: Array, dim: int) -> Array:
     return xp.take_along_axis(input, indices, dim) if input.ndim else input.copy()
 
 
+@op(
+    latex=r"\mathrm{sort}(input)",
+    grad=dict(input=_PICKED),
+    node="SortBackward1",
+    public=False,
+    method=False,
+    samples=(call(draw(2, 3), indices(2, 3, below=3), 1),),
+)
+def sort_picked_stably(xp: Namespace, input: Array, indices: Array, dim: int) -> Array:
+    """The same where it was asked whether equals keep their order."""
+    return OPS["sort_picked"].forward(xp, input, indices, dim)
+
+
 def _check_sortable(array: Array, name: str) -> None:
     if array.dtype.kind == "c":
         raise RuntimeError(f" {name} does not support complex dtypes on CPU: sort by .abs()")
 
 
 @composite()
-def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Any:
+def sort(
+    input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool | None = None
+) -> Any:
     """The elements in order along ``dim``, and where each was: a pair (values, indices).
 
     Equals keep their order, ``stable`` or not; nan is larger than all.
@@ -94,7 +109,8 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool
     dim = normal_dim(dim, array.ndim)
     _check_sortable(array, "Sort")
     order = argsort(input, dim, descending)
-    return return_types.sort(sort_picked(input, order, dim), order)
+    pick = sort_picked if stable is None else sort_picked_stably
+    return return_types.sort(pick(input, order, dim), order)
 
 
 @composite()

@@ -110,8 +110,29 @@ def _rsub(input: Any, other: Any, *, alpha: float = 1) -> Any:
     tensor([9., 8.])
     """
     if isinstance(other, Tensor):
-        return sub(other, input, alpha=alpha)
+        return rsub_tensor(input, other, alpha=alpha)
     return rsub(input, other, alpha=alpha)
+
+
+@op(
+    latex=r"other - \alpha \, input",
+    grad=dict(
+        input=(lambda g, alpha: -g if alpha == 1 else g * -alpha, r"-g \cdot alpha"),
+        other=(lambda g: g, r"g"),
+    ),
+    promote="no bool",
+    node="RsubBackward0",
+    public=False,
+    method=False,
+    inplace=False,
+    samples=(*pairs(), call(draw(3), draw(3), alpha=2.5)),
+)
+def rsub_tensor(xp: Namespace, input: Array, other: Array, *, alpha: float = 1) -> Array:
+    """Elements of ``other`` minus elements of ``input``."""
+    try:
+        return xp.subtract(other, input if alpha is _ONE else _scaled(xp, input, alpha))
+    except TypeError:
+        raise RuntimeError(_NO_BOOL_SUBTRACTION) from None
 
 
 _NO_BOOL_SUBTRACTION = (
@@ -244,19 +265,19 @@ def _check_divisor(kernel: str, xp: Namespace, input: Array, other: Array) -> No
         raise RuntimeError("ZeroDivisionError: an integer was divided by 0")
 
 
-def no_gradient(name: str, hint: str = "") -> Callable[[], Any]:
+_DETACH = "it would be 0 wherever there is one. Detach the tensor first"
+
+
+def no_gradient(name: str, way_out: str = _DETACH) -> Callable[[], Any]:
     """The gradient of an operation for which PyTorch has none either."""
 
     def formula() -> Any:
-        raise RuntimeError(
-            f"derivative for aten::{name} is not implemented; it would be 0 wherever there is one. "
-            f"Detach the tensor first{hint}."
-        )
+        raise RuntimeError(f"derivative for aten::{name} is not implemented; {way_out}.")
 
     return formula
 
 
-_NO_FLOOR_DIVIDE = no_gradient("floor_divide", ", or use div(..., rounding_mode='floor')")
+_NO_FLOOR_DIVIDE = no_gradient("floor_divide", f"{_DETACH}, or use div(..., rounding_mode='floor')")
 
 
 @op(
@@ -308,8 +329,8 @@ def _rfloordiv(input: Any, other: Any) -> Any:
 def remainder(input: Any, other: Any) -> Tensor:
     """What is left of ``input`` after whole times ``other``, with the sign of ``other``.
 
-    The ``%`` of Python. The gradient of ``other`` is minus the whole times. Raises RuntimeError
-    for integers divided by 0.
+    The ``%`` of Python. The gradient of ``other`` is minus the whole times; of a number's
+    remainder there is none. Raises RuntimeError for integers divided by 0.
 
     >>> import gradlab as gl
     >>> gl.remainder(gl.tensor([-7.0, 7.0]), 3)
@@ -317,6 +338,8 @@ def remainder(input: Any, other: Any) -> Tensor:
     """
     if type(other) in PYTHON_SCALARS:
         return remainder_scalar(input, other)  # type: ignore[no-any-return]
+    if type(input) in PYTHON_SCALARS:
+        return scalar_remainder(input, other)  # type: ignore[no-any-return]
     return remainder_tensor(input, other)  # type: ignore[no-any-return]
 
 
@@ -332,6 +355,23 @@ def remainder(input: Any, other: Any) -> Tensor:
 )
 def remainder_scalar(xp: Namespace, input: Array, other: Array) -> Array:
     """What is left after whole times a number."""
+    return _remainder(xp, input, other)
+
+
+_NO_REMAINDER = no_gradient("remainder", "of a number. Make the number a tensor")
+
+
+@op(
+    latex=r"input \bmod other",
+    grad=dict(input=(_NO_REMAINDER, r"\text{none}"), other=(_NO_REMAINDER, r"\text{none}")),
+    promote="same",
+    node="NotImplemented",
+    public=False,
+    method=False,
+    inplace=False,
+)
+def scalar_remainder(xp: Namespace, input: Array, other: Array) -> Array:
+    """What is left of a number after whole times elements."""
     return _remainder(xp, input, other)
 
 

@@ -190,8 +190,8 @@ def _normal(
 ) -> Tensor:
     """Normally distributed numbers of a ``mean`` and ``std``, each a number or one per element.
 
-    With two numbers ``size`` says how many. No gradient goes through. Raises RuntimeError for a
-    negative ``std``.
+    With two numbers ``size`` says how many. The gradients of ``mean`` and ``std`` are 0. Raises
+    RuntimeError for a negative ``std``.
 
     >>> import gradlab as gl
     >>> _ = gl.manual_seed(0)
@@ -208,16 +208,47 @@ def _normal(
         shape = read_shape("normal", (size,))
         drawn = source.normal(shape, read_dtype("normal", dtype).numpy, mean, std)
         return finished(drawn, device, requires_grad)
-    a_mean, a_std = (x._array if isinstance(x, Tensor) else x for x in (mean, std))
-    if isinstance(std, Tensor) and (a_std < 0).any():
-        raise RuntimeError(f"normal expects all elements of std >= 0.0, but found {a_std.min()}")
-    like = a_mean if isinstance(mean, Tensor) else a_std
+    if not isinstance(std, Tensor):
+        return normal_around(mean, std, generator=source)  # type: ignore[no-any-return]
+    if (std._array < 0).any():
+        raise RuntimeError(
+            f"normal expects all elements of std >= 0.0, but found {std._array.min()}"
+        )
+    if not isinstance(mean, Tensor):
+        return normal_spread(std, mean, generator=source)  # type: ignore[no-any-return]
+    return normal_of_each(mean, std, generator=source)  # type: ignore[no-any-return]
+
+
+_NORMAL = r"\mathcal{N}(mean, std)"
+_NOTHING = (lambda g, xp: xp.zeros_like(g), r"0")
+
+
+@op(latex=_NORMAL, grad=dict(mean=_NOTHING), node="NormalBackward1", public=False, method=False)
+def normal_around(xp: Namespace, mean: Array, std: float, *, generator: Generator) -> Array:
+    """Normal numbers, each around a mean of its own."""
+    drawn = generator.normal(mean.shape, mean.dtype, 0.0, std)
+    return (xp.asarray(drawn) + mean).astype(mean.dtype, copy=False)
+
+
+@op(latex=_NORMAL, grad=dict(std=_NOTHING), node="NormalBackward2", public=False, method=False)
+def normal_spread(xp: Namespace, std: Array, mean: float, *, generator: Generator) -> Array:
+    """Normal numbers, each with a deviation of its own."""
+    drawn = xp.asarray(generator.normal(std.shape, std.dtype))
+    return (drawn * std + mean).astype(std.dtype, copy=False)
+
+
+@op(
+    latex=_NORMAL,
+    grad=dict(mean=_NOTHING, std=_NOTHING),
+    node="NormalBackward3",
+    public=False,
+    method=False,
+)
+def normal_of_each(xp: Namespace, mean: Array, std: Array, *, generator: Generator) -> Array:
+    """Normal numbers, each with a mean and a deviation of its own."""
     shape = (mean + std).shape  # or the error for shapes that don't broadcast
-    if isinstance(std, Tensor):
-        drawn = source.normal(shape, like.dtype) * a_std
-    else:
-        drawn = source.normal(shape, like.dtype, 0.0, std)
-    return Tensor._wrap((drawn + a_mean).astype(like.dtype, copy=False))
+    drawn = xp.asarray(generator.normal(shape, mean.dtype))
+    return (drawn * std + mean).astype(mean.dtype, copy=False)
 
 
 @composite()

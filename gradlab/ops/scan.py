@@ -14,6 +14,7 @@ from gradlab.arrays import Array, Namespace
 from gradlab.op import OPS, composite, op
 from gradlab.op import alias as also_known_as
 from gradlab.ops.arithmetic import log_of_sum
+from gradlab.ops.by_number import over, times
 from gradlab.ops.pointwise import require_float
 from gradlab.ops.reduce import sum_dtype
 from gradlab.ops.shape import array_of
@@ -353,11 +354,11 @@ def trapezoid(y: Any, x: Any = None, *, dx: float = 1, dim: int = -1) -> Tensor:
     size = y.shape[dim]
     if x is None:
         if not size:
-            return y.sum(dim) * 1.0  # type: ignore[no-any-return]
-        ends = (y.select(dim, 0) + y.select(dim, size - 1)) * 0.5
-        return (y.sum(dim) - ends) * spans  # type: ignore[no-any-return]
+            return times(y.sum(dim), 1.0)  # type: ignore[no-any-return]
+        ends = times(y.select(dim, 0) + y.select(dim, size - 1), 0.5)
+        return times(y.sum(dim) - ends, spans)  # type: ignore[no-any-return]
     heights = y.narrow(dim, 0, max(size - 1, 0)) + y.narrow(dim, min(1, size), max(size - 1, 0))
-    return (heights * spans).sum(dim) / 2.0  # type: ignore[no-any-return]
+    return over((heights * spans).sum(dim), 2.0)  # type: ignore[no-any-return]
 
 
 @composite(method=False)
@@ -372,8 +373,8 @@ def cumulative_trapezoid(y: Any, x: Any = None, *, dx: float = 1, dim: int = -1)
     size = y.shape[dim]
     heights = y.narrow(dim, min(1, size), max(size - 1, 0)) + y.narrow(dim, 0, max(size - 1, 0))
     if x is None:
-        return (heights * (spans / 2.0)).cumsum(dim)  # type: ignore[no-any-return]
-    return (heights * spans).cumsum(dim) / 2.0  # type: ignore[no-any-return]
+        return times(heights, spans / 2.0).cumsum(dim)  # type: ignore[no-any-return]
+    return over((heights * spans).cumsum(dim), 2.0)  # type: ignore[no-any-return]
 
 
 also_known_as("trapezoid", "trapz")

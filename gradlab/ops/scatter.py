@@ -11,11 +11,11 @@ import numpy
 
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
-from gradlab.grad_mode import is_grad_enabled
 from gradlab.inplace import change
-from gradlab.op import composite, op
+from gradlab.op import OPS, composite, op
 from gradlab.ops.index import added_along, added_at
 from gradlab.ops.masks import common_shape
+from gradlab.ops.pointwise import no_gradient
 from gradlab.ops.shape import array_of, expand, reshape
 from gradlab.samples import call, draw, indices
 from gradlab.tensor import Tensor, normal_dim
@@ -491,12 +491,6 @@ def _scatter(
 def _scatter_reducing(input: Tensor, dim: int, index: Tensor, source: Any, reduce: str) -> Tensor:
     if reduce not in ("add", "multiply"):
         raise RuntimeError(f"reduce argument must be either add or multiply. (got {reduce!r})")
-    tensors = [one for one in (input, source) if isinstance(one, Tensor)]
-    if is_grad_enabled() and any(one.requires_grad for one in tensors):
-        raise NotImplementedError(
-            f"derivative for aten::scatter is not implemented with reduce={reduce!r}: use "
-            "scatter_add or scatter_reduce"
-        )
     if isinstance(source, Tensor):
         warnings.warn(
             "The reduce argument of torch.scatter with Tensor src is deprecated and will be "
@@ -507,7 +501,24 @@ def _scatter_reducing(input: Tensor, dim: int, index: Tensor, source: Any, reduc
     else:
         source = input.new_full(index.shape, source)
     combine = {"add": "sum", "multiply": "prod"}[reduce]
-    return input.scatter_reduce(dim, index, source, combine)  # type: ignore[no-any-return]
+    return scatter_combined(input, source, dim, index, combine)  # type: ignore[no-any-return]
+
+
+_NO_GRADIENT = no_gradient("scatter", "with reduce. Use scatter_add or scatter_reduce")
+
+
+@op(
+    latex=r"\mathrm{reduce}(input, src \text{ at } index)",
+    grad=dict(input=(_NO_GRADIENT, r"\text{none}"), src=(_NO_GRADIENT, r"\text{none}")),
+    node="NotImplemented",
+    public=False,
+    method=False,
+)
+def scatter_combined(
+    xp: Namespace, input: Array, src: Array, dim: int, index: Array, reduce: str
+) -> Array:
+    """``scatter_reduce`` as ``scatter`` does it, which has no gradient."""
+    return OPS["scatter_reduce"].forward(xp, input, dim, index, src, reduce)
 
 
 @composite("scatter_", public=False)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from gradlab.arrays import Array, Namespace
 from gradlab.grad_mode import no_grad
-from gradlab.op import composite
-from gradlab.ops.reduce import norm
+from gradlab.op import OPS, composite, op
+from gradlab.ops.by_number import plus
+from gradlab.ops.reduce import norm, norm_gradient
+from gradlab.ops.shape import put_back
+from gradlab.samples import call, draw
 from gradlab.tensor import Tensor
 
 
@@ -50,7 +54,34 @@ def pairwise_distance(
     >>> gl.pairwise_distance(gl.tensor([[0.0, 0.0]]), gl.tensor([[3.0, 4.0]]))
     tensor([5.0000])
     """
-    return norm(x1 - x2 + eps, p, -1, keepdim)  # type: ignore[no-any-return]
+    return norm_along(plus(x1 - x2, eps), float(p), (-1,), keepdim)  # type: ignore[no-any-return]
+
+
+def _norm_gradient(xp: Any, g: Any, input: Any, result: Any, p: Any, dim: Any, keep: Any) -> Any:
+    g, result = (put_back(xp, one, input.shape, dim, keep) for one in (g, result))
+    return norm_gradient(xp, g, input, result, p, dim)
+
+
+@op(
+    latex=r"\lVert input \rVert_{p}",
+    grad=dict(
+        input=(
+            lambda g, xp, input, out, p, dim, keepdim: _norm_gradient(
+                xp, g, input, out, p, dim, keepdim
+            ),
+            r"g \, \mathrm{sign}(input) \left(\frac{|input|}{out}\right)^{p - 1}",
+        )
+    ),
+    node="NormBackward1",
+    public=False,
+    method=False,
+    samples=(call(draw(2, 3), 2.0, (1,)), call(draw(2, 3), 3.0, (0,), True)),
+)
+def norm_along(
+    xp: Namespace, input: Array, p: float, dim: tuple[int, ...], keepdim: bool = False
+) -> Array:
+    """The norm as PyTorch's ``pairwise_distance`` takes it: an older operation than ``norm``'s."""
+    return OPS["vector_norm"].forward(xp, input, p, dim, keepdim)
 
 
 def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 
 from gradlab import arrays
 from gradlab.op import composite
+from gradlab.ops.by_number import over, times
 from gradlab.ops.join import cat
 from gradlab.ops.shape import array_of
 from gradlab.tensor import Tensor, normal_dim
@@ -84,35 +85,57 @@ def _spacings(spacing: Any, dims: list[int], ndim: int, chosen: bool) -> list[An
 
 def _slope(input: Tensor, dim: int, step: Any, edge_order: int) -> Tensor:
     size = input.size(dim)
-    if isinstance(step, Tensor) and step.ndim:
-        step = (step[1:] - step[:-1]).reshape((-1, *[1] * (input.ndim - dim - 1)))
-        left, right = step[:-1], step[1:]
-        ends = (step[:1], step[1:2], step[-1:], step[-2:-1])
-    else:
-        left = right = step
-        ends = (step,) * 4
-    inside = []
-    if size > 2:
-        before, here, after = (input.narrow(dim, i, size - 2) for i in range(3))
-        inside.append(_through_three(before, here, after, left, right))
+    before, here, after = (input.narrow(dim, i, size - 2) for i in range(3))
     first = [input.narrow(dim, i, 1) for i in range(min(size, 3))]
     last = [input.narrow(dim, size - 1 - i, 1) for i in range(min(size, 3))]
-    begin = _at_end(first, ends[0], ends[1], edge_order)
-    end = -_at_end(last, ends[2], ends[3], edge_order)
-    return cat([begin, *inside, end], dim)  # type: ignore[no-any-return]
+    if isinstance(step, Tensor) and step.ndim:
+        steps = step[1:] - step[:-1]
+        shape = (-1, *[1] * (input.ndim - dim - 1))
+        inside = _weighted(_inner_weights(steps[:-1], steps[1:], shape), before, here, after)
+        begin, end = _ends_of_uneven(steps, first, last, edge_order)
+    else:
+        inside = over(over(after - before, step), 2)
+        begin, end = _ends_of_even(step, first, last, edge_order)
+    return cat([begin, inside, end], dim)  # type: ignore[no-any-return]
 
 
-def _through_three(before: Any, here: Any, after: Any, left: Any, right: Any) -> Any:
-    """The slope, in the middle, of the parabola through three points at these distances."""
-    if left is right:
-        return (after - before) / (2 * left)
-    rising = (after - here) * (left / right) + (here - before) * (right / left)
-    return rising / (left + right)
+def _weighted(weights: tuple[Any, Any, Any], one: Any, two: Any, three: Any) -> Any:
+    return weights[0] * one + weights[1] * two + weights[2] * three
 
 
-def _at_end(points: list[Any], near: Any, far: Any, order: int) -> Any:
-    """The slope at the first of points, going from it to the others."""
-    line = (points[1] - points[0]) / near
-    if order == 1:
-        return line
-    return line + (line - (points[2] - points[1]) / far) * (near / (near + far))
+def _inner_weights(left: Any, right: Any, shape: Any) -> tuple[Any, Any, Any]:
+    """What three neighbours count in the slope, in the middle, of the parabola through them."""
+    before = -right / (left * (left + right))
+    here = (right - left) / (left * right)
+    after = left / (right * (left + right))
+    return before.reshape(shape), here.reshape(shape), after.reshape(shape)
+
+
+def _outer_weights(near: Any, far: Any) -> tuple[Any, Any, Any]:
+    """What the first three points count in the slope of their parabola at the first."""
+    return (
+        -(times(near, 2) + far) / (near * (near + far)),
+        (near + far) / (near * far),
+        -near / (far * (near + far)),
+    )
+
+
+def _ends_of_uneven(steps: Any, first: Any, last: Any, edge_order: int) -> tuple[Any, Any]:
+    if edge_order == 1:
+        return (first[1] - first[0]) / steps[0], (last[0] - last[1]) / steps[-1]
+    begin = _weighted(_outer_weights(steps[0], steps[1]), *first)
+    near, far = steps[-1], steps[-2]
+    weights = (
+        near / (far * (far + near)),
+        -(far + near) / (far * near),
+        (times(near, 2) + far) / (near * (far + near)),
+    )
+    return begin, _weighted(weights, *reversed(last))
+
+
+def _ends_of_even(step: Any, first: Any, last: Any, edge_order: int) -> tuple[Any, Any]:
+    if edge_order == 1:
+        return over(first[1] - first[0], step), over(last[0] - last[1], step)
+    begin = times(first[0], -1.5) + times(first[1], 2) - times(first[2], 0.5)
+    end = times(last[0], 1.5) - times(last[1], 2) + times(last[2], 0.5)
+    return over(begin, step), over(end, step)

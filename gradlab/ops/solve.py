@@ -949,5 +949,5 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tens
             f"prod(self.shape[:other.ndim]), but got {size} != "
             f"{math.prod(A._array.shape[: other.ndim])}"
         )
-    solution = solve(reshape(A, (size, size)), reshape(B, (other.size,)))
+    solution = solve(reshape(A, (size, size)), B.flatten())
     return reshape(solution, rest)  # type: ignore[no-any-return]

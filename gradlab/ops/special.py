@@ -14,6 +14,7 @@ import numpy
 from gradlab import arrays
 from gradlab.arrays import PYTHON_SCALARS, Array, Namespace, special_functions
 from gradlab.op import FUNCTIONS, composite, op
+from gradlab.ops.by_number import plus, times
 from gradlab.ops.error_function import erf_of_singles
 from gradlab.samples import call, draw, pairs, real
 from gradlab.tensor import Tensor
@@ -157,7 +158,7 @@ def ndtr(input: Tensor) -> Tensor:
     >>> gl.special.ndtr(gl.tensor([-1.0, 0.0, 2.0]))
     tensor([0.1587, 0.5000, 0.9772])
     """
-    return (erf(input * math.sqrt(0.5)) + 1) * 0.5  # type: ignore[no-any-return]
+    return times(plus(erf(times(input, math.sqrt(0.5))), 1), 0.5)  # type: ignore[no-any-return]
 
 
 @op(

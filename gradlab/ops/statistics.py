@@ -12,6 +12,7 @@ from gradlab.arrays import Array, Namespace
 from gradlab.levels import by_numbers
 from gradlab.op import OPS, composite, op
 from gradlab.ops import mixing
+from gradlab.ops.by_number import times
 from gradlab.ops.pointwise import require_float
 from gradlab.ops.reduce import (
     OVER_DIMS,
@@ -27,7 +28,7 @@ from gradlab.ops.reduce import (
     variance_gradient,
     variance_of_array,
 )
-from gradlab.ops.shape import array_of, normal_dims, put_back, stretch_back
+from gradlab.ops.shape import array_of, normal_dims, put_back, squeeze_own, stretch_back
 from gradlab.samples import call, draw
 from gradlab.tensor import Tensor, normal_dim
 
@@ -356,15 +357,20 @@ def _quantile(
             f"but got {interpolation}"
         )
     if dim is None:
-        rows, kept = input.flatten(), (1,) * array.ndim
+        rows, shape = input.flatten(), (1,) * array.ndim
     else:
         dim = normal_dim(dim, array.ndim)
-        rows = input.unsqueeze(-1).transpose(dim, -1).squeeze(dim) if array.ndim else input.view(1)
-        kept = put_one(array.shape, dim) if array.ndim else ()
-    found = _at_shares(rows.sort(-1)[0], shares, interpolation, ignore_nan)
-    found = found.movedim(-1, 0) if many else found.squeeze(-1)
-    shape = kept if keepdim else tuple(rows.shape[:-1])
-    return found.reshape((shares.size, *shape) if many else shape)
+        last = array.ndim and dim == array.ndim - 1
+        rows = input if last else input.unsqueeze(-1).transpose(dim, -1)
+        shape = put_one(array.shape, dim) if array.ndim else ()
+    if not keepdim:
+        shape = () if dim is None else (*shape[:dim], *shape[dim + 1 :])
+    rows = rows.sort(-1)[0]
+    found = _at_shares(rows.view((*shape, rows.size(-1))), shares, interpolation, ignore_nan)
+    if not many:
+        return squeeze_own(found, -1)
+    put_first = OPS["transpose_own"].function(OPS["unsqueeze_own"].function(found, 0), 0, -1)
+    return squeeze_own(put_first, -1)
 
 
 def _shares(xp: Namespace, array: Array, q: Any) -> tuple[Array, bool]:
@@ -884,7 +890,7 @@ def cov(
     mean = (rows if weights is None else rows * weights).sum(1) / total
     freedom = total - correction
     if aweights is not None and correction:
-        freedom = total - correction * (weights * aweights).sum() / total
+        freedom = total - times((weights * aweights).sum(), correction) / total
     if float(freedom) <= 0:
         warnings.warn("cov(): degrees of freedom is <= 0", UserWarning, stacklevel=2)
         freedom = 0

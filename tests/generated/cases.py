@@ -197,7 +197,12 @@ PYTORCH: dict[str, Counterpart] = {
     "hardswish": functional("hardswish"),
     "glu": functional("glu"),
     "prelu_kernel": aten("_prelu_kernel"),
-    "scaled_by": lambda torch: torch.ops.aten.mul.Scalar,
+    **{
+        f"{name}_number": lambda torch, name=name: getattr(torch.ops.aten, name).Scalar
+        for name in ("add", "sub", "mul", "div")
+    },
+    "norm_along": aten("norm"),
+    "rsub_tensor": called("rsub"),
     "safe_softmax": aten("_safe_softmax"),
     "elu_over": overwriting(aten("elu_")),
     "celu_over": overwriting(functional("celu_")),
@@ -309,6 +314,7 @@ PYTORCH: dict[str, Counterpart] = {
         lambda x, other, rounding_mode: torch.div(x, other, rounding_mode=rounding_mode)
     ),
     "sort_picked": lambda torch: lambda x, indices, dim: x.gather(dim, indices),
+    "sort_picked_stably": lambda torch: lambda x, indices, dim: x.gather(dim, indices),
     "topk_picked": lambda torch: lambda x, indices, dim: x.gather(dim, indices),
     "im2col": aten("im2col"),
     "col2im": aten("col2im"),
@@ -406,6 +412,11 @@ OWN_PARTS = {
     "overlay": "a part of as_strided's derivative",
     "overlay_backward": "a part of as_strided's derivative",
     "padded_backward": "a part of padding's derivative; PyTorch has one for each number of dims",
+    "scatter_combined": "a part of scatter; tests/ops/test_scatter.py compares it",
+    "scalar_remainder": "has no gradient; tests/test_graphs.py compares its node",
+    "normal_around": "random, no samples",
+    "normal_of_each": "random, no samples",
+    "normal_spread": "random, no samples",
     "shifted": "a part of cumprod's derivative; PyTorch has no such operation",
     "ties": "a part of max's derivative",
     "zeroed": "a part of the derivatives with cases",

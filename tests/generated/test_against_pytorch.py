@@ -105,7 +105,7 @@ OTHER_NODES = {
     "cleared", "copy", "fill_scalar", "fill_tensor",
     "gather_backward", "index_backward", "index_select_backward", "masked_select_backward",
     "max_dim", "min_dim", "ratio", "real_part", "reshape_alias", "rsub", "scatter_value",
-    "sort_picked", "squeeze_own", "topk_picked",
+    "sort_picked", "sort_picked_stably", "squeeze_own", "topk_picked",
 }  # fmt: skip
 """Their counterparts do the same by another way, so the node is another."""
 

@@ -145,9 +145,13 @@ WITH_INNER_RESULTS = {"attention", "lstm_layer"}
 
 
 NO_DERIVATIVE = {
-    "floor_divide", "heaviside", "_unique2", "unique_dim", "_unique_consecutive",
+    "floor_divide", "heaviside", "scalar_remainder", "scatter_combined",
+    "_unique2", "unique_dim", "_unique_consecutive",
 }  # fmt: skip
 """Their gradient is an error, as in PyTorch."""
 
-RANDOM = {"bernoulli", "bernoulli_fill", "exponential", "normal", "random", "uniform"}
+RANDOM = {
+    "bernoulli", "bernoulli_fill", "exponential", "normal", "normal_around", "normal_of_each",
+    "normal_spread", "random", "uniform",
+}  # fmt: skip
 """Their derivatives are zero or the draw's own, and their results are tested seed for seed."""

@@ -103,6 +103,11 @@ def _flat(value: Any, library: Any) -> list[Any]:
     return [value] if isinstance(value, library.Tensor) else []
 
 
+def nodes_of(value: Any, library: Any) -> list[str]:
+    """The graph of each tensor in a value, as text."""
+    return [_nodes(tensor.grad_fn) for tensor in _flat(value, library)]
+
+
 def _nodes(node: Any) -> str:
     """A graph as text: ``MulBackward0(SinBackward0(leaf), none)``."""
     if node is None:

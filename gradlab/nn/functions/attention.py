@@ -212,7 +212,7 @@ def _without_weights(
     mixed: Any = scaled_dot_product_attention(
         q.view(shape), k.view(of_keys), v.view(of_keys), mask, p, is_causal
     )
-    return mixed.permute(2, 0, 1, 3).contiguous().view(batch * length, num_heads * head_dim)
+    return mixed.permute(2, 0, 1, 3).reshape(batch * length, num_heads * head_dim)
 
 
 # ------------------------------------------------------------------ checks

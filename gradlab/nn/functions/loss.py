@@ -14,6 +14,7 @@ from typing import Any
 from gradlab.grad_mode import no_grad
 from gradlab.op import FUNCTIONS
 from gradlab.ops import activation, loss, margin_loss
+from gradlab.ops.by_number import minus, over, plus, times
 from gradlab.ops.similarity import pairwise_distance
 from gradlab.tensor import Tensor
 
@@ -249,23 +250,26 @@ def cross_entropy(
         _check_class_weight(weight, input.shape[class_dim], "cross_entropy: ")
         smooth: Any = target
         if label_smoothing:
-            smooth = smooth * (1 - label_smoothing) + label_smoothing / input.shape[class_dim]
+            share = label_smoothing / input.shape[class_dim]
+            smooth = plus(times(smooth, 1 - label_smoothing), share)
         return _soft_cross_entropy(logs, smooth, weight, number, class_dim)  # type: ignore[no-any-return]
     hard = _picked(logs, target, weight, number, ignore_index)
     if not label_smoothing:
         return hard
     even = _even_cross_entropy(logs, target, weight, ignore_index, number, class_dim)
     share = label_smoothing / input.shape[class_dim]
-    return hard * (1 - label_smoothing) + even * share  # type: ignore[no-any-return]
+    return times(hard, 1 - label_smoothing) + times(even, share)  # type: ignore[no-any-return]
 
 
 def _soft_cross_entropy(logs: Any, target: Any, weight: Any, number: int, class_dim: int) -> Any:
     """Cross-entropy where the target is a probability for each class."""
-    losses = _per_class(logs, weight, class_dim) * target
+    losses = _per_class(logs * target, weight, class_dim)
     if number == loss.NONE:
         return -losses.sum(class_dim)
     total = -losses.sum()
-    return total / (logs.numel() // logs.shape[class_dim]) if number == loss.MEAN else total
+    if number == loss.SUM:
+        return total
+    return over(total, logs.numel() // logs.shape[class_dim])
 
 
 def _even_cross_entropy(
@@ -316,6 +320,11 @@ def binary_cross_entropy(
             f"Using a target size ({target.shape}) that is different to the input size "
             f"({input.shape}) is deprecated. Please ensure they have the same size."
         )
+    if target.dtype is not input.dtype:
+        raise RuntimeError(
+            f"Found dtype {target.dtype.type_name} but expected {input.dtype.type_name}: make the "
+            "target of the input's dtype, with .to()"
+        )
     return loss.binary_cross_entropy(input, target, weight, number)  # type: ignore[no-any-return]
 
 
@@ -341,9 +350,23 @@ def binary_cross_entropy_with_logits(
         raise ValueError(
             f"Target size ({target.shape}) must be the same as input size ({input.shape})"
         )
+    if not target.dtype.is_floating_point:
+        raise RuntimeError(_no_probability(input, target))
     return loss.binary_cross_entropy_with_logits(  # type: ignore[no-any-return]
         input, target, weight, pos_weight, number
     )
+
+
+def _no_probability(input: Any, target: Any) -> str:
+    """What is wrong with a target that is true or false, or a whole number."""
+    way_out = "a target is a probability, .float() makes it one"
+    if target.dtype.name == "bool":
+        return (
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+            f"`logical_xor()` operator instead: {way_out}."
+        )
+    own, other = input.dtype.type_name, target.dtype.type_name
+    return f"result type {own} can't be cast to the desired output type {other}: {way_out}"
 
 
 # ------------------------------------------------------------------ numbers, less strictly
@@ -460,7 +483,7 @@ def poisson_nll_loss(
     tensor(1.)
     """
     number = _number_of(reduction, size_average, reduce)
-    losses = input.exp() - target * input if log_input else input - target * (input + eps).log()
+    losses = input.exp() - target * input if log_input else input - target * plus(input, eps).log()
     if full:
         rest = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
         losses = losses + rest.masked_fill(target <= 1, 0)
@@ -549,9 +572,14 @@ def hinge_embedding_loss(
     """
     number = _number_of(reduction, size_average, reduce)
     where, nothing = FUNCTIONS["where"], FUNCTIONS["zeros_like"](input)
-    far = where(target == 1, nothing, (margin - input).clamp_min(0))
-    near = where(target == -1, nothing, input)
+    far = where(target != 1, _number_like(input, margin).sub(input).clamp_min(0), nothing)
+    near = where(target != -1, input, nothing)
     return _reduced(far + near, number)  # type: ignore[no-any-return]
+
+
+def _number_like(tensor: Any, number: float) -> Any:
+    """A number as a tensor of this dtype: PyTorch subtracts from such a one inside."""
+    return tensor.new_full((), number)
 
 
 def cosine_embedding_loss(
@@ -580,12 +608,12 @@ def cosine_embedding_loss(
             f"inputs with sizes {list(input1.shape)} and {list(input2.shape)}."
         )
     product = (input1 * input2).sum(target.ndim)
-    square1 = (input1 * input1).sum(target.ndim) + _COSINE_EPSILON
-    square2 = (input2 * input2).sum(target.ndim) + _COSINE_EPSILON
+    square1 = plus((input1 * input1).sum(target.ndim), _COSINE_EPSILON)
+    square2 = plus((input2 * input2).sum(target.ndim), _COSINE_EPSILON)
     cosine = product / (square1 * square2).sqrt()
     where, nothing = FUNCTIONS["where"], FUNCTIONS["zeros_like"](cosine)
-    same = where(target == 1, 1 - cosine, nothing)
-    other = where(target == -1, (cosine - margin).clamp_min(0), nothing)
+    same = where(target == 1, _number_like(cosine, 1).sub(cosine), nothing)
+    other = where(target == -1, minus(cosine, margin).clamp_min(0), nothing)
     return _reduced(same + other, number)  # type: ignore[no-any-return]
 
 
@@ -615,7 +643,7 @@ def margin_ranking_loss(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} "
         )
-    losses = (-target * (input1 - input2) + margin).clamp_min(0)
+    losses = plus(-target * (input1 - input2), margin).clamp_min(0)
     return _reduced(losses, number)  # type: ignore[no-any-return]
 
 
@@ -648,7 +676,7 @@ def triplet_margin_loss(
     def distance(one: Any, other: Any) -> Any:
         return pairwise_distance(one, other, p, eps)
 
-    return _triplet_loss(anchor, positive, negative, distance, margin, swap, number)
+    return _triplet_loss(anchor, positive, negative, distance, plus, margin, swap, number)
 
 
 def triplet_margin_with_distance_loss(
@@ -672,7 +700,8 @@ def triplet_margin_with_distance_loss(
         raise ValueError(f"margin must be greater than 0, got {margin}")
     distance = pairwise_distance if distance_function is None else distance_function
     number = _number_of(reduction, None, None)
-    return _triplet_loss(anchor, positive, negative, distance, margin, swap, number)
+    add = FUNCTIONS["add"]
+    return _triplet_loss(anchor, positive, negative, distance, add, margin, swap, number)
 
 
 def _triplet_loss(
@@ -680,6 +709,7 @@ def _triplet_loss(
     positive: Any,
     negative: Any,
     distance: Callable[[Any, Any], Any],
+    add: Callable[[Any, float], Any],
     margin: float,
     swap: bool,
     number: int,
@@ -693,7 +723,7 @@ def _triplet_loss(
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = FUNCTIONS["minimum"](far, distance(positive, negative))
-    return _reduced((margin + near - far).clamp_min(0), number)  # type: ignore[no-any-return]
+    return _reduced((add(near, margin) - far).clamp_min(0), number)  # type: ignore[no-any-return]
 
 
 def multi_margin_loss(

@@ -9,6 +9,7 @@ import numpy
 
 from gradlab.arrays import dtype_of, float16
 from gradlab.nn.functions.pooling import avg_pool2d, avg_pool3d
+from gradlab.ops.by_number import plus
 from gradlab.ops.norm import check_kind, native_batch_norm, native_group_norm, native_layer_norm
 from gradlab.ops.pad import pad
 from gradlab.tensor import Tensor
@@ -201,7 +202,7 @@ def rms_norm(
         )
     wide = x.float() if x.dtype is float16 else x
     dims = list(range(-len(shape), 0))
-    result = wide * wide.pow(2).mean(dims, True).add(eps).rsqrt()
+    result = wide * plus(wide.pow(2).mean(dims, True), eps).rsqrt()
     result = result if weight is None else result * weight
     return result.to(x.dtype) if wide is not x else result  # type: ignore[no-any-return]
 
