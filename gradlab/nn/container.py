@@ -212,7 +212,13 @@ class ModuleDict(Module):
                 f"but got {type(modules).__name__}"
             )
         pairs = modules.items() if isinstance(modules, (Mapping, ModuleDict)) else modules
-        for i, pair in enumerate(pairs):
+        for i, given in enumerate(pairs):
+            if not isinstance(given, Iterable):
+                raise TypeError(
+                    f"ModuleDict update sequence element #{i} should be Iterable; is"
+                    f"{type(given).__name__}"
+                )
+            pair = tuple(given)
             if len(pair) != 2:
                 raise ValueError(
                     f"ModuleDict update sequence element #{i} has length {len(pair)}; 2 is required"

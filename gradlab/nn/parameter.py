@@ -36,6 +36,11 @@ class Parameter(Tensor):
         made._requires_grad = requires_grad
         return made
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        copied = super().__deepcopy__(memo)
+        copied._grad = None  # as in PyTorch, where only other tensors' copies keep it
+        return copied
+
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
 

@@ -554,6 +554,12 @@ def _check_common(
 
 def _check_dtypes(input: Array, weight: Array, bias: Array | None) -> None:
     one, two = arrays.dtype_of(input), arrays.dtype_of(weight)
+    if bias is not None and bias.dtype != input.dtype:
+        raise RuntimeError(
+            f"Input type ({_C_NAMES.get(one.name, one.name)}) and bias type "
+            f"({_C_NAMES.get(arrays.dtype_of(bias).name, arrays.dtype_of(bias).name)}) should be "
+            "the same. Convert one with .to()."
+        )
     if one is not two:
         if one is arrays.float32:
             raise RuntimeError(
@@ -565,19 +571,24 @@ def _check_dtypes(input: Array, weight: Array, bias: Array | None) -> None:
             f"expected scalar type {one.type_name} but found {two.type_name}: input and weight "
             "must have one dtype. Convert one with .to()."
         )
-    if bias is not None and bias.dtype != input.dtype:
-        raise RuntimeError(
-            f"Input type ({_C_NAMES.get(one.name, one.name)}) and bias type "
-            f"({_C_NAMES.get(arrays.dtype_of(bias).name, arrays.dtype_of(bias).name)}) should be "
-            "the same. Convert one with .to()."
-        )
     if input.dtype.kind == "b":
         raise NotImplementedError(
             "\"slow_conv2d_cpu\" not implemented for 'Bool'. Convert it with .to()."
         )
 
 
-_C_NAMES = {"float32": "float", "float64": "double", "float16": "c10::Half"}
+_C_NAMES = {
+    "float16": "c10::Half",
+    "float32": "float",
+    "float64": "double",
+    "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
+    "uint8": "unsigned char",
+    "int8": "signed char",
+    "int16": "short int",
+    "int32": "int",
+    "int64": "long int",
+}
 
 
 def _check(
@@ -622,6 +633,7 @@ def _check_transposed(
     groups: int,
 ) -> Sizes:
     """Raise PyTorch's error for a transposed convolution that can't be; the size of its result."""
+    _check_dtypes(input, weight, None)
     _check_common(input, weight, bias, stride, padding, dilation, groups)
     if min(output_padding) < 0:
         raise RuntimeError(

@@ -513,7 +513,12 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     array = array_of(input, "linear")
     if array.ndim == 2:
         return addmm(bias, input, t(weight))  # type: ignore[no-any-return]
-    if not array.flags.c_contiguous or not array.ndim:
+    if not array.ndim:
+        raise RuntimeError(
+            "both arguments to linear need to be at least 1D, but they are 0D and "
+            f"{weight.ndim}D"
+        )
+    if not array.flags.c_contiguous:
         product: Any = matmul(input, t(weight))
         return product + bias  # type: ignore[no-any-return]
     rows = view(input, (math.prod(array.shape[:-1]), array.shape[-1]))

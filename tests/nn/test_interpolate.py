@@ -128,3 +128,21 @@ ERRORS = [
 @pytest.mark.parametrize("case", ERRORS)
 def test_errors_are_pytorchs(case: Any, torch: Any) -> None:
     assert_same_error(case, torch)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        lambda f, x: f.upsample(x, size=4, mode="bilinear", align_corners=True),
+        lambda f, x: f.upsample_nearest(x, scale_factor=2),
+        lambda f, x: f.upsample_bilinear(x, size=(7, 5)),
+    ],
+)
+def test_older_names_are_warned_of(case: Any, torch: Any) -> None:
+    found, said = [], []
+    for lib in (gl, torch):
+        with pytest.warns(UserWarning, match="is deprecated") as warned:
+            found.append(case(lib.nn.functional, lib.arange(18.0).reshape(1, 2, 3, 3)))
+        said.append([str(one.message) for one in warned])
+    assert said[0] == said[1]
+    assert_close(*found, rtol=1e-6)

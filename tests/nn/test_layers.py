@@ -214,6 +214,13 @@ ERRORS = [
     lambda t: t.nn.LazyLinear(3).weight.shape,
     lambda t: t.nn.LazyLinear(3).weight.add(1),
     lambda t: t.nn.LazyLinear(3).weight.numel(),
+    lambda t: t.nn.Linear(2, 3)(t.tensor(1.0)),
+    lambda t: t.nn.Embedding(5, 2, max_norm=1.0)(t.tensor([7])),
+    lambda t: t.nn.Embedding(5, 2, max_norm=1.0)(t.tensor([1, -7])),
+    lambda t: t.nn.Embedding(5, 2, max_norm=1.0)(t.tensor([1.0])),
+    lambda t: t.nn.EmbeddingBag(5, 2, max_norm=1.0)(t.tensor([[1.0]])),
+    lambda t: t.nn.ModuleDict([3]),
+    lambda t: t.nn.ModuleDict([("a", t.nn.ReLU(), 3)]),
 ]
 
 

@@ -168,7 +168,17 @@ def test_old_flags_still_say_how_to_reduce(flags: Any, reduction: str) -> None:
         lambda f, t: f.nll_loss(t(X), t(CLASSES), weight=t(X)),
         lambda f, t: f.cross_entropy(t(X[0]), t(CLASSES)[0], weight=t(WEIGHT[:2])),
         lambda f, t: f.cross_entropy(t(X), t(Y), weight=t(WEIGHT[:2])),
+        lambda f, t: f.binary_cross_entropy(t(PROBABLE), t(CLASSES[:, None] * [1, 1, 1])),
+        lambda f, t: f.binary_cross_entropy(t(PROBABLE), t(PROBABLE).float()),
+        lambda f, t: f.binary_cross_entropy(t(PROBABLE), t(PROBABLE > 0.3)),
+        lambda f, t: f.binary_cross_entropy_with_logits(t(X[:, 0]), t(CLASSES)),
+        lambda f, t: f.binary_cross_entropy_with_logits(t(X), t(X > 0)),
     ],
 )
 def test_what_cannot_be_compared_is_told_in_pytorchs_words(case: Any) -> None:
     assert_same_error(lambda lib: case(lib.nn.functional, lib.tensor), torch)
+
+
+@pytest.mark.parametrize("name", ["TripletMarginLoss", "TripletMarginWithDistanceLoss"])
+def test_a_margin_is_refused_where_the_loss_is_made(name: str) -> None:
+    assert_same_error(lambda lib: getattr(lib.nn, name)(margin=0), torch)

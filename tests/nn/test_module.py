@@ -387,6 +387,19 @@ def test_a_copied_or_pickled_module_is_a_module_of_its_own(copied: Any) -> None:
     assert all(isinstance(p, nn.Parameter) and p.requires_grad for p in twin.parameters())
 
 
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_a_copied_or_pickled_module_leaves_gradients_behind(copied: Any, torch: Any) -> None:
+    def kept(lib: ModuleType) -> Any:
+        model = lib.nn.Linear(2, 1)
+        model.register_buffer("seen", lib.ones(2, requires_grad=True))
+        (model(lib.ones(1, 2)) + model.seen.sum()).sum().backward()
+        twin = copied(model)
+        return [p.grad for p in twin.parameters()], twin.seen.grad, model.bias.grad
+
+    ours, theirs = texts(kept, torch)
+    assert ours == theirs
+
+
 # ------------------------------------------------------------------ all at once
 
 

@@ -111,6 +111,15 @@ def test_weights_computed_anew_train_as_in_pytorch(norm: Any, layer: str) -> Non
     }
 
 
+def test_the_older_weight_norm_is_warned_of() -> None:
+    with pytest.warns(FutureWarning) as theirs:
+        torch.nn.utils.weight_norm(torch.nn.Linear(3, 2))
+    with pytest.warns(FutureWarning) as ours:
+        gl.nn.utils.weight_norm(gl.nn.Linear(3, 2))
+    assert str(ours[0].message) == str(theirs[0].message)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm. is deprecated:FutureWarning")
 @pytest.mark.parametrize("kind", ["weight_norm", "spectral_norm"])
 def test_a_norm_can_be_taken_off_and_put_on_but_once(kind: str) -> None:
     utils = gl.nn.utils

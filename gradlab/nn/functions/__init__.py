@@ -47,6 +47,8 @@ from gradlab.nn.functions.resizing import (
     interpolate,
     unfold,
     upsample,
+    upsample_bilinear,
+    upsample_nearest,
 )
 from gradlab.nn.functions.sampling import affine_grid, grid_sample
 from gradlab.ops.conv import (
@@ -106,4 +108,6 @@ __all__ = [
     "scaled_dot_product_attention",
     "unfold",
     "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]

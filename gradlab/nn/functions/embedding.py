@@ -162,7 +162,19 @@ def _renormalize(weight: Any, input: Any, max_norm: float, norm_type: float) -> 
     """Scale the rows that are named and too long down to ``max_norm``, unrecorded."""
     array = weight._array
     xp = arrays.array_module(array)
+    if input._array.dtype.kind not in "iu":
+        raise RuntimeError(
+            "Expected tensor for argument #2 'indices' to have one of the following scalar types: "
+            f"Long, Int; but got {typename(input)} instead (while checking arguments for "
+            "embedding_renorm_)"
+        )
     named = xp.unique(input._array)
+    outside = named[(named < 0) | (named >= len(array))]
+    if outside.size:
+        raise IndexError(
+            f"select(): index {outside[0]} out of range for tensor of size {list(array.shape)} at "
+            "dimension 0"
+        )
     rows = array[named]
     norms = (xp.absolute(rows) ** norm_type).sum(1) ** (1 / norm_type)
     too_long = norms > max_norm

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -138,13 +139,49 @@ def upsample(
     mode: str = "nearest",
     align_corners: bool | None = None,
 ) -> Tensor:
-    """The older name of ``interpolate``.
+    """The older name of ``interpolate``, which it warns of.
 
+    >>> import warnings
     >>> import gradlab as gl
-    >>> upsample(gl.tensor([[[1.0, 2.0]]]), scale_factor=2)
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     upsample(gl.tensor([[[1.0, 2.0]]]), scale_factor=2)
     tensor([[[1., 1., 2., 2.]]])
     """
+    _warn_of("upsample")
     return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """The older name of ``interpolate`` with mode "nearest", which it warns of.
+
+    >>> import warnings
+    >>> import gradlab as gl
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     upsample_nearest(gl.tensor([[[1.0, 2.0]]]), size=3)
+    tensor([[[1., 1., 2.]]])
+    """
+    _warn_of("upsample_nearest")
+    return interpolate(input, size, scale_factor, mode="nearest")
+
+
+def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """The older name of ``interpolate`` in mode "bilinear" with aligned corners; it warns of it.
+
+    >>> import warnings
+    >>> import gradlab as gl
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     upsample_bilinear(gl.tensor([[[[1.0, 2.0]]]]), size=(1, 3))
+    tensor([[[[1.0000, 1.5000, 2.0000]]]])
+    """
+    _warn_of("upsample_bilinear")
+    return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
+
+
+def _warn_of(name: str) -> None:
+    warnings.warn(
+        f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.",
+        stacklevel=3,
+    )
 
 
 # ------------------------------------------------------------------ windows as columns

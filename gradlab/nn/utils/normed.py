@@ -6,6 +6,7 @@ T. Miyato et al., "Spectral normalization for generative adversarial networks", 
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, TypeVar
 
 from gradlab.grad_mode import no_grad
@@ -97,12 +98,20 @@ def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
 
     Each slice along ``dim`` has a length of its own; with None there is one for all. The weight is
     computed from them before each forward pass. Raises RuntimeError where that is so already.
+    Warns that ``parametrizations.weight_norm`` is the newer form.
 
     >>> import gradlab as gl
-    >>> layer = weight_norm(gl.nn.Linear(3, 2))
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     layer = weight_norm(gl.nn.Linear(3, 2))
     >>> sorted(dict(layer.named_parameters()))
     ['bias', 'weight_g', 'weight_v']
     """
+    warnings.warn(
+        "`torch.nn.utils.weight_norm` is deprecated in favor of "
+        "`torch.nn.utils.parametrizations.weight_norm`.",
+        FutureWarning,
+        stacklevel=2,
+    )
     hook = _WeightNorm(name, dim)
     hook.attach(module)
     weight: Any = getattr(module, name)
@@ -120,7 +129,8 @@ def remove_weight_norm(module: M, name: str = "weight") -> M:
     Raises ValueError where there is none.
 
     >>> import gradlab as gl
-    >>> layer = remove_weight_norm(weight_norm(gl.nn.Linear(3, 2)))
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     layer = remove_weight_norm(weight_norm(gl.nn.Linear(3, 2)))
     >>> sorted(dict(layer.named_parameters()))
     ['bias', 'weight']
     """
