@@ -88,8 +88,9 @@ def _descend(
     xp = arrays.array_module(array)
     gradient = downhill(array, gradient, None, maximize)
     agrees = gradient * before
-    length *= xp.where(agrees > 0, grow, xp.where(agrees < 0, shrink, 1)).astype(length.dtype)
-    xp.clip(length, least, most, out=length)
+    # Of two numbers, ``where`` in a kernel would make float16.
+    changed = xp.where(agrees > 0, length * grow, xp.where(agrees < 0, length * shrink, length))
+    xp.clip(changed, least, most, out=length)
     gradient = xp.where(agrees < 0, gradient.dtype.type(0), gradient)
     array -= xp.sign(gradient) * length
     before[...] = gradient
