@@ -20,6 +20,9 @@ import scipy.special
 _LIST = Path(__file__).parent / "data/cupy_names.txt"
 NAMES = frozenset(_LIST.read_text("utf-8").splitlines())
 
+launched: list[str] = []
+"""What would have been kernels on a GPU, in order: functions, operators and fused formulas."""
+
 _TAKE_NUMPY_ARRAYS = {"array", "asarray", "asanyarray", "ascontiguousarray"}
 
 
@@ -50,6 +53,9 @@ def _function(function: Callable[..., Any], name: str = "") -> Callable[..., Any
     takes_numpy = name in _TAKE_NUMPY_ARRAYS
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(one, _Traced) for one in args):
+            return _traced_call(function, name, args, **kwargs)
+        launched.append(name)
         with numpy.errstate(all="ignore"):
             result = function(*_unwrapped(args, takes_numpy), **_unwrapped(kwargs))
         if name == "diagonal":
@@ -147,11 +153,13 @@ class _Pointer:
 
 def _publish_operator(name: str) -> None:
     def apply(self: Array, *others: Any) -> Any:
+        launched.append(name)
         with numpy.errstate(all="ignore"):
             result = getattr(self._array, name)(*_unwrapped(others))
         return result if result is NotImplemented else _wrapped(result)
 
     def apply_in_place(self: Array, other: Any) -> Any:
+        launched.append(name)
         with numpy.errstate(all="ignore"):
             getattr(self._array, name)(_unwrapped(other))
         return self
@@ -181,7 +189,7 @@ class _Ufunc:
         self.__name__ = ufunc.__name__
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return _function(self._ufunc)(*args, **kwargs)
+        return _function(self._ufunc, self.__name__)(*args, **kwargs)
 
     def __getattr__(self, method: str) -> Any:
         if f"{self.__name__}.{method}" not in NAMES:
@@ -199,6 +207,104 @@ def _plain_reduce(reduce: Callable[..., Any]) -> Callable[..., Any]:
         return reduce(array, axis, dtype, out, keepdims)
 
     return call
+
+
+# ------------------------------------------------------------------ fused formulas
+
+
+def _fuse(kernel_name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """`cupy.fuse`: of a formula that computes element by element, one kernel.
+
+    CuPy runs the formula once on stand-ins of its arguments, and writes down what it does.
+    """
+
+    def decorate(formula: Callable[..., None]) -> Callable[..., None]:
+        def kernel(*args: Any) -> None:
+            shapes = {one.shape for one in args if isinstance(one, Array)}
+            if len(shapes) != 1:
+                raise ValueError(f"a kernel's arrays should have one shape, and have {shapes}")
+            launched.append(kernel_name)
+            with numpy.errstate(all="ignore"):
+                if formula(*map(_as_traced, args)) is not None:
+                    raise TypeError("a kernel that changes its arrays returns nothing")
+
+        return kernel
+
+    return decorate
+
+
+def _as_traced(value: Any) -> Any:
+    if value is None:
+        return None
+    if not isinstance(value, (Array, float)):
+        raise TypeError(f"a kernel takes arrays, floats and None, not {type(value)}")
+    return _Traced(value._array if isinstance(value, Array) else value)
+
+
+class _Traced:
+    """What a formula that is fused gets for an array or a number: something to compute with."""
+
+    __array_ufunc__ = None  # NumPy's functions refuse it, as they refuse CuPy's
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    @property
+    def dtype(self) -> Any:
+        return self._value.dtype
+
+    def astype(self, dtype: Any) -> Any:
+        return _Traced(self._value.astype(dtype))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if key is not Ellipsis:
+            raise ValueError("The fusion supports `[...]` or `[:]`.")
+        self._value[...] = value._value
+
+    def __bool__(self) -> bool:
+        raise TypeError("Cannot convert to Python scalar in cupy.fuse")
+
+    __float__ = __int__ = __bool__  # type: ignore[assignment]
+
+
+def _traced_call(
+    function: Callable[..., Any], name: str, args: Any, out: _Traced | None = None
+) -> Any:
+    """One step of a fused formula."""
+    if not isinstance(function, numpy.ufunc) and name not in {"where", "clip"}:
+        raise TypeError(f"`{name}` can't be fused")
+    values = [one._value if isinstance(one, _Traced) else one for one in args]
+    operands = values[1:] if name == "where" else values
+    if not any(isinstance(one, (numpy.ndarray, numpy.generic)) for one in operands):
+        raise TypeError(f"`{name}` of numbers alone: a kernel would do it in another precision")
+    options = {} if out is None else {"out": out._value}
+    return _Traced(numpy.asarray(function(*values, **options)))
+
+
+def _publish_traced(name: str, ufunc: Any) -> None:
+    def apply(self: _Traced, *others: Any) -> Any:
+        return _traced_call(ufunc, name, (self, *others))
+
+    def apply_turned(self: _Traced, other: Any) -> Any:
+        return _traced_call(ufunc, name, (other, self))
+
+    def apply_in_place(self: _Traced, other: Any) -> Any:
+        return _traced_call(ufunc, name, (self, other), out=self)
+
+    setattr(_Traced, f"__{name}__", apply)
+    if ufunc in _WITH_OTHER_FORMS:
+        setattr(_Traced, f"__r{name}__", apply_turned)
+        setattr(_Traced, f"__i{name}__", apply_in_place)
+
+
+_WITH_OTHER_FORMS = {numpy.add, numpy.subtract, numpy.multiply, numpy.divide, numpy.power}
+for _name, _found in dict(
+    add=numpy.add, sub=numpy.subtract, mul=numpy.multiply, truediv=numpy.divide, pow=numpy.power,
+    neg=numpy.negative, lt=numpy.less, le=numpy.less_equal, gt=numpy.greater,
+    ge=numpy.greater_equal,
+).items():  # fmt: skip
+    _publish_traced(_name, _found)
 
 
 class _Module(ModuleType):
@@ -240,6 +346,7 @@ def modules() -> dict[str, ModuleType]:
     """What to put into `sys.modules`: a `cupy` that sees one GPU, and the part of `cupyx` used."""
     cupy = _Module("cupy", numpy)
     cupy.ndarray = Array  # type: ignore[attr-defined]
+    cupy.fuse = _fuse  # type: ignore[attr-defined]
     cupy.cuda = SimpleNamespace(  # type: ignore[attr-defined]
         Device=_Device, runtime=SimpleNamespace(getDeviceCount=lambda: 1)
     )

@@ -24,7 +24,7 @@ from tests.generated.cases import (
     numbers,
     tensors,
 )
-from tests.gpu.networks_on_the_device import NetworksOnTheDevice
+from tests.gpu.networks_on_the_device import OPTIMISERS, NetworksOnTheDevice
 from tests.gpu.on_the_device import OnTheDevice
 
 
@@ -95,6 +95,39 @@ class TestOnTheStandIn(OnTheDevice):
 @pytest.mark.usefixtures("_on_cuda")
 class TestNetworksOnTheStandIn(NetworksOnTheDevice):
     """As on a real GPU."""
+
+
+@pytest.mark.usefixtures("_on_cuda")
+@pytest.mark.parametrize(("name", "options"), OPTIMISERS)
+def test_a_step_is_one_kernel_for_each_parameter(name: str, options: dict[str, Any]) -> None:
+    params = [gl.ones(shape, requires_grad=True) for shape in ((3, 4), (), (5,))]
+    optimizer = getattr(gl.optim, name)(params, **options)
+    for param in params:
+        param.grad = gl.ones_like(param)
+    optimizer.step()  # the first makes the memories
+    pretend_cupy.launched.clear()
+    optimizer.step()
+    room = type(optimizer)._update.__module__ if name != "SGD" else "gradlab.optim.sgd"
+    assert pretend_cupy.launched == [f"gradlab_{room.rpartition('.')[2]}"] * len(params)
+
+
+@pytest.mark.parametrize(
+    ("formula", "error"),
+    [
+        (lambda x, number: x.__iadd__(1 - number), TypeError),
+        (lambda x, number: x.__iadd__(1) if number else None, TypeError),
+        (lambda x, number: abs(x), TypeError),
+        (lambda x, number: numpy.sqrt(x), TypeError),
+        (lambda x, number: x @ x, TypeError),
+        (lambda x, number: x.sum(), AttributeError),
+        (lambda x, number: x + 1, TypeError),
+    ],
+)
+def test_the_stand_in_fuses_what_cupy_fuses(formula: Any, error: type[Exception]) -> None:
+    cupy = pretend_cupy.modules()["cupy"]
+    kernel = cupy.fuse(kernel_name="kernel")(formula)
+    with pytest.raises(error):
+        kernel(cupy.ones(2), 0.5)
 
 
 def test_the_stand_in_is_strict() -> None:

@@ -82,11 +82,25 @@ LAYERS: list[Case] = [
     ("TripletMarginLoss", nn.TripletMarginLoss, ((4, 5), (4, 5), (4, 5))),
 ]
 
-WITH_DEFAULTS = ["Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam"]
-OPTIMISERS: list[tuple[str, Callable[[Any], Any]]] = [
-    ("SGD", lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)),
-    *((name, getattr(optim, name)) for name in WITH_DEFAULTS),
-    ("LBFGS", lambda p: optim.LBFGS(p, lr=0.1, max_iter=4)),
+# How each optimiser is made from parameters: every one, and every branch of its formula.
+OPTIMISERS: list[tuple[str, dict[str, Any]]] = [
+    ("SGD", dict(lr=0.1)),
+    ("SGD", dict(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)),
+    ("SGD", dict(lr=0.1, momentum=0.9, dampening=0.3, maximize=True)),
+    ("Adam", dict()),
+    ("Adam", dict(amsgrad=True, weight_decay=0.01, maximize=True)),
+    ("AdamW", dict(amsgrad=True)),
+    ("RMSprop", dict()),
+    ("RMSprop", dict(centered=True, momentum=0.9, weight_decay=0.1)),
+    ("Adagrad", dict(lr_decay=0.1, weight_decay=0.1)),
+    ("Adadelta", dict()),
+    ("Adamax", dict()),
+    ("NAdam", dict()),
+    ("NAdam", dict(weight_decay=0.1, decoupled_weight_decay=True)),
+    ("RAdam", dict(weight_decay=0.1)),
+    ("RAdam", dict(weight_decay=0.1, decoupled_weight_decay=True)),
+    ("ASGD", dict(t0=2)),
+    ("Rprop", dict()),
 ]
 
 
@@ -114,11 +128,13 @@ def passed(make: Callable[[], Any], shapes: tuple[tuple[int, ...], ...], device:
     return [one for one in found if one is not None]
 
 
-def assert_same(found: list[Any], expected: list[Any]) -> None:
+def assert_same(
+    found: list[Any], expected: list[Any], rtol: float = 1e-4, atol: float = 1e-5
+) -> None:
     assert all(one.is_cuda for one in found)
     for one, other in zip(found, expected, strict=True):
         assert one.shape == other.shape
-        assert gl.allclose(one.cpu(), other, rtol=1e-4, atol=1e-5)
+        assert gl.allclose(one.cpu(), other, rtol=rtol, atol=atol)
 
 
 class NetworksOnTheDevice:
@@ -133,14 +149,30 @@ class NetworksOnTheDevice:
         expected = passed(make, shapes, "cpu")
         assert_same(passed(make, shapes, "cuda"), expected)
 
-    @pytest.mark.parametrize("make", [c[1] for c in OPTIMISERS], ids=[c[0] for c in OPTIMISERS])
-    def test_an_optimiser_goes_where_it_goes_on_the_cpu(self, make: Callable[[Any], Any]) -> None:
+    @pytest.mark.parametrize("dtype", [gl.float64, gl.float32, gl.float16], ids=str)
+    @pytest.mark.parametrize(("name", "options"), OPTIMISERS)
+    def test_an_optimiser_goes_where_it_goes_on_the_cpu(
+        self, name: str, options: dict[str, Any], dtype: Any
+    ) -> None:
         def trained(device: str) -> list[Any]:
             with gl.device("cpu"):
                 gl.manual_seed(0)
-                start = gl.randn(3, 4)
-            x = start.to(device).requires_grad_()
-            optimizer = make([x])
+                starts = [gl.randn(3, 4), gl.randn(5)]
+            params = [start.to(device, dtype).requires_grad_() for start in starts]
+            optimizer = getattr(optim, name)(params, **options)
+            for _ in range(8):
+                optimizer.zero_grad()
+                sum((x * x).sum() for x in params).backward()
+                optimizer.step()
+            return [x.detach().float() for x in params]
+
+        half = dtype is gl.float16
+        assert_same(trained("cuda"), trained("cpu"), *((1e-2, 1e-2) if half else ()))
+
+    def test_a_search_of_lbfgs_goes_where_it_goes_on_the_cpu(self) -> None:
+        def found(device: str) -> list[Any]:
+            x = gl.arange(6.0, device="cpu").to(device).requires_grad_()
+            optimizer = optim.LBFGS([x], lr=0.1, max_iter=4)
 
             def closure() -> Any:
                 optimizer.zero_grad()
@@ -148,9 +180,20 @@ class NetworksOnTheDevice:
                 loss.backward()
                 return loss
 
-            for _ in range(5):
-                optimizer.step(closure)
+            optimizer.step(closure)
             return [x.detach()]
+
+        assert_same(found("cuda"), found("cpu"))
+
+    def test_complex_numbers_go_downhill(self) -> None:
+        def trained(device: str) -> list[Any]:
+            x = gl.tensor([1 + 2j, -3j], device="cpu").to(device).requires_grad_()
+            optimizers = [optim.SGD([x], lr=0.1, momentum=0.9), optim.Adam([x])]
+            for optimizer in optimizers * 3:
+                optimizer.zero_grad()
+                (x * x.conj()).real.sum().backward()
+                optimizer.step()
+            return [gl.view_as_real(x.detach())]
 
         assert_same(trained("cuda"), trained("cpu"))
 
