@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from gradlab import arrays, engine, levels, printing
 from gradlab.arrays import Array
-from gradlab.grad_mode import is_inference_mode_enabled
+from gradlab.grad_mode import is_grad_enabled, is_inference_mode_enabled
 from gradlab.graph import Edge, Node, Reassigned, RemovableHandle, register
 from gradlab.inplace import View
 from gradlab.levels import Layout, level_of
+from gradlab.warn import warn_once
 
 new = object.__new__
 
@@ -608,7 +609,18 @@ class Tensor:
         return int(self._real_item("int64_t"))
 
     def __float__(self) -> float:
-        return float(self._real_item("double"))
+        number = float(self._real_item("double"))
+        self._warn_of_conversion()
+        return number
+
+    def _warn_of_conversion(self) -> None:
+        """Warn, once, that a number has no history; PyTorch does for ``float``, not for ``int``."""
+        if self.requires_grad and is_grad_enabled():
+            warn_once(
+                "Converting a tensor with requires_grad=True to a scalar may lead to unexpected "
+                "behavior.\nConsider using tensor.detach() first: no gradient flows through a "
+                "Python number. Where that is meant, .item() says so."
+            )
 
     def _real_item(self, wanted: str) -> Any:
         """The only element as a real number, which a complex one may be in disguise."""
@@ -628,7 +640,9 @@ class Tensor:
         return item.real
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        number = complex(self.item())
+        self._warn_of_conversion()
+        return number
 
     def __index__(self) -> int:
         if self._array.size != 1 or self._array.dtype.kind not in "iub":

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
+from types import FrameType
 
 _given: set[str] = set()
 _always = False
 
 
-def warn_once(text: str, stacklevel: int) -> None:
-    """Warn with ``text`` if that was not done before; ``stacklevel`` as in ``warnings.warn``."""
+def warn_once(text: str, stacklevel: int | None = None) -> None:
+    """Warn with ``text`` if that was not done before; ``stacklevel`` as in ``warnings.warn``.
+
+    Without one, the line is shown that called the first of gradlab's functions.
+    """
     if _always or text not in _given:
         _given.add(text)
-        warnings.warn(text, UserWarning, stacklevel + 1)
+        warnings.warn(text, UserWarning, _to_caller() if stacklevel is None else stacklevel + 1)
+
+
+def _to_caller() -> int:
+    """The ``stacklevel`` of who called gradlab, seen from ``warn_once``."""
+    frame: FrameType | None = sys._getframe(2)
+    level = 2
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("gradlab."):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def set_warn_always(b: bool) -> None:

@@ -6,7 +6,7 @@ import functools
 import math
 import operator
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -190,7 +190,8 @@ def _is_sequence(value: Any) -> bool:
 def _packed(flat: list[Any], dtype: arrays.dtype | None) -> Array:
     """A one-dimensional array of these numbers, by default of the dtype they meet in."""
     found = (dtype or _inferred(flat)).numpy
-    numbers = [_number(one) for one in flat]
+    convert = _CONVERTED[found.kind]
+    numbers = [convert(one) if isinstance(one, Tensor) else _number(one) for one in flat]
     try:
         return numpy.array(numbers, found)
     except TypeError:
@@ -230,13 +231,30 @@ def _dtype_of_one(one: Any) -> numpy.dtype[Any]:
 
 
 def _number(one: Any) -> Any:
-    """An element as a Python number."""
-    if isinstance(one, Tensor) and one.numel() != 1:
-        raise ValueError(
-            "only one element tensors can be converted to Python scalars, not one of shape "
-            f"{list(one.shape)}: put several tensors together with gradlab.stack"
-        )
-    return one.item() if isinstance(one, (Tensor, numpy.generic, numpy.ndarray)) else one
+    """An element, no tensor, as a Python number."""
+    return one.item() if isinstance(one, (numpy.generic, numpy.ndarray)) else one
+
+
+def _of_one_element(number: Callable[[Any], Any]) -> Callable[[Tensor], Any]:
+    """How a tensor among the elements becomes a number, with the way out where it has several."""
+
+    def convert(one: Tensor) -> Any:
+        if one.numel() != 1:
+            raise ValueError(
+                "only one element tensors can be converted to Python scalars, not one of shape "
+                f"{list(one.shape)}: put several tensors together with gradlab.stack"
+            )
+        return number(one)
+
+    return convert
+
+
+# Of integers a tensor must be an integer; ``float`` and ``complex`` warn of a history that is lost.
+_CONVERTED: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys("iub", operator.index),
+    "f": _of_one_element(float),
+    "c": _of_one_element(complex),
+}
 
 
 def _fitting(number: Any, dtype: numpy.dtype[Any]) -> Any:
