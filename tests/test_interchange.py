@@ -208,6 +208,17 @@ def test_a_capsule_can_be_taken_once() -> None:
         gl.from_dlpack(capsule)
 
 
+def test_what_comes_by_a_capsule_can_be_written_to() -> None:
+    ours = gl.zeros(2, 3)
+    taken = gl.from_dlpack(gl.utils.dlpack.to_dlpack(ours.t()))
+    taken[0] = 1
+    assert ours.tolist() == [[1, 0, 0], [1, 0, 0]]
+    torch = pytest.importorskip("torch")
+    theirs = torch.zeros(2)
+    gl.from_dlpack(torch.utils.dlpack.to_dlpack(theirs)).add_(1)
+    assert theirs.tolist() == [1, 1]
+
+
 @pytest.mark.parametrize("operator", ["+=", "-=", "*=", "/=", "//=", "%="])
 def test_adding_an_array_to_a_name_names_a_new_tensor(operator: str) -> None:
     torch = pytest.importorskip("torch")

@@ -69,6 +69,20 @@ class _Capsule:
         return 1, 0
 
 
+class _Owner:
+    """Memory that may be written to, told by NumPy's array interface, kept while it is in use."""
+
+    def __init__(self, array: Array) -> None:
+        place, _ = array.__array_interface__["data"]
+        self.__array_interface__ = {**array.__array_interface__, "data": (place, False)}
+        self._kept = array
+
+
+def _writable(array: Array) -> Array:
+    """The same memory: old capsules can't say whether it may be written to, and NumPy says no."""
+    return numpy.asarray(_Owner(array))
+
+
 @composite(method=False)
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """A tensor on the memory of another library's array, or of a DLPack capsule.
@@ -84,6 +98,8 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
         on_cpu = tuple(given.__dlpack_device__()) == (1, 0)
         library = numpy if on_cpu else arrays.cupy()
         array = library.from_dlpack(given)
+        if isinstance(given, _Capsule):
+            array = _writable(array)
     except (ValueError, TypeError) as error:
         raise RuntimeError(
             "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed "

@@ -225,4 +225,7 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     if any(n < 0 for n in sizes):
         raise ValueError(f"'shape' cannot have negative values, but got {sizes}")
     steps = [math.prod(sizes[d + 1 :]) for d in range(len(sizes))]
-    return tuple(Tensor._wrap(array // step % n) for n, step in zip(sizes, steps, strict=True))
+    xp = arrays.array_module(array)
+    return tuple(
+        Tensor._wrap(xp.asarray(array // step % n)) for n, step in zip(sizes, steps, strict=True)
+    )

@@ -182,6 +182,7 @@ def _check_sizes(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
 def _view(input: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tensor:
     """The same memory with other sizes, of which one may be -1: what is left.
 
+    With a dtype instead of sizes, the same memory read as numbers of that dtype, without history.
     Raises RuntimeError where the number of elements differs, or where they don't lie in memory
     so that a view is possible (``reshape`` copies then).
 
@@ -189,13 +190,45 @@ def _view(input: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Te
     >>> gl.tensor([1.0, 2.0, 3.0, 4.0]).view(2, -1)
     tensor([[1., 2.],
             [3., 4.]])
+    >>> gl.tensor([1.0]).view(gl.int32)
+    tensor([1065353216], dtype=torch.int32)
     """
-    if dtype is not None or (len(shape) == 1 and isinstance(shape[0], arrays.dtype)):
-        raise RuntimeError(
-            "view(dtype) is not supported: gradlab does not reinterpret memory. "
-            "Convert the numbers with .to(dtype)."
-        )
+    if len(shape) == 1 and isinstance(shape[0], arrays.dtype):
+        return _reread(input, shape[0])
+    if dtype is not None:
+        return _reread(input, arrays.as_dtype(dtype, "view"))
     return view(input, _check_sizes(read_sizes(shape, size), input._array.size))  # type: ignore[no-any-return]
+
+
+def _reread(input: Tensor, dtype: arrays.dtype) -> Tensor:
+    """The memory of ``input`` as numbers of another dtype, whose derivative would mean nothing."""
+    old, new = input.dtype.itemsize, dtype.itemsize
+    if old != new:
+        _check_reread(input, dtype, new // old)
+    made: Tensor = input.detach()
+    made._array = made._array.view(dtype.numpy)
+    return made
+
+
+def _check_reread(input: Tensor, dtype: arrays.dtype, times: int) -> None:
+    words = (
+        f"to view {input.dtype.type_name} as {dtype.type_name} (different element sizes), "
+        "but got"
+    )
+    if not input.ndim:
+        raise RuntimeError(f"self.dim() cannot be 0 {words[:-9]}")
+    if input.stride(-1) != 1:
+        raise RuntimeError(f"self.stride(-1) must be 1 {words} {input.stride(-1)}")
+    if times <= 1:
+        return
+    if input.shape[-1] % times:
+        raise RuntimeError(
+            f"self.size(-1) must be divisible by {times} {words} {input.shape[-1]}"
+        )
+    if input.storage_offset() % times:
+        raise RuntimeError(
+            f"self.storage_offset() must be divisible by {times} {words} {input.storage_offset()}"
+        )
 
 
 @composite()

@@ -67,6 +67,7 @@ LINES = [
     "torch.nonzero_static(n, size=3)", "i.nonzero_static(size=5, fill_value=7)",
     "i.nonzero_static(size=0)", "torch.unravel_index(i, (2, 2))",
     "torch.unravel_index(torch.tensor([[5, 4]]), [2, 1, 3])", "torch.unravel_index(i + 1, 5)",
+    "torch.unravel_index(torch.tensor(4), (3, 2))",
     "torch.unravel_index(torch.tensor([-1, 9]), (2, 2))", "torch.unravel_index(i, ())",
 ]  # fmt: skip
 

@@ -36,6 +36,12 @@ LINES = [
     # taking apart
     "m.select(0, 1)", "m.select(-1, -1)", "torch.select(x, 1, 0)", "m.narrow(0, 1, 2)",
     "m.narrow(1, -2, 2)",
+    # the same memory as another dtype
+    "m.view(torch.int64)", "m.view(dtype=torch.int32)", "w.view(torch.complex128)",
+    "w.view(torch.float64)", "w.view(torch.uint8)", "m.t().view(torch.int64)",
+    "n.view(torch.int16)", "m.half().view(torch.int16)", "w.float().view(torch.float64)",
+    "s.view(torch.int64)", "m[1:, :].view(torch.int32)", "empty.view(torch.int16)",
+    "(lambda bits: (bits.bitwise_xor_(1), n, n._version)[1])(n.view(torch.uint8))",
 ]  # fmt: skip
 
 ERRORS = [
@@ -47,7 +53,8 @@ ERRORS = [
     "s.select(0, 0)", "v.unflatten(0, (2, 2))", "m.unflatten(0, ())", "m.unflatten(0, (3, -1))",
     "m.unflatten(0, (-1, 0))", "m.unflatten(5, (-1, 0))", "m.unflatten('a', (2, 2))",
     "m.movedim((0, 1), (0,))", "m.movedim((0, 0), (0, 1))", "m.movedim(0, (1,))",
-    "m.sum_to_size(3)",
+    "m.sum_to_size(3)", "m.view(torch.complex128)", "m.t().view(torch.int32)",
+    "s.view(torch.int32)", "w[:, 1:3].view(torch.complex128)", "w[:, ::2].view(torch.complex128)",
 ]  # fmt: skip
 
 

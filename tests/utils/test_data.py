@@ -186,6 +186,24 @@ def test_workers_know_who_they_are_and_are_prepared() -> None:
     assert data.get_worker_info() is None
 
 
+@pytest.mark.parametrize("torch", [gl, pytest.param("torch", id="torch")])
+def test_what_one_worker_is_told_is_not_for_the_others(torch: Any) -> None:
+    library = pytest.importorskip("torch") if torch == "torch" else torch
+
+    class Range(library.utils.data.IterableDataset):  # type: ignore[misc,name-defined]
+        start, end = 3, 7
+
+        def __iter__(self) -> Any:
+            return iter(range(self.start, self.end))
+
+    def share(worker: int) -> None:
+        mine = library.utils.data.get_worker_info().dataset
+        mine.start, mine.end = 3 + 2 * worker, 5 + 2 * worker
+
+    loader = library.utils.data.DataLoader(Range(), num_workers=2, worker_init_fn=share)
+    assert [int(batch) for batch in loader] == [3, 5, 4, 6]
+
+
 def test_workers_work_beside_each_other() -> None:
     together = threading.Barrier(3)
 

@@ -1,12 +1,13 @@
 """DataLoader: batches of a data set, made as they are asked for, or ahead of time by workers.
 
-Workers are threads: they share the data set and the numbers in it, need no pickling, and start at
-once, on every system and in every notebook. Reading files and NumPy's work on large arrays run
+Workers are threads: each has the data set as an object of its own, they share the numbers in it,
+need no pickling, and start at once, on every system and in every notebook. Reading files and NumPy's work on large arrays run
 beside each other; Python code of the data set's own takes turns.
 """
 
 from __future__ import annotations
 
+import copy
 import itertools
 import queue
 import threading
@@ -132,24 +133,24 @@ class DataLoader:
         if self.num_workers:
             return _WithWorkers(self, seed)
         if self._streams:
-            return self._batches_of_stream()
-        return (self._fetch(index) for index in self._indices())
+            return self._batches_of_stream(self.dataset)
+        return (self._fetch(self.dataset, index) for index in self._indices())
 
     # ------------------------------------------------------------------ making batches
 
     def _indices(self) -> Iterator[Any]:
         return iter(self.batch_sampler if self.batch_sampler is not None else self.sampler)  # type: ignore[arg-type]
 
-    def _fetch(self, index: Any) -> Any:
+    def _fetch(self, dataset: Any, index: Any) -> Any:
         """The batch of some indices, or the sample of one."""
         if self.batch_sampler is None:
-            return self.collate_fn(self.dataset[index])
-        if hasattr(self.dataset, "__getitems__"):
-            return self.collate_fn(self.dataset.__getitems__(index))
-        return self.collate_fn([self.dataset[i] for i in index])
+            return self.collate_fn(dataset[index])
+        if hasattr(dataset, "__getitems__"):
+            return self.collate_fn(dataset.__getitems__(index))
+        return self.collate_fn([dataset[i] for i in index])
 
-    def _batches_of_stream(self) -> Iterator[Any]:
-        samples = iter(self.dataset)
+    def _batches_of_stream(self, dataset: Any) -> Iterator[Any]:
+        samples = iter(dataset)
         if self.batch_size is None:
             yield from map(self.collate_fn, samples)
             return
@@ -211,7 +212,8 @@ class _WithWorkers:
         self._indices = _Shared(loader._indices()) if not loader._streams else None
         self._ended = [False] * count
         for worker in range(count):
-            info = WorkerInfo(worker, count, seed + worker, loader.dataset)
+            # Its own, as where workers are processes: what one is told is not for the others.
+            info = WorkerInfo(worker, count, seed + worker, copy.copy(loader.dataset))
             job = (loader, info, self._indices, self._made[worker], self._closed)
             threading.Thread(target=_work, args=job, daemon=True).start()
 
@@ -267,9 +269,10 @@ def _work(
             loader.worker_init_fn(info.id)
         batches: Iterator[Any]
         if indices is None:
-            batches = loader._batches_of_stream()
+            batches = loader._batches_of_stream(info.dataset)
         else:
-            batches = map(loader._fetch, indices.every(info.num_workers, info.id))
+            mine = indices.every(info.num_workers, info.id)
+            batches = (loader._fetch(info.dataset, index) for index in mine)
         for batch in batches:
             if not _put(made, batch, closed):
                 return
