@@ -329,14 +329,18 @@ def empty(
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:
     """A tensor whose elements are whatever lay in memory; arguments and errors as of ``zeros``.
+
+    ``memory_format`` as of ``contiguous``.
 
     >>> import gradlab as gl
     >>> gl.empty(2, 3).shape
     torch.Size([2, 3])
     """
-    return _made("empty", given_sizes(sizes, size), dtype, device, requires_grad)
+    made = _made("empty", given_sizes(sizes, size), dtype, device, requires_grad)
+    return _laid_out(made, memory_format)
 
 
 @composite(method=False)
@@ -407,6 +411,14 @@ def _made(function: str, size: Any, dtype: Any, device: Any, requires_grad: bool
     maker = getattr(arrays.namespace(device), function)
     array = maker(read_shape(function, size), read_dtype(function, dtype).numpy)
     return finished(array, device, requires_grad)
+
+
+def _laid_out(made: Tensor, memory_format: Any) -> Tensor:
+    """A new tensor in the memory format asked for; with None, as it is."""
+    if memory_format is None:
+        return made
+    laid: Tensor = made.detach().contiguous(memory_format=memory_format)
+    return laid.requires_grad_(made.requires_grad)
 
 
 def read_dtype(function: str, dtype: Any) -> arrays.dtype:
@@ -592,7 +604,7 @@ def _publish_like(function: str, what: str) -> None:
         requires_grad: bool = False,
         memory_format: Any = None,
     ) -> Tensor:
-        return _like(function, input, dtype, device, requires_grad)
+        return _laid_out(_like(function, input, dtype, device, requires_grad), memory_format)
 
     like.__doc__ = (
         f"{what} of the shape, dtype and device of ``input``, unless given otherwise.\n\n"
@@ -626,7 +638,8 @@ def full_like(
     if isinstance(value, complex):
         wanted = input.dtype if dtype is None else arrays.as_dtype(dtype, "full_like")
         arrays.check_fits(value, wanted.numpy)
-    return _like("full_like", input, dtype, device, requires_grad, value)
+    made = _like("full_like", input, dtype, device, requires_grad, value)
+    return _laid_out(made, memory_format)
 
 
 @composite(method=False)
