@@ -12,6 +12,7 @@ tensor([2., 4.])
 
 from __future__ import annotations
 
+import sys
 import warnings
 from math import e, inf, nan, pi
 
@@ -35,6 +36,7 @@ from gradlab import (
     utils,
     version,
 )
+from gradlab.amp import GradScaler
 from gradlab.arrays import bool_ as bool
 from gradlab.arrays import (
     complex64,
@@ -115,6 +117,9 @@ globals().update(op.FUNCTIONS)
 globals().update(op.out.accepting_out(op.FUNCTIONS))
 for _module, _name in ((linalg, "linalg"), (special, "special")):
     vars(_module).update(op.out.accepting_out(vars(_module), _name))
+
+# ``gradlab.cuda`` lies at the bottom and can't import what scales losses.
+setattr(cuda, "amp", sys.modules.setdefault("gradlab.cuda.amp", amp.cuda))  # noqa: B010
 
 # log(0) is -inf and 0/0 is nan, silently, as in PyTorch: NumPy's warnings about them are not for
 # the user. A filter costs nothing per operation; numpy.errstate around each would cost 0.9 µs.

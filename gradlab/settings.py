@@ -182,7 +182,8 @@ def compile(
 class autocast:
     """What computes in half precision by itself in PyTorch; here only ``enabled=False`` works.
 
-    Raises NotImplementedError where it is enabled.
+    On a "cuda" that is not available it is switched off with a warning, as in PyTorch. Raises
+    NotImplementedError where it is enabled, ValueError for a device type that is no text.
 
     >>> with autocast("cuda", enabled=False):
     ...     is_autocast_enabled()
@@ -196,6 +197,16 @@ class autocast:
         enabled: bool = True,
         cache_enabled: bool | None = None,
     ) -> None:
+        if not isinstance(device_type, str):
+            raise ValueError(
+                f"Expected `device_type` of type `str`, got: `{type(device_type)}`. Pass "
+                "device.type of a device."
+            )
+        if enabled and device_type == "cuda" and not arrays.cuda_is_available():
+            warnings.warn(
+                "CUDA is not available or torch_xla is imported. Disabling autocast.", stacklevel=2
+            )
+            enabled = False
         if enabled:
             raise NotImplementedError(
                 "autocast is not available: operations compute in the dtype of their inputs. "

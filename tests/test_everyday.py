@@ -169,6 +169,18 @@ def test_a_loop_written_for_a_scaler_runs() -> None:
     scaler.load_state_dict(scaler.state_dict())
 
 
+def test_autocast_for_a_gpu_that_is_not_there_is_switched_off(torch: ModuleType) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with (
+        pytest.warns(UserWarning, match="CUDA is not available or torch_xla is imported"),
+        torch.autocast("cuda"),
+    ):
+        assert (torch.ones(2) * 2).dtype is torch.float32
+    with pytest.raises(ValueError, match="Expected `device_type` of type `str`, got: `<class"):
+        torch.autocast(torch.device("cpu"))
+
+
 def test_compile_returns_what_it_was_given() -> None:
     def double(x: Any) -> Any:
         return 2 * x
