@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -193,36 +194,45 @@ def _gradients_at_once(
         input, output = input[::-1], output[::-1]
         of_output = None if of_output is None else of_output[::-1]
 
-    slopes = _slopes(library, gates, tanh_cells)  # of i, f, g, o, and of the cell through tanh
-    forget = gates[:, 1]
+    slopes = _slopes(library, gates, tanh_cells)
+    by_gate = slopes.swapaxes(0, 1)  # of i, f, g, o, and of the cell through tanh
+    d_gates = slopes.reshape(steps, 5 * hidden, batch)[:, : 4 * hidden]
     dh = library.zeros((hidden, batch), output.dtype) if of_h is None else of_h.T.copy()
     dc = library.zeros((hidden, batch), output.dtype) if of_c is None else of_c.T.copy()
-    turned = None if of_output is None else library.ascontiguousarray(of_output.swapaxes(1, 2))
-    w_back = library.ascontiguousarray(w_hh.T)
-    flat = slopes.reshape(steps, 5 * hidden, batch)
+    turned = (
+        itertools.repeat(None)
+        if of_output is None
+        else library.ascontiguousarray(of_output.swapaxes(1, 2))[::-1]
+    )
+    w_back = w_hh.T
     matmul, multiply, add = library.matmul, library.multiply, library.add
-    for t in range(steps - 1, -1, -1):
-        if turned is not None:
-            add(dh, turned[t], dh)
-        slope = slopes[t]
-        by_h, by_c = slope[3:], slope[:3]
-        multiply(by_h, dh, by_h)
-        add(dc, slope[4], dc)
-        multiply(by_c, dc, by_c)
-        multiply(dc, forget[t], dc)
-        matmul(w_back, flat[t, : 4 * hidden], dh)
+    # Loops take a step's views out of prepared ones, which is three times as fast as indexing, and
+    # multiply gate by gate: broadcasting over gates takes longer than the calls it saves.
+    for d_output, i, f, g, o, cell, forget, at_step in zip(
+        turned, *by_gate[:, ::-1], gates[::-1, 1], d_gates[::-1], strict=False
+    ):
+        if d_output is not None:
+            add(dh, d_output, dh)
+        multiply(o, dh, o)
+        multiply(cell, dh, cell)
+        add(dc, cell, dc)
+        multiply(i, dc, i)
+        multiply(f, dc, f)
+        multiply(g, dc, g)
+        multiply(dc, forget, dc)
+        matmul(w_back, at_step, dh)
 
     rows = library.empty((steps, batch, 4 * hidden), output.dtype)
-    rows[...] = flat[:, : 4 * hidden].swapaxes(1, 2)
-    d_gates = rows.reshape(steps * batch, 4 * hidden)
+    rows[...] = d_gates.swapaxes(1, 2)
+    d_rows = rows.reshape(steps * batch, 4 * hidden)
     states = library.concatenate((hx[None], output[:-1])).reshape(steps * batch, hidden)
     d_input = None
     if to_input:
-        d_input = (d_gates @ w_ih).reshape(input.shape)
+        d_input = (d_rows @ w_ih).reshape(input.shape)
         d_input = d_input[::-1] if reverse else d_input
-    found = [d_input, d_gates.T @ input.reshape(steps * batch, -1), d_gates.T @ states]
+    found = [d_input, d_rows.T @ input.reshape(steps * batch, -1), d_rows.T @ states]
     if b_ih is not None:
-        d_bias = library.ones(steps * batch, output.dtype) @ d_gates
+        d_bias = library.ones(steps * batch, output.dtype) @ d_rows
         found += [d_bias, d_bias.copy()]
     return [*found, dh.T, dc.T]
 
@@ -284,38 +294,44 @@ def lstm_layer(
     columns[:steps, :features] = input.swapaxes(1, 2)
     states = columns[:, features : features + hidden]
     states[0] = hx.T
-    gates = xp.empty((steps, 5, hidden, batch), input.dtype)
-    flat = gates.reshape(steps, 5 * hidden, batch)
+    gates = xp.empty((steps + 1, 5, hidden, batch), input.dtype)  # the last cell comes after all
     gates[0, 4] = cx.T
-    last = xp.empty((hidden, batch), input.dtype)
     tanh_cells = xp.empty((steps, hidden, batch), input.dtype)
-    products = xp.empty((2, hidden, batch), input.dtype)
+    of_input, of_cell = products = xp.empty((2, hidden, batch), input.dtype)
     half = xp.asarray(0.5, input.dtype)
     matmul, multiply, add, tanh = xp.matmul, xp.multiply, xp.add, xp.tanh
-    for t in range(steps):
-        four, values = flat[t, : 4 * hidden], gates[t]
-        matmul(weights, columns[t], four)
+    before, flat = gates[:-1], gates.reshape(steps + 1, 5 * hidden, batch)[:-1]
+    for column, four, three, two, out, new_and_cell, cell, tanh_cell, state in zip(
+        columns[:-1], flat[:, : 4 * hidden], flat[:, : 3 * hidden], before[:, :2], before[:, 2],
+        before[:, 3:], gates[1:, 4], tanh_cells, states[1:], strict=True,
+    ):  # fmt: skip
+        matmul(weights, column, four)
         tanh(four, four)
-        three = values[:3]
         multiply(three, half, three)  # sigmoid(2x) is (1 + tanh x) / 2, and one call does all four
         add(three, half, three)
-        multiply(values[:2], values[3:], products)
-        cell = gates[t + 1, 4] if t + 1 < steps else last
-        add(products[0], products[1], cell)
-        tanh(cell, tanh_cells[t])
-        multiply(values[2], tanh_cells[t], states[t + 1])
+        multiply(two, new_and_cell, products)
+        add(of_input, of_cell, cell)
+        tanh(cell, tanh_cell)
+        multiply(out, tanh_cell, state)
     output = states[1:].swapaxes(1, 2).copy()
-    hy, cy = output[-1].copy(), last.T.copy()
-    return (output[::-1].copy() if reverse else output), hy, cy, gates, tanh_cells
+    hy, cy = output[-1].copy(), gates[-1, 4].T.copy()
+    return (output[::-1].copy() if reverse else output), hy, cy, before, tanh_cells
 
 
 def _weights_in_one(xp: Namespace, w_ih: Array, w_hh: Array, bias: Array | None) -> Array:
     """Weights and bias side by side; gates in the order i, f, o, g, and halved but for g."""
+    hidden = w_hh.shape[1]
     parts = [w_ih, w_hh] if bias is None else [w_ih, w_hh, bias[:, None]]
-    by_gate = xp.concatenate(parts, 1).reshape(4, w_hh.shape[1], -1)
-    weights = by_gate[xp.asarray([0, 1, 3, 2])]
-    weights[:3] *= 0.5
-    return weights.reshape(-1, weights.shape[2])
+    weights = xp.empty((4, hidden, sum(part.shape[1] for part in parts)), w_hh.dtype)
+    start = 0
+    for part in parts:
+        by_gate = part.reshape(4, hidden, -1)
+        end = start + part.shape[1]
+        xp.multiply(by_gate[:2], 0.5, weights[:2, :, start:end])
+        xp.multiply(by_gate[3], 0.5, weights[2, :, start:end])
+        weights[3, :, start:end] = by_gate[2]
+        start = end
+    return weights.reshape(4 * hidden, start)
 
 
 # ------------------------------------------------------------------ layers on layers
