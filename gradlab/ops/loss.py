@@ -167,10 +167,11 @@ def nll_loss_backward(
     last = shape if len(shape) < 3 else (shape[0], *shape[2:], shape[1])
     spread = xp.zeros(last, gradient.dtype)
     rows = spread.reshape(-1, last[-1])
-    places, weights = _places(xp, rows.dtype, target, weight, ignore_index)
+    places, weights = _places(xp, rows.dtype, target, weight, ignore_index, last[-1])
+    arrived = gradient.reshape(-1)
     if reduction == MEAN:
-        weights = weights / _total(xp, weights)
-    rows[xp.arange(len(rows)), places] = -weights * gradient.reshape(-1)
+        arrived = arrived / _total(xp, weights, len(rows))
+    rows[xp.arange(len(rows)), places] = -arrived if weights is None else -weights * arrived
     return spread if len(shape) < 3 else xp.moveaxis(spread, -1, 1)
 
 
@@ -179,12 +180,14 @@ def _picked_loss(
 ) -> Array:
     rows = _rows(xp, input)
     _check_classes(target, ignored, rows.shape[1])
-    places, weights = _places(xp, rows.dtype, target, weight, ignored)
-    losses = -weights * rows[xp.arange(len(rows)), places]
+    places, weights = _places(xp, rows.dtype, target, weight, ignored, rows.shape[1])
+    losses = -rows[xp.arange(len(rows)), places]
+    if weights is not None:
+        losses *= weights
     if reduction == NONE:
         return losses.reshape(target.shape)
     total = xp.add.reduce(losses)
-    return total if reduction == SUM else total / _total(xp, weights)
+    return total if reduction == SUM else total / _total(xp, weights, len(rows))
 
 
 def _rows(xp: Namespace, array: Array) -> Array:
@@ -211,18 +214,22 @@ def _check_classes(target: Array, ignored: int, count: int) -> None:
 
 
 def _places(
-    xp: Namespace, dtype: Any, target: Array, weight: Array | None, ignored: int
-) -> tuple[Array, Array]:
-    """For each row the place that its target names, and how much it counts."""
+    xp: Namespace, dtype: Any, target: Array, weight: Array | None, ignored: int, classes: int
+) -> tuple[Array, Array | None]:
+    """For each row the place that its target names, and how much it counts; None: each counts 1."""
     target = target.reshape(-1)
+    if weight is None and not 0 <= ignored < classes and not (target == ignored).any():
+        return target, None
     counts = target != ignored
     places = xp.where(counts, target, 0)
     weights = counts.astype(dtype)
     return places, weights if weight is None else weights * weight[places]
 
 
-def _total(xp: Namespace, weights: Array) -> Array:
+def _total(xp: Namespace, weights: Array | None, rows: int) -> Any:
     """The sum of weights to divide by; NaN for none, so that the mean of nothing is NaN."""
+    if weights is None:
+        return rows or math.nan
     total = xp.add.reduce(weights)
     return xp.where(total == 0, xp.nan, total)
 
