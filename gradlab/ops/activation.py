@@ -14,21 +14,13 @@ from gradlab import arrays, generator
 from gradlab.arrays import Array, Namespace
 from gradlab.inplace import assign
 from gradlab.op import FUNCTIONS, OPS, composite, op
-from gradlab.ops.choosing import zero_where
+from gradlab.ops.choosing import picked, zero_where
 from gradlab.ops.pointwise import require_float
 from gradlab.ops.shape import array_of
 from gradlab.samples import Draw, call, draw, real
 from gradlab.tensor import Tensor, normal_dim
 
 _BOTH_SIDES = (*real(0.1, 2), *real(-2, -0.1))
-
-
-def _either(xp: Any, condition: Any, one: Any, other: Any) -> Any:
-    """``where(condition, one, other)`` in a formula: the sum of both, each with zeros.
-
-    For 262,144 elements and a mixed condition 0.2 ms, where ``where`` takes 0.9 ms.
-    """
-    return xp.zeroed(one, xp.logical_not(condition)) + xp.zeroed(other, condition)
 
 
 # ------------------------------------------------------------------ smooth
@@ -143,8 +135,7 @@ def logsigmoid(xp: Namespace, input: Array) -> Array:
     ),
     grad=dict(
         input=(
-            lambda g, xp, input, alpha, scale, input_scale: _either(
-                xp,
+            lambda g, xp, input, alpha, scale, input_scale: xp.where(
                 input <= 0,
                 g
                 * (alpha * scale * input_scale)
@@ -183,8 +174,7 @@ def elu(
     ),
     grad=dict(
         input=(
-            lambda g, xp, out, alpha, scale, input_scale: _either(
-                xp,
+            lambda g, xp, out, alpha, scale, input_scale: xp.where(
                 out <= 0,
                 g * input_scale * (out + _way_back("elu", alpha) * scale),
                 g * scale,
@@ -299,7 +289,7 @@ def celu_over(xp: Namespace, input: Array, alpha: float = 1.0) -> Array:
     grad=dict(
         input=(
             lambda g, xp, input, negative_slope: xp.by_steps(
-                _either(xp, input > 0, g, g * negative_slope), input
+                xp.where(input > 0, g, g * negative_slope), input
             ),
             r"\begin{cases} g & input > 0 \\ g \cdot negative_slope & input \le 0 \end{cases}",
         )
@@ -316,7 +306,7 @@ def leaky_relu(xp: Namespace, input: Array, negative_slope: float = 0.01) -> Arr
     require_float("leaky_relu_cpu", input)
     if 0 < negative_slope <= 1:
         return xp.maximum(input, input * negative_slope)  # to choose takes 5 times as long
-    return xp.where(input > 0, input, input * negative_slope)
+    return picked(xp, input > 0, input, input * negative_slope)
 
 
 @op(
@@ -327,7 +317,7 @@ def leaky_relu(xp: Namespace, input: Array, negative_slope: float = 0.01) -> Arr
     grad=dict(
         input=(
             lambda g, xp, out, negative_slope: xp.by_steps(
-                _either(xp, out > 0, g, g * _way_back("leakyReLu", negative_slope)), out
+                xp.where(out > 0, g, g * _way_back("leakyReLu", negative_slope)), out
             ),
             r"\begin{cases} g & out > 0 \\ g \cdot negative_slope & out \le 0 \end{cases}",
         )
@@ -376,7 +366,7 @@ def threshold(xp: Namespace, input: Array, threshold: float, value: float) -> Ar
     for number in (threshold, value):
         arrays.check_fits(number, input.dtype)
     limit, other = (xp.asarray(number).astype(input.dtype) for number in (threshold, value))
-    return xp.where(input <= limit, other, input)
+    return picked(xp, input <= limit, other, input)
 
 
 @op(
@@ -435,7 +425,7 @@ def hardshrink(xp: Namespace, input: Array, lambd: float = 0.5) -> Array:
     tensor([-1.,  0.,  2.])
     """
     require_float("hardshrink_cpu", input)
-    return xp.where(_within(xp, input, lambd), 0, input)
+    return zero_where(xp, input, _within(xp, input, lambd))
 
 
 @op(
@@ -464,8 +454,7 @@ def softshrink(xp: Namespace, input: Array, lambd: float = 0.5) -> Array:
             f"lambda must be in range [0, {largest:g}] for input dtype "
             f"{arrays.dtype_of(input).type_name}, but found {lambd:g}"
         )
-    moved = input - xp.copysign(lambd, input)
-    return xp.where(_within(xp, input, lambd), 0, moved)
+    return input - input.clip(-lambd, lambd)
 
 
 def _within(xp: Any, input: Any, size: float) -> Any:
@@ -491,7 +480,10 @@ def _within(xp: Any, input: Any, size: float) -> Any:
 def hardsigmoid(xp: Namespace, input: Array) -> Array:
     """A sigmoid of three straight pieces: 0 up to -3, 1 from 3."""
     require_float("hardsigmoid_cpu", input)
-    return (input + 3).clip(0, 6) / 6
+    result = input.clip(-3, 3)
+    result += 3
+    result /= 6
+    return result
 
 
 def _strictly_within_3(xp: Any, input: Any) -> Any:
@@ -502,8 +494,8 @@ def _strictly_within_3(xp: Any, input: Any) -> Any:
     latex=r"\frac{input}{6} \min(\max(input + 3, 0), 6)",
     grad=dict(
         input=(
-            lambda g, xp, input: _either(
-                xp, input < 3, xp.zeroed(g * (input / 3 + 0.5), input <= -3), g
+            lambda g, xp, input: xp.zeroed(
+                g * (xp.zeroed(input / 3 - 0.5, xp.logical_not(input < 3)) + 1), input <= -3
             ),
             r"\begin{cases} g & input \ge 3 \\ g \left( \frac{input}{3} + \frac{1}{2} \right) & "
             r"|input| < 3 \\ 0 & input \le -3 \end{cases}",
@@ -518,7 +510,11 @@ def _strictly_within_3(xp: Any, input: Any) -> Any:
 def hardswish(xp: Namespace, input: Array) -> Array:
     """Each element times its ``hardsigmoid``."""
     require_float("hardswish_cpu", input)
-    return input * (input + 3).clip(0, 6) / 6
+    result = input.clip(-3, 3)
+    result += 3
+    result *= input
+    result /= 6
+    return result
 
 
 # ------------------------------------------------------------------ with a slope to be learned
@@ -528,7 +524,7 @@ def hardswish(xp: Namespace, input: Array) -> Array:
     latex=r"\begin{cases} input & input > 0 \\ weight \cdot input & input \le 0 \end{cases}",
     grad=dict(
         input=(
-            lambda g, xp, input, weight: xp.by_steps(_either(xp, input > 0, g, g * weight), input),
+            lambda g, xp, input, weight: xp.by_steps(xp.where(input > 0, g, g * weight), input),
             r"\begin{cases} g & input > 0 \\ g \cdot weight & input \le 0 \end{cases}",
         ),
         weight=(
@@ -604,7 +600,7 @@ def _check_channels(array: Array, count: int) -> None:
             lambda g, xp, input, noise, lower, upper, training: (
                 g * noise
                 if training and upper - lower > 1e-6
-                else xp.by_steps(_either(xp, input > 0, g, g * ((lower + upper) / 2)), input)
+                else xp.by_steps(xp.where(input > 0, g, g * ((lower + upper) / 2)), input)
             ),
             r"g \cdot noise",
         )
@@ -622,7 +618,7 @@ def rrelu_with_noise(
     """Each element, or a slope times it where it is negative: its own, or the middle one."""
     if training:
         return input * noise
-    return xp.where(input > 0, input, input * ((lower + upper) / 2))
+    return picked(xp, input > 0, input, input * ((lower + upper) / 2))
 
 
 @composite(method=False)
