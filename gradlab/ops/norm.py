@@ -20,6 +20,7 @@ import numpy
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace, dtype_of
 from gradlab.op import op
+from gradlab.ops.buffers import for_rows
 from gradlab.ops.windows import Sizes, pixels_of
 from gradlab.samples import call, draw
 
@@ -40,6 +41,9 @@ def _summed(xp: Namespace, array: Array, dims: Sizes) -> Array:
                 if columns:
                     return (matrix @ numpy.ones(matrix.shape[1], array.dtype)).reshape(shape)
                 return (numpy.ones(outer, array.dtype) @ matrix).reshape(shape)
+        if array.flags.c_contiguous and tuple(dims) == _per_channel(array.ndim):
+            rows = array.reshape(*array.shape[:2], -1)  # of channels: each by itself, then together
+            return (rows @ numpy.ones(rows.shape[2], array.dtype)).sum(0).reshape(_channels(array.shape))
     wide = numpy.float32 if array.dtype == arrays.float16.numpy else None
     total = xp.add.reduce(array, axis=tuple(dims), keepdims=True, dtype=wide)
     return total.astype(array.dtype, copy=False)
@@ -69,7 +73,34 @@ def sum_over(xp: Namespace, input: Array, dims: Sizes) -> Array:
 )
 def dot_over(xp: Namespace, input: Array, other: Array, dims: Sizes) -> Array:
     """The sum of products over ``dims``, which stay with size 1."""
-    return _summed(xp, input * other, dims)
+    return _dotted(xp, input, other, dims)
+
+
+def _dotted(xp: Namespace, input: Array, other: Array, dims: Sizes) -> Array:
+    if not _are_rows(xp, input, other, dims):
+        return _summed(xp, input * other, dims)
+    kept = input.shape[: input.ndim - len(dims)]
+    rows = (*kept, math.prod(input.shape[len(kept) :]))
+    dots: Array = numpy.vecdot(input.reshape(rows), other.reshape(rows))
+    return dots.reshape(*kept, *[1] * len(dims))
+
+
+def _are_rows(xp: Namespace, input: Array, other: Array, dims: Sizes) -> bool:
+    """Whether ``dims`` are the last dimensions of two arrays in order: a product of BLAS for each.
+
+    Of 2,048 rows of 512 numbers 0.08 ms, where products and their sum take 0.2.
+    """
+    return (
+        xp is numpy
+        and len(dims) > 0
+        and dims[0] == input.ndim - len(dims)
+        and dims[-1] == input.ndim - 1
+        and input.shape == other.shape
+        and input.dtype is other.dtype
+        and input.dtype.char in "fd"
+        and input.flags.c_contiguous
+        and other.flags.c_contiguous
+    )
 
 
 @op(
@@ -105,8 +136,18 @@ def _normalized(
     mean = _summed(xp, array, dims) / count
     centred = array - mean
     left = _summed(xp, centred, dims) / count
-    variance = _summed(xp, centred * centred, dims) / count - left * left
+    variance = _dotted(xp, centred, centred, dims) / count - left * left
     return centred, left, mean + left, variance, 1 / xp.sqrt(variance + eps)
+
+
+def _shows(xp: Namespace, shift: Array, size: int) -> bool:
+    """Whether a shift of numbers of variance 1 is more than half a unit in the last place of 1.
+
+    What rounding left of their mean rarely is, and to take it from many costs a pass.
+    """
+    if xp is not numpy or size < 4096:
+        return True
+    return bool(numpy.absolute(shift).max() > numpy.finfo(shift.dtype).eps / 2)
 
 
 def _widened(input: Array) -> Array:
@@ -126,12 +167,19 @@ def _to_input(
 ) -> Any:
     """The gradient of what was normalised over ``dims`` and then multiplied by ``scale``.
 
-    ``gs``: the gradients of the result, of the means and of the inverse deviations.
+    ``gs``: the gradients of the result, of the means and of the inverse deviations. ``centred`` is
+    the caller's own, and is computed in.
     """
     g, of_mean, of_rstd = gs
     factor = rstd if scale is None else rstd * scale
     level = (of_mean - xp.sum_over(g, dims) * factor) * (1 / count)
     along = (xp.dot_over(g, centred, dims) * factor + of_rstd * rstd) * rstd * rstd * (-1 / count)
+    if type(centred) is numpy.ndarray and centred.dtype == along.dtype:
+        result = g * factor
+        centred *= along  # 4 MB more would be new to the process, and take as long as the rest
+        result += centred
+        result += level
+        return result
     return xp.weighted_sum(g, factor, centred, along, level)
 
 
@@ -252,10 +300,23 @@ def _layer_norm_input(
     normalized_shape: Sizes,
 ) -> Any:  # fmt: skip
     dims = _layer_dims(len(input.shape), normalized_shape)
-    g = g if weight is None else g * weight
     count = math.prod(normalized_shape)
-    gs = [g, *gs[1:]]
-    return _to_input(xp, gs, input - result1, result2, None, dims, count)
+    with for_rows(count, math.prod(input.shape)):
+        g = g if weight is None else g * weight
+        gs = [g, *gs[1:]]
+        return _to_input(xp, gs, input - result1, result2, None, dims, count)
+
+
+def _layer_norm_weight(
+    g: Any, xp: Any, input: Any, result1: Any, result2: Any, normalized_shape: Sizes
+) -> Any:
+    """The rows of products, each times its inverse deviation, added up: one matrix product."""
+    count = math.prod(normalized_shape)
+    rows = math.prod(input.shape[: len(input.shape) - len(normalized_shape)])
+    with for_rows(count, rows * count):
+        products = g * (input - result1)
+    found = xp.mm(result2.reshape((1, rows)), products.reshape((rows, count)))
+    return found.reshape(tuple(normalized_shape))
 
 
 def _before(shape: Sizes, normalized: Sizes) -> Sizes:
@@ -270,12 +331,7 @@ def _before(shape: Sizes, normalized: Sizes) -> Sizes:
             r"\frac{1}{\sigma} (g' - \overline{g'} - \hat{x} \, \overline{g' \hat{x}})",
         ),
         weight=(
-            lambda g, xp, input, result1, result2, normalized_shape: xp.view(
-                xp.dot_over(
-                    g, (input - result1) * result2, _before(tuple(g.shape), normalized_shape)
-                ),
-                tuple(normalized_shape),
-            ),
+            _layer_norm_weight,
             r"\textstyle\sum g \, \hat{x}",
         ),
         bias=(
@@ -305,13 +361,16 @@ def native_layer_norm(
     """The last dimensions with mean 0 and variance 1, times ``weight``, plus ``bias``."""
     array = _dense(xp, _widened(input))
     dims = _layer_dims(input.ndim, normalized_shape)
-    result, left, mean, _, rstd = _normalized(xp, array, dims, eps)
-    result -= left
-    result *= rstd
-    if weight is not None:
-        result *= weight
-    if bias is not None:
-        result += bias
+    with for_rows(math.prod(normalized_shape), array.size):
+        result, left, mean, _, rstd = _normalized(xp, array, dims, eps)
+        result *= rstd
+        shift = left * rstd
+        if _shows(xp, shift, array.size):
+            result -= shift
+        if weight is not None:
+            result *= weight
+        if bias is not None:
+            result += bias
     return result.astype(input.dtype, copy=False), mean, rstd
 
 
@@ -328,20 +387,24 @@ def _group_norm_input(
     group: int,
 ) -> Any:  # fmt: skip
     shape = tuple(input.shape)
-    g = g if weight is None else g * xp.view(weight, _channels(shape))
-    g, x = _grouped(xp, g, shape, group), _grouped(xp, input, shape, group)
-    mean, rstd = xp.unsqueeze(result1, 2), xp.unsqueeze(result2, 2)
-    gs = [g, *(xp.unsqueeze(one, 2) for one in gs[1:])]
-    found = _to_input(xp, gs, x - mean, rstd, None, (2,), int(x.shape[2]))
-    return found.reshape(shape)
+    count = math.prod(shape[1:]) // group
+    with for_rows(math.prod(shape[2:]), math.prod(shape)):
+        g = g if weight is None else g * xp.view(weight, _channels(shape))
+        g, x = _grouped(xp, g, shape, group), _grouped(xp, input, shape, group)
+        mean, rstd = xp.unsqueeze(result1, 2), xp.unsqueeze(result2, 2)
+        gs = [g, *(xp.unsqueeze(one, 2) for one in gs[1:])]
+        return _to_input(xp, gs, x - mean, rstd, None, (2,), count).reshape(shape)
 
 
 def _group_norm_weight(g: Any, xp: Any, input: Any, result1: Any, result2: Any, group: int) -> Any:
+    """What each channel of each picture adds up to, times its inverse deviation, of all pictures."""
     shape = tuple(input.shape)
-    x = _grouped(xp, input, shape, group)
-    normal = (x - xp.unsqueeze(result1, 2)) * xp.unsqueeze(result2, 2)
-    found = xp.dot_over(g, normal.reshape(shape), _per_channel(len(shape)))
-    return xp.view(found, (shape[1],))
+    with for_rows(math.prod(shape[1:]) // group, math.prod(shape)):
+        centred = _grouped(xp, input, shape, group) - xp.unsqueeze(result1, 2)
+    dims = tuple(range(2, len(shape)))
+    of_each = xp.dot_over(g, centred.reshape(shape), dims)
+    scaled = of_each.reshape((shape[0], group, shape[1] // group)) * xp.unsqueeze(result2, 2)
+    return xp.view(xp.sum_over(scaled, (0,)), (shape[1],))
 
 
 @op(
@@ -377,14 +440,20 @@ def native_group_norm(
     """Each group of channels with mean 0 and variance 1, times ``weight``, plus ``bias``."""
     shape = input.shape
     array = _grouped(xp, _widened(input), shape, group)
-    result, left, mean, _, rstd = _normalized(xp, array, (2,), eps)
-    result -= left
-    result *= rstd
-    result = result.reshape(shape)
-    if weight is not None:
-        result *= weight.reshape(_channels(shape))
-    if bias is not None:
-        result += bias.reshape(_channels(shape))
+    # What scales and shifts a group, and what a channel of it, in one: a number for each channel.
+    by_channel = (shape[0], group, shape[1] // group)
+    with for_rows(math.prod(shape[2:]), input.size):
+        result, left, mean, _, rstd = _normalized(xp, array, (2,), eps)
+        factor = xp.broadcast_to(rstd, by_channel)
+        if weight is not None:
+            factor = factor * weight.reshape(1, *by_channel[1:])
+        shift = -left * factor
+        if bias is not None:
+            shift = shift + bias.reshape(1, *by_channel[1:])
+        each = (*shape[:2], *[1] * (len(shape) - 2))
+        result = result.reshape(shape)
+        result *= factor.reshape(each)
+        result += shift.reshape(each)
     return result.astype(input.dtype, copy=False), mean[..., 0], rstd[..., 0]
 
 
