@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
+import nbformat
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from ipywidgets import Widget
 
 import gradlab as gl
 import gradlab_widgets as gw
+from gradlab_widgets.lean import settle_within
 from gradlab_widgets.packing import (
     marked,
     packed,
@@ -119,6 +123,23 @@ def test_marks_come_back_as_what_they_marked(text: str, parts: list[str]) -> Non
         assert unmarked(marked(text, parts), parts) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "near", "expected"),
+    [
+        ("It gets 4.428e-08. It", ["4.428e-08"], "It gets \ue800. It"),
+        ("It gets 0.5.", ["0.5"], "It gets \ue800."),
+        ("version 1.2.3", ["1.2", "2.3"], "version 1.2.3"),
+        ("[1, 0, 1; 0]", ["1", "0", "1", "0"], "[\ue800, \ue801, \ue802; \ue803]"),
+        ("7 and 7", ["7"], "\ue800 and \ue800"),
+    ],
+)
+def test_sentences_that_differ_in_their_numbers_become_one(
+    text: str, near: list[str], expected: str
+) -> None:
+    assert marked(text, near) == expected
+    assert unmarked(expected, near) == text
+
+
 def test_formulas_that_differ_in_their_numbers_are_kept_once() -> None:
     formulas = tuple(f"<mi>y</mi><mo>=</mo><mn>{i / 8:.4g}</mn><mn>−2</mn>" for i in range(500))
     written = packed_formulas(formulas, (), {})
@@ -145,25 +166,123 @@ def test_numerals_of_any_kind_come_back(numeral: str) -> None:
 # ---------------------------------------------------------------------- whole traces
 
 
-def chain(nodes: int, elements: tuple[int, ...], dtype: Any = gl.float32) -> Any:
+Program = Callable[[int, tuple[int, ...], Any], Any]
+
+
+def chain(nodes: int, shape: tuple[int, ...], dtype: Any) -> Any:
     """A long program whose values are all different."""
-    gl.manual_seed(0)
-    y = gl.rand(elements, dtype=dtype, requires_grad=True)
+    y = gl.rand(shape, dtype=dtype, requires_grad=True)
     for _ in range(nodes // 4):
-        y = gl.sin(y * (1 + gl.rand(elements, dtype=dtype) / 5)) + gl.rand(elements, dtype=dtype)
-        y = y * (1 + gl.rand(elements, dtype=dtype) / 100)
+        y = gl.sin(y * (1 + gl.rand(shape, dtype=dtype) / 5)) + gl.rand(shape, dtype=dtype)
+        y = y * (1 + gl.rand(shape, dtype=dtype) / 100)
     return y.sum()
 
 
-@pytest.mark.parametrize("elements", [(2,), (2, 3), (4, 5)], ids=str)
-def test_ten_thousand_nodes_take_less_than_a_megabyte(elements: tuple[int, ...]) -> None:
-    trace = gw.trace(chain(10_000, elements))
-    text = json.dumps(trace.to_json(), allow_nan=False)
-    assert len(trace.nodes) == 10_003
-    assert len(text) < 1e6
-    assert Trace.from_json(json.loads(text)) == trace
+def products(nodes: int, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Numbers that fall to 1e-230."""
+    y = gl.rand(shape, dtype=dtype, requires_grad=True)
+    for _ in range(nodes):
+        y = y * (0.9 + gl.rand(shape, dtype=dtype) / 10)
+    return y.sum()
 
 
-def test_a_trace_of_the_first_schema_is_read() -> None:
+def sines(nodes: int, shape: tuple[int, ...], dtype: Any) -> Any:
+    """One weight that is used again and again."""
+    y, w = ((1 + gl.rand(shape, dtype=dtype)).requires_grad_() for _ in range(2))
+    for _ in range(nodes // 2):
+        y = gl.sin(y * w)
+    return y.sum()
+
+
+def perceptron(nodes: int, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Layers with parameters of their own."""
+    batch, width = shape
+    layers = [gl.nn.Linear(width, width, dtype=dtype) for _ in range(nodes // 8)]
+    x = gl.rand(batch, width, dtype=dtype)
+    for layer in layers:
+        x = gl.tanh(2 * layer(x))
+    return (x * x).mean()
+
+
+def recurrence(nodes: int, shape: tuple[int, ...], dtype: Any) -> Any:
+    """An LSTM: products of which both factors need gradients."""
+    cell = gl.nn.LSTMCell(shape[1], shape[1], dtype=dtype)
+    state = (gl.rand(shape, dtype=dtype), gl.rand(shape, dtype=dtype))
+    for _ in range(nodes // 16):
+        state = cell(state[0] * gl.rand(shape, dtype=dtype), state)
+    return state[0].sum()
+
+
+HEAVY = [
+    (chain, (2, 3), gl.float32),
+    (chain, (4, 5), gl.float64),
+    (products, (), gl.float64),
+    (products, (100,), gl.float64),
+    (products, (8,), gl.float16),
+    (sines, (100,), gl.float64),
+    (perceptron, (16, 32), gl.float64),
+    (recurrence, (4, 16), gl.float32),
+    (recurrence, (4, 16), gl.float64),
+]
+
+
+@pytest.mark.parametrize(("program", "shape", "dtype"), HEAVY)
+def test_ten_thousand_nodes_take_less_than_a_megabyte_in_a_notebook(
+    program: Program, shape: tuple[int, ...], dtype: Any
+) -> None:
+    gl.manual_seed(0)
+    stepper = gw.step(program(10_000, shape, dtype))
+    assert stepper.trace is not None
+    assert 9_800 < len(stepper.trace.nodes) < 10_400
+    text = json.dumps(stepper.payload, allow_nan=False)
+    saved = _saved(stepper)
+    assert len(text.encode()) < 850_000
+    assert len(saved.encode()) < 1_000_000
+    assert Trace.from_json(json.loads(text)) == stepper.trace
+
+
+def _saved(widget: Any) -> str:
+    """A notebook that holds one widget, as it is saved."""
+    state = Widget.get_manager_state(widgets=[widget], drop_defaults=True)
+    output = nbformat.v4.new_output("display_data", data=widget._repr_mimebundle_()[0])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=[output])])
+    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": state}
+    return str(nbformat.writes(notebook))
+
+
+def test_many_values_keep_fewer_elements_and_at_last_four_digits_of_each() -> None:
+    arrays = [np.linspace(i, i + 1, 100) / 3 for i in range(1, 200)]
+    seen = []
+    for room in (200_000, 40_000, 10_000, 6_000, 1_000):
+        values = [preview(array) for array in arrays]
+        settle_within(values, room)
+        seen.append((len(values[0].data), values[0].data[0], values[0].mean))
+        assert unpacked_values(through_json(packed_values(values))) == tuple(values)
+    third, mean = 1 / 3, 0.5
+    assert seen == [
+        (64, third, mean),
+        (16, third, mean),
+        (8, 0.3333, mean),
+        (4, 0.3333, mean),
+        (1, 0.3333, mean),
+    ]
+
+
+def test_what_is_left_out_of_a_value_still_counts_in_its_statistics() -> None:
+    values = [preview(np.arange(64.0) + i) for i in range(100)]
+    settle_within(values, 3_000)
+    assert [(v.data, v.size, v.min, v.max, v.mean) for v in values[:2]] == [
+        ((0.0, 1.0, 2.0, 3.0), 64, 0.0, 63.0, 31.5),
+        ((1.0, 2.0, 3.0, 4.0), 64, 1.0, 64.0, 32.5),
+    ]
+
+
+def test_few_values_keep_all_their_digits() -> None:
+    trace = gw.trace(chain(200, (2, 3), gl.float64))
+    assert max(len(repr(value.data[0])) for value in trace.values if value.data) > 15
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_a_trace_of_an_earlier_schema_is_read(schema: int) -> None:
     small = gw.trace(gl.sin(gl.tensor([1.0, math.inf], requires_grad=True)).sum())
-    assert Trace.from_json({**small.to_json(), "schema": 1}) == small
+    assert Trace.from_json({**small.to_json(), "schema": schema}) == small

@@ -134,7 +134,7 @@ def test_json_round_trip_is_the_same_trace() -> None:
 
 def test_json_has_the_columns_of_the_contract() -> None:
     payload = small().build(root=2).to_json()
-    assert payload["schema"] == 2
+    assert payload["schema"] == 3
     assert payload["edges"] == {"from": [0, 1], "to": [1, 2], "slot": [0, 0], "output": [0, 0]}
     assert payload["nodes"]["saved"] == [[], [], [["self", 0]]]
     assert payload["sources"] == {"cell": ["In [1]"], "line": [3], "text": ["b = gl.sin(a)"]}
@@ -174,7 +174,7 @@ def broken(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema": 3}, r"schema 3 is none of \(1, 2\)"),
+        ({"schema": 4}, r"schema 4 is none of \(1, 2, 3\)"),
         ({"root": 3}, "root is 3, but there are only 3 rows"),
         ({"root": -1}, "root is -1"),
         ({"nodes__name": ["a"]}, "nodes has uneven columns"),

@@ -19,7 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from gradlab_widgets.values import Array, Number, Value, number, number_text, settle
+from gradlab_widgets.decimals import BITS, DIGITS, coded, decoded, is_short
+from gradlab_widgets.values import (
+    STATISTICS,
+    Number,
+    Value,
+    number,
+    number_text,
+    settle,
+)
 
 __all__ = [
     "SMALL",
@@ -38,6 +46,7 @@ SMALL = 32  # rows up to which a column is left as it is: a person may read it
 
 _MOST_BITS = 24  # of one code: the browser counts with 32
 _TABLE = 4096  # different differences that are worth a table
+_INDENT = 12  # characters before a cell in a notebook
 _MARK = 0xE800  # U+E800 + i: part i of a text; text from a user has no private characters
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
@@ -55,7 +64,7 @@ def packed(column: Sequence[Any]) -> Any:
         return _listed(column)
     forms = [form for form in (_as_table(column), _as_counts(column)) if form is not None]
     if forms:
-        return min(forms, key=lambda form: len(str(form)))
+        return min(forms, key=_room)
     return _as_lists(column) or _listed(column)
 
 
@@ -67,6 +76,11 @@ def unpacked(column: Any) -> tuple[Any, ...]:
         return _unpacked(column)
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"{str(column)[:60]} is no packed column: {error!r}") from error
+
+
+def _room(form: dict[str, Any]) -> int:
+    """About how many characters a form takes in a notebook, where each cell has its own line."""
+    return len(str(form)) + _INDENT * (len(form.get("cells", ())) + len(form.get("sums", ())))
 
 
 def _listed(x: Any) -> Any:
@@ -107,11 +121,12 @@ def _as_counts(column: Sequence[Any]) -> dict[str, Any] | None:
     numbers = np.array([-1 if cell is None else cell for cell in column], np.int64)
     steps = np.diff(numbers, prepend=0)
     different, codes = np.unique(steps, return_inverse=True)
-    if len(different) <= min(_TABLE, len(column) // 4):
-        return {"sums": different.tolist(), **_coded(codes, len(different))}
     zigzag = np.where(steps < 0, -2 * steps - 1, 2 * steps)
     bits = int(zigzag.max()).bit_length()
-    return {"bits": bits, "codes": _bits(zigzag, bits), "rows": len(column)}
+    plain = {"bits": bits, "codes": _bits(zigzag, bits), "rows": len(column)}
+    if len(different) > min(_TABLE, len(column) // 4):
+        return plain
+    return min(plain, {"sums": different.tolist(), **_coded(codes, len(different))}, key=_room)
 
 
 def _as_lists(column: Sequence[Any]) -> dict[str, Any] | None:
@@ -132,6 +147,8 @@ def _unpacked(column: Mapping[str, Any]) -> tuple[Any, ...]:
         flat = iter(unpacked(column["flat"]))
         return tuple(tuple(itertools.islice(flat, n)) for n in unpacked(column["lengths"]))
     rows, cells, sums = column["rows"], column.get("cells"), column.get("sums")
+    if "digits" in column:
+        return tuple(map(number, decoded(_codes(column["codes"], BITS, rows)).tolist()))
     if cells is not None:
         table = _tupled(cells)
         return tuple(table[code] for code in _codes(column["codes"], _width(len(table)), rows))
@@ -170,10 +187,15 @@ def _codes(text: str, bits: int, rows: int) -> Integers:
     return spread.reshape(rows, bits).astype(np.int64) @ weights
 
 
-def _floats(arrays: Sequence[Array], dtype: str) -> str:
+def _decimals(numbers: Sequence[float]) -> dict[str, Any]:
+    """Numbers of four digits."""
+    codes = coded(np.array(numbers, np.float64))
+    return {"digits": DIGITS, "codes": _bits(codes, BITS), "rows": len(numbers)}
+
+
+def _floats(numbers: Sequence[float], dtype: str) -> str:
     """Numbers as the bytes they have in memory, the lowest first, in base 64."""
-    with np.errstate(invalid="ignore"):  # there are NaNs that complain when they are copied
-        return _text(np.concatenate(arrays).astype(dtype).tobytes()) if arrays else ""
+    return _text(np.array(numbers, np.float64).astype(dtype).tobytes())
 
 
 def _text(raw: bytes) -> str:
@@ -182,14 +204,14 @@ def _text(raw: bytes) -> str:
 
 # ---------------------------------------------------------------------- values
 
-_STATISTICS = ("min", "max", "mean", "norm")
 _STREAMS = {"f4": "<f4", "f8": "<f8"}
+_NOT_SINGLE = {"float16": np.float16, "float64": np.float64}  # what is not kept as float32
 # What is written apart for all values, each column packed as any.
 _PLAIN = ("shape", "dtype", "size", "nan", "inf")
 
 
 def packed_values(values: Sequence[Value]) -> dict[str, Any]:
-    """Values as columns; of many, the numbers in streams of float32, of float64, and of what not.
+    """Values as columns; of many, the numbers in streams by how many bytes it takes to hold them.
 
     A value puts its elements into its stream and, unless these are all it has, its four statistics.
     """
@@ -197,38 +219,58 @@ def packed_values(values: Sequence[Value]) -> dict[str, Any]:
     if len(values) <= SMALL:
         names = [field.name for field in fields(Value)]
         return {name: [_listed(getattr(value, name)) for value in values] for name in names}
-    streams: dict[str, list[Array]] = {name: [] for name in _STREAMS}
-    cells: list[Number | None] = []
-    places = [_place(value) for value in values]
-    for value, place in zip(values, places, strict=True):
-        is_whole = len(value.data) == value.size
-        statistics = [getattr(value, name) for name in _STATISTICS]
-        if place == "cells":
-            cells += [*value.data, *statistics]
-        else:
-            assert value.head is not None
-            streams[place].append(value.head)
-            if not is_whole:
-                streams[place].append(np.array([float(x) for x in statistics]))
+    streams: dict[str, list[Any]] = {name: [] for name in ("d4", *_STREAMS, "cells")}
+    told = [_told(value) for value in values]
+    places = _places(values, told)
+    for value, numbers, place in zip(values, told, places, strict=True):
+        streams[place] += numbers if place != "cells" else [*value.data, *_statistics(value)]
     return {
         **{name: packed([getattr(value, name) for value in values]) for name in _PLAIN},
         "kept": packed([len(value.data) for value in values]),
         "in": packed(places),
-        **{name: _floats(arrays, _STREAMS[name]) for name, arrays in streams.items()},
-        "cells": packed(cells),
+        "d4": _decimals(streams["d4"]),
+        **{name: _floats(streams[name], kind) for name, kind in _STREAMS.items()},
+        "cells": packed(streams["cells"]),
     }
 
 
-def _place(value: Value) -> str:
-    """The stream that a value's numbers fit into exactly."""
+def _statistics(value: Value) -> list[Any]:
+    return [value.min, value.max, value.mean, value.norm]
+
+
+def _told(value: Value) -> list[float]:
+    """What a value puts into a stream of floating-point numbers."""
     head = value.head
-    if head is None or head.dtype.kind != "f" or head.dtype.itemsize not in (4, 8):
+    if head is None or head.dtype.kind != "f":
+        return []
+    numbers: list[Any] = [*value.data, *([] if len(head) == value.size else _statistics(value))]
+    return [*map(float, numbers)]
+
+
+def _places(values: Sequence[Value], told: Sequence[list[float]]) -> list[str]:
+    """The narrowest stream that each value's numbers fit into exactly."""
+    is_long = ~is_short(np.array([*itertools.chain(*told)], np.float64))
+    ends = np.cumsum([0, *map(len, told)])
+    long_before = np.cumsum([0, *is_long])[ends].tolist()
+    return [
+        _place(value, is_short=start == end)
+        for value, (start, end) in zip(values, itertools.pairwise(long_before), strict=True)
+    ]
+
+
+def _place(value: Value, *, is_short: bool) -> str:
+    head = value.head
+    if head is None or head.dtype.kind != "f":
         return "cells"
+    if is_short:
+        return "d4"
     if head.dtype.itemsize == 8:
         return "f8"
-    if len(head) == value.size or value.mean is None or value.norm is None:
+    if head.dtype.itemsize != 4:
+        return "cells"
+    if len(head) == value.size:
         return "f4"
-    computed = np.array([float(value.mean), float(value.norm)])
+    computed = np.array([float(x) for x in _statistics(value)[2:]])
     with np.errstate(over="ignore"):
         fits = np.isfinite(computed.astype(np.float32)) | ~np.isfinite(computed)
     return "f4" if fits.all() else "cells"
@@ -242,20 +284,22 @@ def unpacked_values(columns: Mapping[str, Any]) -> tuple[Value, ...]:
     known = {name: unpacked(columns[name]) for name in (*_PLAIN, "kept", "in")}
     raw = {name: base64.b64decode(columns[name]) for name in _STREAMS}
     streams: dict[str, Any] = {name: np.frombuffer(raw[name], t) for name, t in _STREAMS.items()}
-    streams["cells"] = unpacked(columns["cells"])
+    for name in ("d4", "cells"):
+        streams[name] = unpacked(columns.get(name, []))
     at = dict.fromkeys(streams, 0)
     values = []
     for shape, dtype, size, nan, inf, kept, place in zip(*known.values(), strict=True):
         start, end = at[place], at[place] + kept
-        at[place] = end if place != "cells" and kept == size else end + len(_STATISTICS)
+        at[place] = end if place != "cells" and kept == size else end + len(STATISTICS)
         numbers, statistics = streams[place][start:end], streams[place][end : at[place]]
         if place == "cells":
             low, high, mean, norm = statistics
             values.append(Value(shape, dtype, numbers, size, low, high, mean, norm, nan, inf))
         else:
+            head = np.array(numbers, _NOT_SINGLE.get(dtype, np.float32))
             shown = [number(x if place == "f4" else float(x)) for x in statistics]
             values.append(
-                Value.of(numbers, dtype, shape, size, *shown, *((nan, inf) if shown else ()))
+                Value.of(head, dtype, shape, size, *shown, *((nan, inf) if shown else ()))
             )
     return tuple(values)
 
@@ -266,11 +310,22 @@ def unpacked_values(columns: Mapping[str, Any]) -> tuple[Value, ...]:
 def marked(text: str, near: Sequence[str]) -> str:
     """`text` with a mark in the place of each number that is in `near`: many texts become one.
 
+    Texts name numbers in their order, so of equal ones the mark is that of the next.
+
     >>> marked("a is [2.5, 1] (2×3 numbers)", ["3", "2.5"])
     'a is [\ue801, 1] (2×3 numbers)'
     """
-    places = {number: chr(_MARK + i) for i, number in reversed(list(enumerate(near)))}
-    return _IN_TEXT.sub(lambda found: places.get(found[0], found[0]), text)
+    at = -1
+
+    def mark(found: re.Match[str]) -> str:
+        nonlocal at
+        places = [i for i, number in enumerate(near) if number == found[0]]
+        if not places:
+            return found[0]
+        at = next((i for i in places if i > at), places[0])
+        return chr(_MARK + at)
+
+    return _IN_TEXT.sub(mark, text)
 
 
 def unmarked(text: str, near: Sequence[str]) -> str:
@@ -311,8 +366,7 @@ def packed_formulas(
         whose.append(next((i for i in known if written(i)[: len(said)] == said), None))
         if whose[-1] is None:
             rest += numbers
-    numbers_of = _floats([np.array(rest)], "<f4")
-    return {"texts": packed(texts), "values": packed(whose), "numbers": numbers_of}
+    return {"texts": packed(texts), "values": packed(whose), "numbers": _floats(rest, "<f4")}
 
 
 def unpacked_formulas(columns: Any, values: Sequence[Value]) -> tuple[str, ...]:
@@ -333,7 +387,7 @@ def _mark_of_number(match: re.Match[str]) -> str:
 
 _NEAR = 12  # elements of a value that a text may have in it
 _MARKS = re.compile("[\ue800-\uefff]")
-_IN_TEXT = re.compile(r"(?<![\w.×])−?\d+(?:\.\d+)?(?:e[+-]\d+)?(?![\w.×])")
+_IN_TEXT = re.compile(r"(?<![\w.×])−?\d+(?:\.\d+)?(?:e[+-]\d+)?(?![\w×]|\.\d)")
 _NUMERAL = re.compile("(?<=<mn>)[^<]+(?=</mn>)")
 
 

@@ -26,10 +26,11 @@ from gradlab_widgets.explain import Explained
 from gradlab_widgets.formulas import equation
 from gradlab_widgets.groups import groups_of
 from gradlab_widgets.hooks import Fired, HookWatch, with_hooks
+from gradlab_widgets.lean import settle_within
 from gradlab_widgets.ledger import Ledger
 from gradlab_widgets.names import Names, caller_namespace
 from gradlab_widgets.trace import Trace, TraceBuilder, Value
-from gradlab_widgets.values import PREVIEW, settle
+from gradlab_widgets.values import PREVIEW
 from gradlab_widgets.walk import Graph, graph_of
 
 __all__ = [
@@ -464,7 +465,7 @@ def _before_hooks(event: Event, fired: Sequence[Fired]) -> Event:
 
 def write_graph(builder: TraceBuilder, graph: Graph, explained: Explained) -> list[int]:
     """Write a graph's groups, nodes and edges, and return the row of each node found."""
-    settle(graph.kept)
+    settle_within(graph.kept)
     groups, group_of = groups_of(graph)
     written: list[int] = []
     for group in groups:

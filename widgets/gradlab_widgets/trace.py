@@ -49,8 +49,8 @@ __all__ = [
     "preview",
 ]
 
-SCHEMA = 2
-_READ = (1, 2)  # in the first, no column was packed
+SCHEMA = 3
+_READ = (1, 2, 3)  # the first packed no column, the second no number of four digits
 NAME_LENGTH = 80  # longer names from the user are cut, so that no box outgrows the screen
 TEXT_LENGTH = 240  # the same for source lines and sentences
 

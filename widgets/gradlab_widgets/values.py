@@ -15,21 +15,26 @@ from typing import Any
 
 import numpy as np
 
+from gradlab_widgets.decimals import DIGITS, shortened
 from gradlab_widgets.samples import Sample, sample_of
 
 __all__ = [
     "PREVIEW",
+    "STATISTICS",
     "WHOLE",
     "Number",
     "Value",
+    "is_settled",
     "number",
     "number_text",
     "preview",
     "settle",
+    "shorten",
     "value_text",
 ]
 
 PREVIEW = 64  # elements of an array that a trace shows; the rest is statistics
+STATISTICS = ("min", "max", "mean", "norm")
 WHOLE = 8  # elements up to which it shows all, where statistics would take as much room
 
 Number = int | float | str
@@ -159,25 +164,73 @@ def preview(array: Array, dtype: str | None = None, limit: int = PREVIEW) -> Val
 @np.errstate(all="ignore")  # overflow and inf - inf are answers here, not surprises
 def settle(values: Iterable[Value]) -> None:
     """Compute what is not known yet of the elements and statistics of `values`."""
-    waiting: defaultdict[np.dtype[Any], list[tuple[Value, Array]]] = defaultdict(list)
-    for value in values:
-        head = value.head
-        if head is not None and not _is_settled(value):
-            waiting[head.dtype].append((value, head))
-    for dtype, alike in waiting.items():
+    for alike in _by_dtype(value for value in values if not is_settled(value)):
         heads = [head for _, head in alike]
         ends = np.cumsum([len(head) for head in heads]).tolist()
         shown = _numbers(np.concatenate(heads))
         for (value, _), start, end in zip(alike, [0, *ends], ends, strict=False):
             _set_data(value, tuple(shown[start:end]))
-        whole = [(value, head) for value, head in alike if head.size == value.size]
-        statistics = _statistics_of([head for _, head in whole], dtype)
-        for (value, _), found in zip(whole, statistics, strict=True):
-            for setter, x in zip(_set_statistics, found, strict=True):
-                setter(value, x)
+        _summarise([(value, head) for value, head in alike if head.size == value.size])
 
 
-def _is_settled(value: Value) -> bool:
+@np.errstate(all="ignore")
+def shorten(values: Sequence[Value], most: int, short: bool) -> None:
+    """Let values that nobody has looked at yet keep only their first `most` elements.
+
+    One whose statistics would take as much room as what is left out stays whole. Where `short`,
+    what is kept are four digits of each number.
+    """
+    for alike in _by_dtype(values):
+        parts = [
+            (value, head)
+            for value, head in alike
+            if len(head) != value.size or value.size > most + len(STATISTICS)
+        ]
+        _summarise([(value, head) for value, head in parts if len(head) == value.size])
+        for value, head in parts:
+            _set_head(value, head[:most])
+        if short and alike[0][1].dtype.kind == "f":
+            _round_heads([value for value, _ in alike])
+            for value, _ in parts:
+                for name, setter in zip(STATISTICS, _set_statistics, strict=False):
+                    setter(value, _four_digits(getattr(value, name)))
+
+
+def _round_heads(values: Sequence[Value]) -> None:
+    """Round the elements of values of one dtype to four digits."""
+    heads = [value.head for value in values if value.head is not None]
+    rounded = shortened(np.concatenate(heads).astype(np.float64)).astype(heads[0].dtype)
+    ends = np.cumsum([len(head) for head in heads])
+    for value, head in zip(values, np.split(rounded, ends), strict=False):
+        _set_head(value, head)
+
+
+def _four_digits(x: Number | None) -> Number | None:
+    return float(f"{x:.{DIGITS}g}") if isinstance(x, float) else x
+
+
+def _by_dtype(values: Iterable[Value]) -> Iterable[list[tuple[Value, Array]]]:
+    """The values made of arrays, with their elements, those of one dtype together."""
+    found: defaultdict[np.dtype[Any], list[tuple[Value, Array]]] = defaultdict(list)
+    for value in values:
+        head = value.head
+        if head is not None:
+            found[head.dtype].append((value, head))
+    return found.values()
+
+
+def _summarise(whole: Sequence[tuple[Value, Array]]) -> None:
+    """Compute the statistics of values of one dtype of which all elements are there."""
+    if not whole:
+        return
+    found = _statistics_of([head for _, head in whole], whole[0][1].dtype)
+    for (value, _), row in zip(whole, found, strict=True):
+        for setter, x in zip(_set_statistics, row, strict=True):
+            setter(value, x)
+
+
+def is_settled(value: Value) -> bool:
+    """Whether all of a value is known."""
     try:
         object.__getattribute__(value, "data")
     except AttributeError:

@@ -87,10 +87,10 @@ function opened(part: unknown): unknown {
   return "kept" in open ? values(open) : open;
 }
 
-/** Codes for cells; or for differences between whole numbers, of which -1 stands for null. */
-function column({ codes, rows, bits, cells, sums }: any): Cells {
+/** Codes for cells, for short numbers, or for differences between whole ones, with -1 as null. */
+function column({ codes, rows, bits, cells, sums, digits }: any): Cells {
   const table = cells ?? sums;
-  bits ??= 32 - Math.clz32(table.length - 1);
+  bits ??= digits ? 24 : 32 - Math.clz32(table.length - 1);
   if (!(rows <= MOST && bits <= 24)) throw `${rows} rows of ${bits} bits`;
   const bytes = atob(codes);
   let [at, held, have, sum] = [0, 0, 0, 0];
@@ -100,9 +100,17 @@ function column({ codes, rows, bits, cells, sums }: any): Cells {
     held >>>= bits;
     have -= bits;
     if (cells) return cells[code];
+    if (digits) return short(code);
     sum += sums ? sums[code] : (code >>> 1) ^ -(code & 1);
     return sum < 0 ? null : sum;
   });
+}
+
+/** A number of four digits: 10,000 codes for each power of ten; the highest bit is its sign. */
+function short(code: number): Element {
+  const place = code & 0x7fffff;
+  const size = place < 7e6 ? +`${place % 1e4}e${((place / 1e4) | 0) - 330}` : place & 1 ? NaN : 1 / 0;
+  return written(code >> 23 ? -size : size);
 }
 
 /** Cuts a list into pieces of these lengths, going on where the last call ended. */
@@ -118,9 +126,10 @@ function raw(text: string, kind: typeof Float32Array | typeof Float64Array): num
   return Array.from(new kind(bytes.buffer));
 }
 
-/** Values give up their numbers from three streams; statistics of what is whole follow from it. */
-function values({ kept, in: places, f4, f8, cells, ...known }: any): Bag {
+/** Values give up their numbers from four streams; statistics of what is whole follow from it. */
+function values({ kept, in: places, d4, f4, f8, cells, ...known }: any): Bag {
   const streams: Record<string, ReturnType<typeof cutter>> = {
+    d4: cutter(d4 ?? []), // schema 2 had none
     f4: cutter(raw(f4, Float32Array).map(shortest)),
     f8: cutter(raw(f8, Float64Array).map(written)),
     cells: cutter(cells),
@@ -129,7 +138,8 @@ function values({ kept, in: places, f4, f8, cells, ...known }: any): Bag {
     const next = streams[place]!;
     const [data] = next([kept[row]]);
     const isWhole = place !== "cells" && kept[row] === known.size[row];
-    return [data, ...(isWhole ? statistics(data as Element[], place === "f4") : next([4])[0]!)];
+    const isSingle = !/^float(16|64)$/.test(known.dtype[row]);
+    return [data, ...(isWhole ? statistics(data as Element[], isSingle) : next([4])[0]!)];
   });
   ["data", "min", "max", "mean", "norm"].forEach((name, at) => {
     known[name] = rows.map((row: Cells) => row[at]);

@@ -66,8 +66,8 @@ export function opened(payload: unknown): Bag {
   if (!isBag(payload) || Object.keys(payload).length === 0) {
     throw new Misfit("the payload is empty");
   }
-  if (payload.schema !== 1 && payload.schema !== 2) {
-    throw new Misfit(`schema is ${shown(payload.schema)}, and this widget reads schemas 1 and 2`);
+  if (![1, 2, 3].includes(payload.schema as number)) {
+    throw new Misfit(`schema is ${shown(payload.schema)}, and this widget reads 1, 2 and 3`);
   }
   return payload;
 }

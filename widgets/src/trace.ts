@@ -32,7 +32,7 @@ export type NodeKind = "leaf" | "accumulate" | "op" | "root";
 export type StepKind = "seed" | "vjp" | "accumulate" | "free";
 
 export interface Trace {
-  readonly schema: 1 | 2;
+  readonly schema: 1 | 2 | 3;
   readonly library: string;
   readonly root: number;
   readonly nodes: {

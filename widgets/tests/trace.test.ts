@@ -29,7 +29,7 @@ for (const [name, trace] of Object.entries(FITTING)) {
 type Spoil = (trace: any) => void;
 
 const MISFITS: [string, RegExp, Spoil][] = [
-  ["another schema", /schema is 3, and this widget reads schemas 1 and 2/, (t) => (t.schema = 3)],
+  ["another schema", /schema is 4, and this widget reads 1, 2 and 3/, (t) => (t.schema = 4)],
   ["no schema", /schema is missing/, (t) => delete t.schema],
   ["no nodes", /nodes is missing/, (t) => delete t.nodes],
   ["nodes as a list", /nodes should be an object of columns, but is \[\]/, (t) => (t.nodes = [])],
