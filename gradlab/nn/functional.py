@@ -15,6 +15,7 @@ from gradlab.nn.functions.loss import *  # noqa: F403  # published as its own
 from gradlab.op import FUNCTIONS
 from gradlab.ops import pointwise
 from gradlab.ops.arrange import channel_shuffle, pixel_shuffle, pixel_unshuffle
+from gradlab.ops.distance import pdist
 from gradlab.ops.linalg import linear
 from gradlab.ops.pad import pad
 from gradlab.tensor import Tensor
@@ -27,6 +28,7 @@ __all__ = [
     "linear",
     "one_hot",
     "pad",
+    "pdist",
     "pixel_shuffle",
     "pixel_unshuffle",
     "channel_shuffle",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy
@@ -389,3 +390,42 @@ def _require_dims(tensor: Tensor, said: str, allowed: tuple[int, ...]) -> None:
             f"Only tensors with {said} dimensions are supported, "
             f"and this one has {tensor._array.ndim}"
         )
+
+
+# ------------------------------------------------------------------ older names
+
+
+def _older(function: Callable[..., Tensor], arguments: str) -> Callable[..., Tensor]:
+    """The name without "_" that a function had once: the same, with PyTorch's warning."""
+    newer = function.__name__
+    name = newer.removesuffix("_")
+
+    def older(*args: Any, **kwargs: Any) -> Tensor:
+        warnings.warn(
+            f"`nn.init.{name}` is now deprecated in favor of `nn.init.{newer}`.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        return function(*args, **kwargs)
+
+    older.__name__ = older.__qualname__ = name
+    older.__doc__ = f"""The older name of ``{newer}``, which it warns of.
+
+    >>> from gradlab import empty
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     {name}({arguments}).view(2, 3, 4).dtype
+    torch.float32
+    """
+    return older
+
+
+uniform = _older(uniform_, "empty(2, 3, 4), -1, 1")
+normal = _older(normal_, "empty(2, 3, 4), std=0.1")
+constant = _older(constant_, "empty(2, 3, 4), 0.5")
+dirac = _older(dirac_, "empty(2, 3, 4)")
+eye = _older(eye_, "empty(6, 4)")
+xavier_uniform = _older(xavier_uniform_, "empty(2, 3, 4)")
+xavier_normal = _older(xavier_normal_, "empty(2, 3, 4)")
+kaiming_uniform = _older(kaiming_uniform_, "empty(2, 3, 4)")
+kaiming_normal = _older(kaiming_normal_, "empty(2, 3, 4)")
+orthogonal = _older(orthogonal_, "empty(2, 3, 4)")

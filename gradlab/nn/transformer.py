@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradlab.arrays import dtype as Dtype
+from gradlab.grad_mode import is_grad_enabled
 from gradlab.nn import functional, init
 from gradlab.nn.attention import MultiheadAttention
 from gradlab.nn.container import ModuleList
@@ -196,8 +197,9 @@ class TransformerDecoderLayer(_Layer):
 class TransformerEncoder(Module):
     """A stack of copies of an encoder layer, all starting from the same weights.
 
-    ``norm`` is applied at the end. Nested tensors don't exist here; ``enable_nested_tensor`` is
-    taken for PyTorch's sake.
+    ``norm`` is applied at the end. Nested tensors don't exist here, but what one sees of them does:
+    in evaluation without gradients, what ``src_key_padding_mask`` hides at the ends comes out as
+    zeros, unless ``enable_nested_tensor`` is False.
 
     >>> import gradlab as gl
     >>> layer = TransformerEncoderLayer(d_model=8, nhead=2, batch_first=True)
@@ -220,6 +222,7 @@ class TransformerEncoder(Module):
         self.enable_nested_tensor = enable_nested_tensor
         self.mask_check = mask_check
         reason = _why_not_nested(encoder_layer)
+        self.use_nested_tensor = enable_nested_tensor and not reason
         if enable_nested_tensor and reason:
             warnings.warn(
                 "enable_nested_tensor is True, but self.use_nested_tensor is False because "
@@ -234,7 +237,7 @@ class TransformerEncoder(Module):
         src_key_padding_mask: Any = None,
         is_causal: bool | None = None,
     ) -> Tensor:
-        padding = canonical_mask(
+        padding: Any = canonical_mask(
             src_key_padding_mask, "src_key_padding_mask", mask, "mask", src.dtype
         )
         mask = canonical_mask(mask, "mask", None, "", src.dtype)
@@ -243,7 +246,20 @@ class TransformerEncoder(Module):
         output = src
         for layer in self.layers:
             output = layer(output, mask, padding, is_causal=causal)
+        if mask is None and padding is not None and self._leaves_out(src, padding):
+            output = output.masked_fill((padding != 0).unsqueeze(-1), 0.0)
         return output if self.norm is None else self.norm(output)  # type: ignore[no-any-return]
+
+    def _leaves_out(self, src: Any, padding: Any) -> bool:
+        """Whether PyTorch would compute what is no padding in a nested tensor, and nothing else."""
+        first: Any = self.layers[0]
+        if not self.use_nested_tensor or first.training or src.dim() != 3:
+            return False
+        hidden = padding != 0
+        if self.mask_check and bool((hidden[:, :-1] & ~hidden[:, 1:]).any()):
+            return False
+        tensors = (src, *first.parameters())
+        return not (is_grad_enabled() and any(tensor.requires_grad for tensor in tensors))
 
 
 def _why_not_nested(layer: Any) -> str:

@@ -159,3 +159,34 @@ def test_weights_that_cant_have_the_form_are_refused(torch: Any, case: Any) -> N
 def test_bounds_far_from_the_mean_are_warned_of() -> None:
     with pytest.warns(UserWarning, match="mean is more than 2 std from"):
         gl.nn.init.trunc_normal_(gl.empty(3), mean=5.0, std=0.5, a=0.0, b=1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("uniform", (-2, 3)),
+        ("normal", (1, 0.5)),
+        ("constant", (0.3,)),
+        ("eye", ()),
+        ("dirac", ()),
+        ("xavier_uniform", (0.7,)),
+        ("xavier_normal", ()),
+        ("kaiming_uniform", (0.2, "fan_out")),
+        ("kaiming_normal", ()),
+        ("orthogonal", ()),
+    ],
+)
+def test_older_names_are_warned_of(torch: Any, name: str, arguments: Any) -> None:
+    found, said = [], []
+    for lib in (gl, torch):
+        lib.manual_seed(7)
+        tensor = lib.empty(*((4, 3, 2) if name == "dirac" else (4, 3)))
+        with pytest.warns(FutureWarning, match=f"{name}_`.$") as warned:
+            assert getattr(lib.nn.init, name)(tensor, *arguments) is tensor
+        found.append(tensor)
+        said.append([str(one.message) for one in warned])
+    assert said[0] == said[1]
+    if name == "orthogonal":  # drawn otherwise, as docs/pytorch_names.md says
+        assert_close(found[0].T @ found[0], torch.eye(3), atol=1e-6)
+    else:
+        assert_close(*found, rtol=1e-6)

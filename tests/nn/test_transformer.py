@@ -140,3 +140,36 @@ def test_a_stack_that_cant_be_nested_warns_as_pytorchs(torch: Any, batch_first: 
 )
 def test_errors_begin_with_pytorchs_words(torch: Any, case: Any) -> None:
     assert_same_error(case, torch)
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor is True, but:UserWarning")
+@pytest.mark.parametrize("normed", [False, True])
+@pytest.mark.parametrize(
+    "padding",
+    [
+        [[False] * 5, [False, False, True, True, True]],
+        [[False] * 3 + [True] * 2] * 2,
+        [[True, False, False, False, True], [False] * 5],
+    ],
+    ids=["of one", "of both", "at both ends"],
+)
+@pytest.mark.parametrize(
+    ("options", "recorded"),
+    [({}, False), ({}, True), ({"enable_nested_tensor": False}, False), ({"nhead": 1}, False)],
+    ids=["unrecorded", "recorded", "not nested", "odd heads"],
+)
+def test_padding_comes_out_as_in_pytorch_in_evaluation(
+    torch: Any, options: dict[str, Any], recorded: bool, padding: list[list[bool]], normed: bool
+) -> None:
+    found = []
+    for lib in (gl, torch):
+        lib.manual_seed(0)
+        stack = dict(options)
+        nn = lib.nn
+        layer = nn.TransformerEncoderLayer(4, stack.pop("nhead", 2), 8, batch_first=True)
+        norm = nn.LayerNorm(4) if normed else None
+        encoder = nn.TransformerEncoder(layer, 2, norm, **stack).eval()
+        with lib.set_grad_enabled(recorded):
+            found.append(encoder(lib.randn(2, 5, 4), src_key_padding_mask=lib.tensor(padding)))
+    assert_close(*found, atol=1e-5)

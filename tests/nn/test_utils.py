@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -134,3 +135,57 @@ def test_a_norm_can_be_taken_off_and_put_on_but_once(kind: str) -> None:
     assert sorted(layer.state_dict()) == ["bias", "weight"]
     with pytest.raises(ValueError, match=f"{kind} of 'weight' not found in Linear"):
         getattr(utils, f"remove_{kind}")(layer)
+
+
+@pytest.mark.parametrize("iterate", [list, lambda given: (one for one in given)])
+def test_nothing_to_clip_is_warned_of_where_it_may_be_a_mistake(iterate: Any) -> None:
+    for lib in (gl, torch):
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            assert lib.nn.utils.clip_grad_norm_(iterate([]), 1.0).item() == 0
+        said = [str(one.message) for one in warned]
+        empty = "`parameters` is an empty generator, no gradient clipping will occur."
+        assert said == ([] if iterate is list else [empty])
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        lambda lib, x: lib.nn.utils.clip_grad_norm([x], 0.5),
+        lambda lib, x: lib.nn.utils.stateless.functional_call(lib.nn.Softmax(0), {}, (x.detach(),)),
+    ],
+)
+def test_older_names_are_warned_of(case: Any) -> None:
+    found, said = [], []
+    for lib in (gl, torch):
+        x = lib.ones(3, requires_grad=True)
+        (2 * x).sum().backward()
+        with pytest.warns(FutureWarning, match="is (now )?deprecated") as warned:
+            found += [case(lib, x), x.grad]
+        said.append([str(one.message) for one in warned])
+    assert said[0] == said[1]
+    assert_close(found[0], found[2], rtol=1e-6)
+    assert_close(found[1], found[3], rtol=1e-6)
+
+
+def test_a_layer_made_without_initialisation_uses_up_no_random_numbers() -> None:
+    for lib in (gl, torch):
+        lib.manual_seed(0)
+        wanted = lib.rand(3)
+        lib.manual_seed(0)
+        layer = lib.nn.utils.skip_init(lib.nn.Conv2d, 2, 4, 3, bias=False, dtype=lib.float64)
+        assert layer.weight.dtype is lib.float64
+        assert layer.weight.requires_grad
+        assert lib.rand(3).tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        lambda nn: nn.utils.skip_init(dict),
+        lambda nn: nn.utils.skip_init(3),
+        lambda nn: nn.utils.skip_init(nn.ReLU),
+    ],
+)
+def test_only_layers_with_a_device_can_do_without_initialisation(case: Any) -> None:
+    assert_same_error(lambda lib: case(lib.nn), torch)

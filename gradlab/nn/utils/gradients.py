@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Generator, Iterable
 from typing import Any
 
 from gradlab.grad_mode import no_grad
@@ -85,10 +86,37 @@ def clip_grad_norm_(
     (tensor(5.), tensor([0.6000, 0.8000]))
     """
     given = _listed(parameters)
+    if not given and isinstance(parameters, Generator):
+        warnings.warn(
+            "`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=2
+        )
     gradients = [parameter.grad for parameter in given if parameter.grad is not None]
     total = get_total_norm(gradients, norm_type, error_if_nonfinite)
     clip_grads_with_norm_(given, max_norm, total)
     return total  # type: ignore[no-any-return]
+
+
+def clip_grad_norm(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """The older name of ``clip_grad_norm_``, which it warns of.
+
+    >>> import gradlab as gl
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     clip_grad_norm(gl.nn.Linear(2, 2).parameters(), 1.0)
+    tensor(0.)
+    """
+    warnings.warn(
+        "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of "
+        "`torch.nn.utils.clip_grad_norm_`.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 
 
 @no_grad
