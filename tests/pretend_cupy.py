@@ -23,6 +23,9 @@ NAMES = frozenset(_LIST.read_text("utf-8").splitlines())
 launched: list[str] = []
 """What would have been kernels on a GPU, in order: functions, operators and fused formulas."""
 
+STREAM = 7
+"""The address of the current stream."""
+
 _TAKE_NUMPY_ARRAYS = {"array", "asarray", "asanyarray", "ascontiguousarray"}
 
 
@@ -85,7 +88,7 @@ class Array:
 
     @property
     def device(self) -> Any:
-        return SimpleNamespace(id=0)
+        return _Device()
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # such as __array_interface__, by which NumPy would get in
@@ -348,7 +351,9 @@ def modules() -> dict[str, ModuleType]:
     cupy.ndarray = Array  # type: ignore[attr-defined]
     cupy.fuse = _fuse  # type: ignore[attr-defined]
     cupy.cuda = SimpleNamespace(  # type: ignore[attr-defined]
-        Device=_Device, runtime=SimpleNamespace(getDeviceCount=lambda: 1)
+        Device=_Device,
+        runtime=SimpleNamespace(getDeviceCount=lambda: 1),
+        get_current_stream=lambda: SimpleNamespace(ptr=STREAM),
     )
     special = _Module("cupy.special", scipy.special)  # so are its functions listed
     cupyx = ModuleType("cupyx")

@@ -17,6 +17,8 @@ PyTorch takes 4.1):
 - The gradient of the input is the convolution of the arriving gradient with the weights turned
   around, where the stride is 1; else the product is added up window place by window place.
 - Groups of few channels are merged with zeros between; each channel by itself is ``depthwise``.
+
+On a GPU, ``cudnn`` is asked first.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ import numpy
 from gradlab import arrays
 from gradlab.arrays import Array, Namespace
 from gradlab.op import composite, op
+from gradlab.ops import cudnn
 from gradlab.ops.depthwise import correlate_apart, to_input_apart, to_weight_apart
 from gradlab.ops.pad import constant_pad_nd
 from gradlab.ops.shape import squeeze_dim, unsqueeze
@@ -174,6 +177,11 @@ def _convolved(
     dilation: Sizes,
     groups: int,
 ) -> Array:
+    if xp is not numpy:
+        found = cudnn.convolved(input, weight, stride, padding, dilation)
+        if found is not None:
+            return pixels_of(found)
+    input, weight = _at_least_single(input, weight)
     kernel = weight.shape[2:]
     out = tuple(map(windows_along, input.shape[2:], kernel, stride, padding, dilation))
     pixels = padded(xp, pixels_of(input), padding)
@@ -197,6 +205,11 @@ def _input_gradient(
     dilation: Sizes,
     groups: int,
 ) -> Array:
+    if xp is not numpy:
+        found = cudnn.input_gradient(g, weight, spatial, stride, padding, dilation, groups)
+        if found is not None:
+            return pixels_of(found)
+    g, weight = _at_least_single(g, weight)
     g = xp.ascontiguousarray(pixels_of(g))
     if _apart(weight, groups):
         return to_input_apart(xp, g, weight, spatial, stride, padding, dilation, groups)
@@ -218,6 +231,11 @@ def _weight_gradient(
     dilation: Sizes,
     groups: int,
 ) -> Array:
+    if xp is not numpy:
+        found = cudnn.weight_gradient(input, g, shape, stride, padding, dilation)
+        if found is not None:
+            return xp.ascontiguousarray(found)  # in the weight's own order, as below
+    input, g = _at_least_single(input, g)
     kernel = shape[2:]
     pixels = padded(xp, pixels_of(input), padding)
     g = xp.ascontiguousarray(pixels_of(g))
@@ -396,11 +414,10 @@ def convolution(
         spatial = _check_transposed(input, weight, bias, *places, extra, groups)
     else:
         _check(input, weight, bias, *places, groups)
-    one, two = _at_least_single(input, weight)
     if transposed:
-        pixels = _input_gradient(xp, one, two, spatial, *places, groups)
+        pixels = _input_gradient(xp, input, weight, spatial, *places, groups)
     else:
-        pixels = _convolved(xp, one, two, *places, groups)
+        pixels = _convolved(xp, input, weight, *places, groups)
     if bias is not None:
         pixels += bias
     return _finished(xp, pixels, input.dtype)
@@ -441,9 +458,9 @@ def conv_input_grad(
     groups: int,
 ) -> Array:
     """The gradient of a convolution's input, of ``shape``, from that of its output."""
-    one, two = _at_least_single(output, weight)
     places = _per_dimension(output, weight, stride, padding, dilation)
-    return _finished(xp, _input_gradient(xp, one, two, shape[2:], *places, groups), output.dtype)
+    found = _input_gradient(xp, output, weight, shape[2:], *places, groups)
+    return _finished(xp, found, output.dtype)
 
 
 @op(
@@ -481,9 +498,8 @@ def conv_weight_grad(
     groups: int,
 ) -> Array:
     """The gradient of a convolution's weight, of ``shape``, from its input and its output's."""
-    one, two = _at_least_single(input, output)
     places = _per_dimension(input, output, stride, padding, dilation)
-    found = _weight_gradient(xp, one, two, shape, *places, groups)
+    found = _weight_gradient(xp, input, output, shape, *places, groups)
     return found.astype(input.dtype, copy=False)
 
 
