@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 ROOT = Path(__file__).parents[2]
 
@@ -114,3 +115,24 @@ def _address(server: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:
         except (FileNotFoundError, ValueError):
             time.sleep(0.1)
     pytest.fail(f"JupyterLab did not start:\n{log.read_text()}")
+
+
+def choose(page: Page, *path: str) -> None:
+    """Choose an entry of JupyterLab's menus."""
+    labels = page.locator(".lm-MenuBar-itemLabel, .lm-Menu-itemLabel")
+    for name in path:
+        labels.filter(has_text=re.compile(f"^{name}$")).click()
+
+
+def run_all_cells(page: Page) -> None:
+    """Run a notebook's cells by the menu, and wait for the last.
+
+    A busy machine takes its time, and Jupyter drops what is chosen before all of it has loaded.
+    """
+    prompts = page.locator(".jp-CodeCell .jp-InputPrompt")
+    for _ in range(6):
+        choose(page, "Run", "Run All Cells")
+        with suppress(AssertionError):
+            expect(prompts.first).not_to_have_text("[ ]:", timeout=10_000)
+            break
+    expect(prompts.last).to_have_text(re.compile(r"\[\d+\]:"), timeout=120_000)

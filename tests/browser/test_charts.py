@@ -12,8 +12,16 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.harness import Lab, Open, Watched, make_pages, running_lab, watched_page
-from tests.browser.test_first_lesson import choose, run_all
+from tests.browser.harness import (
+    Lab,
+    Open,
+    Watched,
+    choose,
+    make_pages,
+    running_lab,
+    watched_page,
+)
+from tests.browser.test_first_lesson import run_all
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "artefacts" / "charts"

@@ -12,8 +12,8 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.harness import Lab, Watched, running_lab, watched_page
-from tests.browser.test_first_lesson import NO_KERNELS, choose, kernel_is_idle
+from tests.browser.harness import Lab, Watched, run_all_cells, running_lab, watched_page
+from tests.browser.test_first_lesson import NO_KERNELS, kernel_is_idle
 
 PICTURES = Path(__file__).parents[2] / "artefacts" / "everywhere"
 A = [0.5, 1.0]
@@ -134,9 +134,7 @@ def run_in_notebook(lab: Lab, browser: Browser) -> Iterator[Shown]:
         page = watched.page
         open_in("notebook", lab, path.name, page)
         expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible()
-        choose(page, "Run", "Run All Cells")
-        last = page.locator(".jp-CodeCell").last.locator(".jp-InputPrompt")
-        expect(last).to_have_text(re.compile(r"\[\d+\]:"))
+        run_all_cells(page)
         page.keyboard.press("Control+s")
         expect(page.locator(".jp-NotebookCheckpoint")).to_contain_text("Last Checkpoint")
         changed = path.read_text("utf-8").replace("2 * b + 1", "2 * b + 1 + 0")

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.harness import Lab, Watched, running_lab, watched_page
+from tests.browser.harness import Lab, Watched, choose, run_all_cells, running_lab, watched_page
 
 LESSON = "01_tensors_that_remember.ipynb"
 SAVED = "saved.ipynb"
@@ -159,18 +159,9 @@ def kernel_is_idle(page: Page) -> None:
     expect(page.get_by_text(re.compile(r"Python 3.* \| Idle"))).to_be_visible()
 
 
-def choose(page: Page, *path: str) -> None:
-    """Choose an entry of JupyterLab's menus."""
-    labels = page.locator(".lm-MenuBar-itemLabel, .lm-Menu-itemLabel")
-    for name in path:
-        labels.filter(has_text=re.compile(f"^{name}$")).click()
-
-
 def run_all(page: Page) -> None:
     kernel_is_idle(page)
-    choose(page, "Run", "Run All Cells")
-    prompt = page.locator(".jp-CodeCell").last.locator(".jp-InputPrompt")
-    expect(prompt).to_have_text(re.compile(r"\[\d+\]:"))
+    run_all_cells(page)
     kernel_is_idle(page)
 
 

@@ -14,8 +14,8 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.harness import Lab, running_lab, watched_page
-from tests.browser.test_first_lesson import choose, kernel_is_idle, looking
+from tests.browser.harness import Lab, choose, running_lab, watched_page
+from tests.browser.test_first_lesson import kernel_is_idle, looking
 
 PICTURES = Path(__file__).parents[2] / "artefacts" / "live-panel"
 SIZE = {"width": 1280, "height": 1600}
