@@ -86,7 +86,7 @@ class LBFGS(Optimizer):
             return loss, self._flat_gradient()
 
         first, gradient = evaluate()
-        loss = float(first)
+        loss = _number(first)
         before = state["func_evals"] - 1
         for i in range(group["max_iter"]):
             if abs(gradient).max() <= group["tolerance_grad"]:
@@ -208,7 +208,12 @@ class LBFGS(Optimizer):
 
 
 def _with_number(found: tuple[Any, Any]) -> tuple[float, Any]:
-    return float(found[0]), found[1]
+    return _number(found[0]), found[1]
+
+
+def _number(loss: Any) -> float:
+    """What a closure returned, a tensor with history or a number, as a number."""
+    return float(loss.detach() if isinstance(loss, Tensor) else loss)
 
 
 # ------------------------------------------------------------------ the line search
