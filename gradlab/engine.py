@@ -17,6 +17,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
+from operator import index as as_index
 from types import FrameType
 from typing import Any
 
@@ -705,7 +706,7 @@ def backward(
     if not roots:
         return
     grads = _start(roots, grad_tensors)
-    keep = create_graph if retain_graph is None else retain_graph
+    keep, create_graph = _flags(retain_graph, create_graph)
     if create_graph:
         warn_once(_CYCLE, stacklevel=2)
     if chosen is None:
@@ -716,6 +717,21 @@ def backward(
         tensor.retain_grad()
     targets = {node for node, _ in map(edge_of, chosen) if node is not None}
     _run_limited(roots, grads, keep, create_graph, _leading_to(targets, roots) | targets)
+
+
+def _flags(retain_graph: Any, create_graph: Any) -> tuple[bool, bool]:
+    """Whether saved values are kept and whether the pass is recorded."""
+    keep = create_graph if retain_graph is None else retain_graph
+    if type(keep) is bool and type(create_graph) is bool:
+        return keep, create_graph
+    return _flag(keep), _flag(create_graph)
+
+
+def _flag(value: Any) -> bool:
+    try:
+        return bool(as_index(value))
+    except TypeError as error:
+        raise TypeError(f"{error}: this argument is True or False") from None
 
 
 def _under_its_old_name(grad_tensors: Any, grad_variables: Any) -> Any:
@@ -779,12 +795,11 @@ def grad(
         )
     if not chosen:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
+    keep, create_graph = _flags(retain_graph, create_graph)
+    allow_unused, materialize_grads = _flag(allow_unused), _flag(materialize_grads)
     if not roots:
-        return tuple(
-            tensor.new_zeros(tensor.shape) if materialize_grads else None for tensor in chosen
-        )
-    keep = create_graph if retain_graph is None else retain_graph
-    if is_grads_batched:
+        found: list[Any] = [None] * len(chosen)
+    elif is_grads_batched:
         _check_inputs(chosen)
         batches = _one_for_each(roots, grad_outputs)
         found = _gradients_of_batch(roots, batches, chosen, keep, create_graph)
@@ -886,6 +901,8 @@ def _gradients_of_batch(
 
 def _check_batches(roots: Sequence[Any], batches: Sequence[Any]) -> None:
     for i, (root, batch) in enumerate(zip(roots, batches, strict=True)):
+        if batch is None and root._array.size != 1:
+            _first_gradient(i, root, None)  # which says that one is needed
         if batch is None:
             raise ValueError(
                 "vmap(vjp, in_dims=0, ...)(<inputs>): Got in_dim=0 for some input, but that input "
@@ -938,7 +955,10 @@ def _as_tuple(values: Any) -> tuple[Any, ...]:
         return (values,)
     if isinstance(values, dict):
         return tuple(values.values())
-    return tuple(values) if isinstance(values, Iterable) else (values,)
+    try:
+        return tuple(values)
+    except TypeError as error:
+        raise TypeError(f"{error}: give a tensor, or a tuple or list of them") from None
 
 
 def _start(roots: Sequence[Any], given: Any) -> list[Any]:
@@ -970,11 +990,11 @@ def _is_plain_number(root: Any) -> bool:
 
 def _one_for_each(roots: Sequence[Any], given: Any) -> tuple[Any, ...]:
     grads = (None,) * len(roots) if given is None else _as_tuple(given)
-    if len(grads) != len(roots):
+    if len(grads) < len(roots):
         raise RuntimeError(
             f"got {len(roots)} tensors and {len(grads)} gradients. Give one gradient per tensor."
         )
-    return grads
+    return grads[: len(roots)]
 
 
 def _first_gradient(index: int, root: Any, gradient: Any) -> Any:

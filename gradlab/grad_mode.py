@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar, cast
 
+import numpy
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -163,6 +165,11 @@ class set_grad_enabled(_ModeContext):
     """
 
     def __init__(self, mode: bool) -> None:  # the keyword is PyTorch's
+        if not isinstance(mode, (bool, numpy.bool)):
+            raise TypeError(
+                "set_grad_enabled(): argument 'enabled' (position 1) must be bool, not "
+                f"{type(mode).__name__}"
+            )
         self._flag = bool(mode)
         self._previous = _swap(self._flag)
 

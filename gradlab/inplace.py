@@ -509,6 +509,8 @@ def change(function: Callable[..., Any], target: Any, *args: Any, **kwargs: Any)
     of = _original(target) if observers.active and _packs(target) else target
     try:
         result = function(of, *args, **kwargs)
+    except TypeError:
+        raise  # the one thing that PyTorch, too, looks at before the target
     except Exception:
         gains = any(hasattr(one, "_array") and one.requires_grad for one in args)
         check_history(target, gains_history=gains)

@@ -19,6 +19,7 @@ from gradlab.grad_mode import is_grad_enabled, is_inference_mode_enabled
 from gradlab.graph import Edge, Node, Reassigned, RemovableHandle, register
 from gradlab.inplace import View
 from gradlab.levels import Layout, level_of
+from gradlab.type_info import check_flag
 from gradlab.warn import warn_once
 
 new = object.__new__
@@ -283,6 +284,8 @@ class Tensor:
         >>> gl.ones(2).requires_grad_()
         tensor([1., 1.], requires_grad=True)
         """
+        if requires_grad is not True:
+            check_flag("requires_grad_", "requires_grad", requires_grad, 1)
         self._set_requires_grad(requires_grad, "floating point dtype", may_be_computed=True)
         return self
 

@@ -92,6 +92,46 @@ def type_name(value: Any) -> str:
     return f"numpy.{name}" if value.__class__.__module__ == "numpy" else name
 
 
+def check_flag(function: str, argument: str, value: Any, position: int | None = None) -> None:
+    """Raise PyTorch's TypeError for what is neither True nor False."""
+    if not isinstance(value, (bool, numpy.bool)):
+        where = "" if position is None else f" (position {position})"
+        raise TypeError(
+            f"{function}(): argument '{argument}'{where} must be bool, not {type_name(value)}"
+        )
+
+
+def number_of(
+    function: str, argument: str, value: Any, position: int | None = None, wanted: str = "Number"
+) -> Any:
+    """An argument that must be a number: one of Python's or NumPy's, or a 0-d tensor.
+
+    Raises PyTorch's TypeError for others, and for a tensor whose history would be lost.
+    """
+    if type(value) in arrays.PYTHON_SCALARS:
+        return value
+    if isinstance(value, numpy.generic):
+        return value.item()
+    hint = ""
+    if hasattr(value, "_array"):
+        if not value.ndim and not value.requires_grad:
+            return value.item()
+        hint = ". No gradient flows to it: pass its .item()" if value.requires_grad else ""
+    where = "" if position is None else f" (position {position})"
+    raise TypeError(
+        f"{function}(): argument '{argument}'{where} must be {wanted}, not {type_name(value)}{hint}"
+    )
+
+
+def check_int(function: str, argument: str, value: Any, position: int) -> None:
+    """Raise PyTorch's TypeError for what is no whole number."""
+    if not hasattr(value, "__index__"):
+        raise TypeError(
+            f"{function}(): argument '{argument}' (position {position}) must be int, not "
+            f"{type_name(value)}"
+        )
+
+
 def _checked(function: str, type: Any, name: str = "type", position: int = 1) -> dtype:
     if not isinstance(type, dtype):
         raise TypeError(

@@ -17,6 +17,7 @@ from typing import Any
 
 from gradlab import arrays, observers
 from gradlab.engine import running_pass
+from gradlab.type_info import check_flag
 
 __all__ = ["detect_anomaly", "set_detect_anomaly"]
 
@@ -120,6 +121,7 @@ class set_detect_anomaly:
     """
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
+        check_flag("set_anomaly_enabled", "enabled", mode, 1)
         self._before = (is_anomaly_enabled(), is_anomaly_check_nan_enabled())
         _set(mode, check_nan)
 

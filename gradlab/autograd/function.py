@@ -492,7 +492,7 @@ class Function:
     tensor(12.)
     """
 
-    _backward_cls: type[FunctionNode]
+    _backward_cls: type[FunctionNode] = FunctionNode
     generate_vmap_rule = False  # whether vmap may run forward and backward on batches
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -178,7 +178,14 @@ def _wanting(values: Sequence[Any]) -> list[Tensor]:
 
 
 def _differentiable(result: Any) -> tuple[Tensor, ...]:
-    return tuple(_wanting(_as_tuple(result)))
+    outputs = _as_tuple(result)
+    for one in outputs:
+        if not isinstance(one, Tensor):
+            raise AttributeError(
+                f"'{type(one).__name__}' object has no attribute 'requires_grad': what is checked "
+                "must return tensors"
+            )
+    return tuple(_wanting(outputs))
 
 
 def _check_options(backward: bool, forward: bool, batched: bool) -> None:

@@ -247,9 +247,13 @@ def jvp(
             "structure. For example, if primals is a tuple of 3 tensors, tangents also must be. "
             f"Got primals with structure {tree} and tangents with structure {own}"
         )
-    for one in (*numbers, *speeds):
-        if not isinstance(one, Tensor):
-            raise ValueError(f"Thing passed to transform API must be Tensor, got {type(one)}")
+    for name, ones in (("primals", numbers), ("tangents", speeds)):
+        for one in ones:
+            if not isinstance(one, Tensor):
+                raise RuntimeError(
+                    f"jvp(f, primals, tangents): Expected {name} to only contain Tensors, got "
+                    f"{type(one)}"
+                )
     for number, speed in zip(numbers, speeds, strict=True):
         check_tangent(number, speed)
     # Tangents differ along every batch, sooner or later: from the start, so that a tangent can
@@ -465,7 +469,10 @@ def _chosen(args: tuple[Any, ...], argnums: Any) -> Any:
     if isinstance(argnums, tuple):
         if not argnums and args:
             raise RuntimeError("argnums must be non-empty")
-        return tuple([args[_checked(one, args)] for one in argnums])
+        places = [_checked(one, args) % len(args) for one in argnums]
+        if len(set(places)) < len(places):
+            raise RuntimeError(f"argnums elements must be unique, got {argnums}")
+        return tuple([args[place] for place in places])
     raise RuntimeError(f"argnums must be int or Tuple[int, ...], got: {type(argnums)}")
 
 

@@ -120,7 +120,7 @@ class _Call:
             raise ValueError(
                 f"{who}Got in_dim={dim} for some input, but that input is a Tensor of "
                 f"dimensionality {leaf.ndim} so expected in_dim to satisfy "
-                f"{-leaf.ndim} <= in_dim < {leaf.ndim}."
+                f"-{leaf.ndim} <= in_dim < {leaf.ndim}."
             )
         return dim % leaf.ndim
 

@@ -44,6 +44,7 @@ from typing import Any
 
 import numpy
 
+from gradlab.arrays import PYTHON_SCALARS
 from gradlab.inplace import change as changed_by
 from gradlab.op.compiled import UNCHANGING, compile_function, make_node
 from gradlab.op.declaration import FUNCTIONS, NODES, OPS, Gradient, Op, SavedAs, camel, read
@@ -155,7 +156,7 @@ def inplace_operator(name: str) -> Callable[..., Any]:
     function = FUNCTIONS[name]
 
     def operate(input: Any, other: Any) -> Any:
-        if type(other) is numpy.ndarray:
+        if not isinstance(other, (Tensor, *PYTHON_SCALARS, numpy.generic)):
             return NotImplemented
         return changed_by(function, input, other)
 

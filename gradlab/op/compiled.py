@@ -198,6 +198,18 @@ def _forward_error(declared: Op, error: ValueError, operands: Sequence[Array]) -
     return RuntimeError(f"{declared.public_name}(): {error}")
 
 
+def _option_error(declared: Op, error: TypeError, values: tuple[Any, ...]) -> TypeError:
+    """PyTorch's error for an option that should be a whole number; else the error as it is."""
+    parameters = declared.signature.parameters.values()
+    for position, (parameter, value) in enumerate(zip(parameters, values, strict=True), start=1):
+        if parameter.annotation == "int" and not hasattr(value, "__index__"):
+            return TypeError(
+                f"{declared.public_name}(): argument '{parameter.name}' (position {position}) must "
+                f"be int, not {type_name(value)}"
+            )
+    return error
+
+
 _SCOPE: dict[str, Any] = {
     "DIFFERENTIABLE": arrays.DIFFERENTIABLE,
     "FLOAT32": arrays.float32.numpy,
@@ -226,6 +238,7 @@ _SCOPE: dict[str, Any] = {
     "into": into,
     "mode": mode,
     "ndarray": numpy.ndarray,
+    "option_error": _option_error,
     "new": object.__new__,
     "next_order": next_order,
     "not_differentiable": _not_differentiable,

@@ -162,6 +162,8 @@ def function_source(declared: Op, on_bad_argument: str, takes_out: bool = False)
         f"        result = forward(xp, {', '.join(_forward_arguments(declared))})",
         "    except ValueError as error:",
         f"        raise forward_error(op, error, {_array_list(declared)}) from None",
+        "    except TypeError as error:",
+        f"        raise option_error(op, error, ({arguments},)) from None",
         "    except NeedsRules:",  # an option holds a wrapped tensor
         f"        return interpret(op, ({arguments},))",
     ]

@@ -67,7 +67,7 @@ def _repeat(input: Tensor, *times: Any, repeats: Any = None) -> Tensor:
     tensor([[1, 2, 1, 2],
             [1, 2, 1, 2]])
     """
-    return repeat(input, read_sizes(times, repeats))  # type: ignore[no-any-return]
+    return repeat(input, read_sizes(times, repeats, "repeat", "repeats"))  # type: ignore[no-any-return]
 
 
 @composite()
@@ -79,7 +79,7 @@ def tile(input: Tensor, *times: Any, dims: Any = None) -> Tensor:
     tensor([0, 1, 0, 1])
     """
     ndim = array_of(input, "tile").ndim
-    counts = read_sizes(times, dims)
+    counts = read_sizes(times, dims, "tile", "dims")
     missing = ndim - len(counts)
     return repeat(input, (1,) * missing + counts)  # type: ignore[no-any-return]
 
@@ -195,7 +195,7 @@ def _flip(input: Tensor, *along: Any, dims: Any = None) -> Tensor:
     tensor([3, 2, 1])
     """
     ndim = array_of(input, "flip").ndim
-    wanted = read_sizes(along, dims)
+    wanted = read_sizes(along, dims, "flip", "dims")
     return flip(input, normal_dims(wanted, ndim) if wanted else ())  # type: ignore[no-any-return]
 
 

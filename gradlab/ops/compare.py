@@ -479,6 +479,8 @@ def allclose(
     >>> gl.allclose(gl.tensor([1.0, 2.0]), gl.tensor([1.000001, 2.1]))
     False
     """
+    array_of(input, "allclose")
+    array_of(other, "allclose", "other", 2)
     return bool(all(isclose(input, other, rtol, atol, equal_nan)))
 
 

@@ -20,7 +20,7 @@ from gradlab.op import composite, op
 from gradlab.ops.convert import layout
 from gradlab.samples import call, draw
 from gradlab.tensor import OutsideCounter, Tensor
-from gradlab.type_info import type_name
+from gradlab.type_info import check_flag, check_int, number_of
 
 # ------------------------------------------------------------------ from data
 
@@ -116,12 +116,14 @@ def _check_array(array: numpy.ndarray[Any, Any]) -> None:
         )
 
 
-def finished(array: Array, device: Any, requires_grad: bool) -> Tensor:
+def finished(array: Array, device: Any, requires_grad: bool, function: str = "tensor") -> Tensor:
     """A new leaf on ``array``, on the device asked for or else the default one."""
     where = arrays.get_default_device() if device is None else device
     if where is not arrays.CPU:  # `move` would see this too, 1 µs later
         array = arrays.move(array, where)
     made = Tensor._wrap(array)
+    if requires_grad is not False:
+        check_flag(function, "requires_grad", requires_grad)
     if requires_grad:
         if array.dtype not in arrays.DIFFERENTIABLE:
             raise RuntimeError(
@@ -194,10 +196,11 @@ def _packed(flat: list[Any], dtype: arrays.dtype | None) -> Array:
     numbers = [convert(one) if isinstance(one, Tensor) else _number(one) for one in flat]
     try:
         return numpy.array(numbers, found)
-    except TypeError:
-        wrong = next(type(n).__name__ for n in numbers if not isinstance(n, (int, float)))
-        raise TypeError(f"must be real number, not {wrong}, for {found.name}") from None
-    except (OverflowError, ValueError):  # an integer out of range; nan or inf as an integer
+    except (OverflowError, TypeError, ValueError):
+        wrong = next((type(n).__name__ for n in numbers if not isinstance(n, (int, float))), None)
+        if wrong is not None:
+            raise TypeError(f"must be real number, not {wrong}, for {found.name}") from None
+        # What is left: an integer out of range; nan or inf as an integer.
         return numpy.array([_fitting(number, found) for number in numbers], found)
 
 
@@ -410,7 +413,7 @@ def given_sizes(sizes: tuple[Any, ...], size: Any) -> tuple[Any, ...]:
 def _made(function: str, size: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     maker = getattr(arrays.namespace(device), function)
     array = maker(read_shape(function, size), read_dtype(function, dtype).numpy)
-    return finished(array, device, requires_grad)
+    return finished(array, device, requires_grad, function)
 
 
 def _laid_out(made: Tensor, memory_format: Any) -> Tensor:
@@ -436,6 +439,12 @@ def read_shape(function: str, size: tuple[Any, ...]) -> tuple[int, ...]:
     except TypeError:
         shape = ()
     if len(shape) != len(sizes):
+        if size is not sizes and type(sizes[0]) is int:
+            place = next(i for i, n in enumerate(sizes, 1) if type(n) is not int)
+            raise TypeError(
+                f"{function}(): argument 'size' failed to unpack the object at pos {place} with "
+                f'error "type must be tuple of ints,but got {type(sizes[place - 1]).__name__}"'
+            )
         raise TypeError(
             f"{function}(): argument 'size' (position 1) must be tuple of ints, not "
             f"{', '.join(type(n).__name__ for n in sizes)}"
@@ -471,14 +480,10 @@ def full(
         raise TypeError(
             f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}"
         )
-    if not isinstance(fill_value, (Tensor, *PYTHON_SCALARS, numpy.generic)):
-        raise TypeError(
-            "full(): argument 'fill_value' (position 2) must be Number, not "
-            f"{type_name(fill_value)}"
-        )
+    number_of("full", "fill_value", fill_value, 2)
     value = array_of_data(fill_value, dtype and arrays.as_dtype(dtype, "full"), copy=False)
     array = arrays.namespace(device).full(read_shape("full", (size,)), value.item(), value.dtype)
-    return finished(array, device, requires_grad)
+    return finished(array, device, requires_grad, "full")
 
 
 def _publish_new(function: str) -> None:
@@ -491,6 +496,7 @@ def _publish_new(function: str) -> None:
     ) -> Tensor:
         own = input.device if device is None else device
         wanted = input.dtype if dtype is None else dtype
+        check_flag(f"new_{function}", "requires_grad", requires_grad)
         return owned_like(input, _made(function, size, wanted, own, requires_grad))  # type: ignore[no-any-return]
 
     new.__doc__ = (
@@ -543,6 +549,7 @@ def new_tensor(
     >>> gl.ones(2, dtype=gl.float64).new_tensor([1, 2])
     tensor([1., 2.], dtype=torch.float64)
     """
+    check_flag("new_tensor", "requires_grad", requires_grad)
     return tensor(  # type: ignore[no-any-return]
         data,
         dtype=input.dtype if dtype is None else dtype,
@@ -587,12 +594,15 @@ def _like(
     wanted = input.dtype if dtype is None else arrays.as_dtype(dtype, function)
     if level_of(input) is not None:
         make = getattr(arrays.namespace(input.device), function.removesuffix("_like"))
-        made = finished(make(input.shape, *value, dtype=wanted.numpy), device, requires_grad)
+        made = finished(
+            make(input.shape, *value, dtype=wanted.numpy), device, requires_grad, function
+        )
         return owned_like(input, made)  # type: ignore[no-any-return]
     array = getattr(arrays.array_module(input._array), function)(
         input._array, *value, dtype=wanted.numpy, order=layout(input._array)
     )
-    return finished(array, input.device if device is None else device, requires_grad)
+    own = input.device if device is None else device
+    return finished(array, own, requires_grad, function)
 
 
 def _publish_like(function: str, what: str) -> None:
@@ -634,7 +644,7 @@ def full_like(
     >>> gl.full_like(gl.ones(2), 3)
     tensor([3., 3.])
     """
-    value = _scalar("full_like", "fill_value", fill_value)
+    value = number_of("full_like", "fill_value", fill_value, 2)
     if isinstance(value, complex):
         wanted = input.dtype if dtype is None else arrays.as_dtype(dtype, "full_like")
         arrays.check_fits(value, wanted.numpy)
@@ -683,10 +693,9 @@ def arange(
     tensor([1.0000, 1.5000, 2.0000])
     """
     if end is None:
-        start, end = 0, start
-    elif start is None:
-        start = 0
-    start, end, step = (_scalar("arange", "end", bound) for bound in (start, end, step))
+        start, end = 0, number_of("arange", "end", start, 1)
+    start = number_of("arange", "start", 0 if start is None else start, 1)
+    end, step = number_of("arange", "end", end, 2), number_of("arange", "step", step, 3)
     if dtype is None:
         whole = {type(start), type(end), type(step)} <= {int, bool}
         found = arrays.int64 if whole else arrays.get_default_dtype()
@@ -705,7 +714,7 @@ def arange(
             "upper bound and lower bound inconsistent with step sign: "
             f"arange({start}, {end}, {step}) would never arrive"
         )
-    return finished(_stepped(start, end, step, found.numpy), device, requires_grad)
+    return finished(_stepped(start, end, step, found.numpy), device, requires_grad, "arange")
 
 
 @composite("range", method=False)
@@ -732,7 +741,8 @@ def _range(
         UserWarning,
         stacklevel=2,
     )
-    start, end, step = (_scalar("range", "end", bound) for bound in (start, end, step))
+    start, end = number_of("range", "start", start, 1), number_of("range", "end", end, 2)
+    step = number_of("range", "step", step, 3)
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:
@@ -795,15 +805,16 @@ def _stepped(start: Any, end: Any, step: Any, dtype: numpy.dtype[Any]) -> Array:
     return numpy.concatenate([multiply_add(lane, float(step), firsts), rest]).astype(dtype)
 
 
-def _scalar(function: str, name: str, value: Any) -> Any:
-    """A number given as one or as a tensor of one element."""
-    if isinstance(value, (Tensor, numpy.generic)):
-        return value.item()
-    if type(value) not in PYTHON_SCALARS:
-        raise TypeError(
-            f"{function}(): argument '{name}' must be Number, not {type(value).__name__}"
+def _end_of_span(function: str, name: str, value: Any) -> Any:
+    """A number; PyTorch takes a tensor's here, too, though no gradient flows to it."""
+    if not isinstance(value, Tensor):
+        return number_of(function, name, value)
+    if value.ndim:
+        raise RuntimeError(
+            f"{function} only supports 0-dimensional start and end tensors, but got {name} with "
+            f"{value.ndim} dimension(s)."
         )
-    return value
+    return value.item()
 
 
 @composite(method=False)
@@ -827,7 +838,7 @@ def linspace(
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
     found, start, end, steps = _span("linspace", start, end, steps, dtype)
-    return finished(_spaced(start, end, steps, found.numpy), device, requires_grad)
+    return finished(_spaced(start, end, steps, found.numpy), device, requires_grad, "linspace")
 
 
 @composite(method=False)
@@ -860,7 +871,7 @@ def _span(
     function: str, start: Any, end: Any, steps: Any, dtype: Any
 ) -> tuple[arrays.dtype, Any, Any, int]:
     """Checked arguments of ``linspace``, and the dtype of its result."""
-    start, end = _scalar(function, "start", start), _scalar(function, "end", end)
+    start, end = _end_of_span(function, "start", start), _end_of_span(function, "end", end)
     if not hasattr(steps, "__index__"):
         raise TypeError(
             f"{function}() received an invalid combination of arguments - got "
@@ -911,6 +922,7 @@ def eye(
     tensor([[1., 0.],
             [0., 1.]])
     """
+    check_int("eye", "n", n, 1)
     for name, size in (("n", n), ("m", m)):
         if size is not None and size < 0:
             raise RuntimeError(f"{name} must be greater or equal to 0, got {size}")

@@ -30,7 +30,7 @@ from gradlab.ops.shape import (
 from gradlab.ops.windows import pixels_of
 from gradlab.samples import call, draw
 from gradlab.tensor import Size, Tensor, normal_dim
-from gradlab.type_info import type_name
+from gradlab.type_info import check_int, type_name
 
 # ------------------------------------------------------------------ joining
 
@@ -397,6 +397,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     shape = array_of(input, "chunk").shape
     if not shape:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    check_int("chunk", "chunks", chunks, 2)
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     dim = normal_dim(dim, len(shape))

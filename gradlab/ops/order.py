@@ -13,6 +13,7 @@ from gradlab.op import OPS, composite, op
 from gradlab.ops.shape import array_of, at, numbers_in
 from gradlab.samples import call, draw, indices
 from gradlab.tensor import Tensor, normal_dim
+from gradlab.type_info import check_int
 
 # ------------------------------------------------------------------ sorting
 
@@ -137,6 +138,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     tensor([3., 2.])
     """
     array = array_of(input, "topk")
+    check_int("topk", "k", k, 2)
     dim = normal_dim(dim, array.ndim)
     size = array.shape[dim] if array.ndim else 1
     if not 0 <= k <= size:

@@ -13,7 +13,7 @@ from gradlab.arrays import PYTHON_SCALARS, Array, Namespace
 from gradlab.op import alias, composite, inplace_operator, op
 from gradlab.samples import call, draw, pairs, real
 from gradlab.tensor import Tensor
-from gradlab.type_info import type_name
+from gradlab.type_info import number_of
 
 _LN_2 = math.log(2)
 _LN_10 = math.log(10)
@@ -143,10 +143,7 @@ _NO_BOOL_SUBTRACTION = (
 
 def _scaled(xp: Namespace, array: Array, alpha: Any) -> Array:
     """``array`` times ``alpha``, which must not be of a higher category than the array's dtype."""
-    if hasattr(alpha, "_array"):
-        alpha = alpha.item()
-    if not isinstance(alpha, (*arrays.PYTHON_SCALARS, numpy.generic)):
-        raise TypeError(f"add(): argument 'alpha' must be Number, not {type_name(alpha)}")
+    alpha = number_of("add", "alpha", alpha)
     if isinstance(alpha, (bool, numpy.bool)) and array.dtype.kind != "b":
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
     if isinstance(alpha, (complex, numpy.complexfloating)) and array.dtype.kind != "c":

@@ -13,6 +13,7 @@ from gradlab.levels import by_chance
 from gradlab.op import composite, op
 from gradlab.ops.creation import finished, given_sizes, read_dtype, read_shape
 from gradlab.tensor import Tensor
+from gradlab.type_info import number_of
 
 # ------------------------------------------------------------------ by chance
 
@@ -339,6 +340,8 @@ def uniform(
     generator: Generator | None = None,
 ) -> Array:
     """Numbers spread evenly over [from_, to)."""
+    from_ = number_of("uniform_", "from", from_, 1, "float")
+    to = number_of("uniform_", "to", to, 2, "float")
     return xp.asarray(_source(generator).uniform(input.shape, input.dtype, from_, to))
 
 
@@ -358,6 +361,8 @@ def normal(
     generator: Generator | None = None,
 ) -> Array:
     """Normally distributed numbers."""
+    mean = number_of("normal_", "mean", mean, 1, "float")
+    std = number_of("normal_", "std", std, 2, "float")
     return xp.asarray(_source(generator).normal(input.shape, input.dtype, mean, std))
 
 
@@ -372,6 +377,7 @@ def exponential(
     xp: Namespace, input: Array, lambd: float = 1.0, *, generator: Generator | None = None
 ) -> Array:
     """Exponentially distributed numbers of mean 1 / lambd."""
+    lambd = number_of("exponential_", "lambd", lambd, 1, "float")
     return xp.asarray(_source(generator).exponential(input.shape, input.dtype, lambd))
 
 

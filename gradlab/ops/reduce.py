@@ -23,7 +23,7 @@ from gradlab.ops import choosing
 from gradlab.ops.shape import array_of, normal_dims, put_back, stretch_back
 from gradlab.samples import call, draw, indices, real
 from gradlab.tensor import Tensor, normal_dim
-from gradlab.type_info import type_name
+from gradlab.type_info import check_int, type_name
 
 Dims = int | Sequence[int] | None
 
@@ -114,7 +114,7 @@ def _sum(
         return sum(input)  # type: ignore[no-any-return]
     if also:
         dim, keepdim = _numpy_names("sum", dim, keepdim, also)
-    to = None if dtype is None else dtype.numpy
+    to = None if dtype is None else arrays.as_dtype(dtype, "sum").numpy
     if dim is None and not keepdim:
         return sum(input, to)  # type: ignore[no-any-return]
     return sum_dim(input, named_dims("sum", input, dim, keepdim), keepdim, to)  # type: ignore[no-any-return]
@@ -340,7 +340,7 @@ def _prod(
     >>> gl.tensor([[1.0, 2.0], [3.0, 4.0]]).prod(1)
     tensor([ 2., 12.])
     """
-    to = None if dtype is None else dtype.numpy
+    to = None if dtype is None else arrays.as_dtype(dtype, "prod").numpy
     ndim = array_of(input, "prod").ndim
     if dim is None:
         return prod(input, to)  # type: ignore[no-any-return]
@@ -1084,7 +1084,8 @@ def _for_softmax(
     if dtype is not None:
         input = input.to(dtype)
     array = array_of(input, name)
-    dim = normal_dim(operator.index(dim), array.ndim)
+    check_int(name, "dim", dim, 2)
+    dim = normal_dim(dim, array.ndim)
     if array.dtype not in arrays.REAL_FLOATING:
         kernel = f"{name}_lastdim_kernel_impl" if dim == array.ndim - 1 else f"{name}_kernel_impl"
         raise NotImplementedError(

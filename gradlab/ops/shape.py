@@ -27,14 +27,30 @@ from gradlab.type_info import type_name
 # ------------------------------------------------------------------ reading sizes and dimensions
 
 
-def read_sizes(given: tuple[Any, ...], keyword: Any = None) -> tuple[int, ...]:
-    """The sizes in ``x.f(2, 3)``, ``x.f((2, 3))`` or ``x.f(shape=(2, 3))``."""
+def read_sizes(
+    given: tuple[Any, ...], keyword: Any = None, function: str = "", argument: str = "size"
+) -> tuple[int, ...]:
+    """The sizes in ``x.f(2, 3)``, ``x.f((2, 3))`` or ``x.f(shape=(2, 3))``.
+
+    Raises PyTorch's TypeErrors, for the ``function`` called, where there are none.
+    """
     if keyword is not None:
         given = (keyword,)
+    if not given:
+        raise TypeError(f'{function}() missing 1 required positional arguments: "{argument}"')
     if len(given) == 1 and type(given[0]) is not int:
         with contextlib.suppress(TypeError):  # a number that isn't quite an int, a 0-d tensor
             given = tuple(given[0])
-    return tuple([n if type(n) is int else operator.index(n) for n in given])
+    try:
+        return tuple([n if type(n) is int else operator.index(n) for n in given])
+    except TypeError:
+        wrong = next((n for n in given if not hasattr(n, "__index__")), None)
+        if not function or wrong is None:
+            raise
+        raise TypeError(
+            f"{function}(): argument '{argument}' (position 1) must be tuple of ints, not "
+            f"{type_name(wrong)}"
+        ) from None
 
 
 def normal_dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
@@ -197,7 +213,7 @@ def _view(input: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Te
         return _reread(input, shape[0])
     if dtype is not None:
         return _reread(input, arrays.as_dtype(dtype, "view"))
-    return view(input, _check_sizes(read_sizes(shape, size), input._array.size))  # type: ignore[no-any-return]
+    return view(input, _check_sizes(read_sizes(shape, size, "view"), input._array.size))  # type: ignore[no-any-return]
 
 
 def _reread(input: Tensor, dtype: arrays.dtype) -> Tensor:
@@ -212,8 +228,7 @@ def _reread(input: Tensor, dtype: arrays.dtype) -> Tensor:
 
 def _check_reread(input: Tensor, dtype: arrays.dtype, times: int) -> None:
     words = (
-        f"to view {input.dtype.type_name} as {dtype.type_name} (different element sizes), "
-        "but got"
+        f"to view {input.dtype.type_name} as {dtype.type_name} (different element sizes), but got"
     )
     if not input.ndim:
         raise RuntimeError(f"self.dim() cannot be 0 {words[:-9]}")
@@ -222,9 +237,7 @@ def _check_reread(input: Tensor, dtype: arrays.dtype, times: int) -> None:
     if times <= 1:
         return
     if input.shape[-1] % times:
-        raise RuntimeError(
-            f"self.size(-1) must be divisible by {times} {words} {input.shape[-1]}"
-        )
+        raise RuntimeError(f"self.size(-1) must be divisible by {times} {words} {input.shape[-1]}")
     if input.storage_offset() % times:
         raise RuntimeError(
             f"self.storage_offset() must be divisible by {times} {words} {input.storage_offset()}"
@@ -255,7 +268,7 @@ def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     tensor([1, 2, 3, 4])
     """
     array = array_of(input, "reshape")
-    to = _check_sizes(read_sizes(sizes, shape), array.size)
+    to = _check_sizes(read_sizes(sizes, shape, "reshape", "shape"), array.size)
     if array.flags.c_contiguous or in_order(input).flags.c_contiguous:
         return view(input, to)  # type: ignore[no-any-return]
     if not isinstance(array, Layout):
@@ -534,7 +547,7 @@ def _permute(input: Tensor, *order: Any, dims: Any = None) -> Tensor:
     torch.Size([4, 2, 3])
     """
     ndim = array_of(input, "permute").ndim
-    wanted = read_sizes(order, dims)
+    wanted = read_sizes(order, dims, "permute", "dims")
     if len(wanted) != ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the "
@@ -698,7 +711,7 @@ def _expand(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     tensor([[1, 1, 1],
             [2, 2, 2]])
     """
-    shape = read_sizes(sizes, size)
+    shape = read_sizes(sizes, size, "expand")
     if -1 in shape:
         shape = _kept_sizes(shape, input._array.shape)
     return expand(input, shape)  # type: ignore[no-any-return]
@@ -751,7 +764,7 @@ def sum_to_size(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     >>> gl.ones(2, 3).sum_to_size(3)
     tensor([2., 2., 2.])
     """
-    shape = read_sizes(sizes, size)
+    shape = read_sizes(sizes, size, "sum_to_size")
     if not arrays.is_expandable(shape, input._array.shape):
         raise RuntimeError(
             f"size {{{list(shape)}}} is not expandable to size {{{list(input.shape)}}}."

@@ -466,7 +466,7 @@ def resize_(input: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     """
     if input.requires_grad:
         raise RuntimeError("cannot resize variables that require grad: resize a detach() of it")
-    shape = read_sizes(sizes)
+    shape = read_sizes(sizes, None, "resize_")
     if builtins.min(shape, default=0) < 0:
         raise RuntimeError(
             f"Trying to create tensor with negative dimension {builtins.min(shape)}: {list(shape)}"
