@@ -13,8 +13,8 @@ import json
 import os
 import pickle
 import zipfile
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
 from typing import IO, Any
 
 import numpy
@@ -35,9 +35,10 @@ def save(obj: Any, f: File) -> None:
     """Write a tensor, or lists and dictionaries of tensors and plain values, to a file.
 
     ``f``: a path, or a file opened for writing bytes. Plain values are None, bools, numbers, texts,
-    bytes, ``Size``, dtypes and devices. A tensor that stands in several places is written once, and
-    is one again when it is loaded. Raises TypeError for anything else; of a module save its
-    ``state_dict()``.
+    bytes, sets and ``Counter`` of them, ``Size``, dtypes and devices. A tensor that stands in
+    several places is written once, and is one again when it is loaded; so are the numbers that
+    several tensors hold, such as tied weights of a state_dict. Raises TypeError for anything else,
+    of a module save its ``state_dict()``; RuntimeError for a folder that isn't there.
 
     >>> import gradlab as gl
     >>> import io
@@ -52,9 +53,12 @@ def save(obj: Any, f: File) -> None:
     data = safetensors.numpy.save(writer.tensors, metadata)
     if hasattr(f, "write"):
         f.write(data)
-    else:
-        with open(f, "wb") as file:
-            file.write(data)
+        return
+    folder = os.path.dirname(os.fspath(f))
+    if folder and not os.path.isdir(folder):
+        raise RuntimeError(f"Parent directory {folder} does not exist.")
+    with open(f, "wb") as file:
+        file.write(data)
 
 
 def load(
@@ -70,8 +74,9 @@ def load(
     ``map_location``: the device to put tensors on, instead of the one they were on; a text, a
     device, a dictionary from one to the other, or a function of a tensor and its device's name.
     ``weights_only`` and ``mmap`` are kept and change nothing: never anything but tensors and plain
-    values is loaded. Raises RuntimeError for a file that is cut short or of another kind, and
-    ``pickle.UnpicklingError`` for one that wants something else to be built, which it names.
+    values is loaded. Raises RuntimeError for a file that is cut short or of another kind, EOFError
+    for an empty one, and ``pickle.UnpicklingError`` for one that wants something else to be built,
+    which it names.
 
     >>> import gradlab as gl
     >>> import io
@@ -82,6 +87,12 @@ def load(
     """
     if hasattr(f, "read"):
         data, name = f.read(), getattr(f, "name", "the file")
+    elif not isinstance(f, (str, os.PathLike)):
+        raise AttributeError(
+            f"'{type(f).__name__}' object has no attribute 'seek'. You can only torch.load from a "
+            "file that is seekable. Please pre-load the data into a buffer like io.BytesIO and try "
+            "to load from it instead."
+        )
     else:
         with open(f, "rb") as file:
             data, name = file.read(), os.fspath(f)
@@ -92,10 +103,10 @@ def load(
         return _load_safetensors(data, str(name), place)
     if data[:1] == b"\x80":
         return _load_old(data, str(name), place)
+    if not data:
+        raise EOFError(f"Ran out of input: {name} is empty")
     raise RuntimeError(
         f"{name} is neither a safetensors file nor one of PyTorch's: it begins with {data[:8]!r}"
-        if data
-        else f"{name} is empty: Ran out of input"
     )
 
 
@@ -105,12 +116,26 @@ Place = Callable[[Tensor, str], Tensor]
 def _placing(map_location: Any) -> Place:
     """What puts a loaded tensor, given the device it was saved from, where it belongs."""
     if map_location is None:
-        return lambda tensor, device: tensor.to(device) if device != "cpu" else tensor
+        return _moved
     if isinstance(map_location, dict):
-        return lambda tensor, device: tensor.to(map_location.get(device, device))
+        return lambda tensor, device: _moved(tensor, map_location.get(device, device))
     if callable(map_location) and not isinstance(map_location, (str, arrays.device)):
         return lambda tensor, device: _chosen(map_location(tensor, device), tensor)
-    return lambda tensor, device: tensor.to(map_location)
+    return lambda tensor, device: _moved(tensor, map_location)
+
+
+def _moved(tensor: Tensor, device: Any) -> Tensor:
+    """The tensor, which was read to the CPU, on a device."""
+    device = arrays.device(device)
+    if device.type == "cpu":
+        return tensor
+    if not arrays.cuda_is_available():
+        raise RuntimeError(
+            "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is "
+            "False. If you are running on a CPU-only machine, please use torch.load with "
+            "map_location=torch.device('cpu') to map your storages to the CPU."
+        )
+    return tensor.to(device)  # type: ignore[no-any-return]
 
 
 def _chosen(found: Tensor | None, tensor: Tensor) -> Tensor:
@@ -125,7 +150,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self.tensors: dict[str, Any] = {}
-        self._names: dict[int, str] = {}
+        self._names: dict[Any, str] = {}
 
     def described(self, value: Any, name: str) -> Any:
         """The value as JSON: plain ones as they are, all others as {kind: …}."""
@@ -145,11 +170,12 @@ class _Writer:
             return {"Size": list(value)}
         if isinstance(value, (arrays.dtype, arrays.device)):
             return {type(value).__name__: str(value).removeprefix("torch.")}
-        if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
+        if type(value) in (list, tuple, set):
             items = [self.described(one, _joined(name, i)) for i, one in enumerate(value)]
             return {type(value).__name__: items}
         if isinstance(value, dict):
-            kind = "OrderedDict" if isinstance(value, OrderedDict) else "dict"
+            kinds = (k.__name__ for k in (OrderedDict, Counter, dict) if isinstance(value, k))
+            kind = next(kinds)
             return {
                 kind: [
                     [self.described(key, name), self.described(one, _joined(name, key))]
@@ -163,13 +189,14 @@ class _Writer:
         )
 
     def _tensor(self, tensor: Tensor, wanted: str) -> dict[str, Any]:
-        name = self._names.get(id(tensor))
+        memory = _memory(tensor)
+        name = self._names.get(memory)
         if name is None:
             name, count = wanted, 1
             while name in self.tensors:
                 count += 1
                 name = f"{wanted} ({count})"
-            self._names[id(tensor)] = name
+            self._names[memory] = name
             array = numpy.ascontiguousarray(tensor.detach().cpu().numpy()).reshape(tensor.shape)
             self.tensors[name] = _real(array)
         facts: dict[str, Any] = {"tensor": name, "dtype": str(tensor.dtype).removeprefix("torch.")}
@@ -177,9 +204,15 @@ class _Writer:
             facts["device"] = str(tensor.device)
         if isinstance(tensor, Parameter):
             facts["parameter"] = True
-        if tensor.requires_grad and tensor.is_leaf:
+        if tensor.requires_grad:
             facts["requires_grad"] = True
         return facts
+
+
+def _memory(tensor: Tensor) -> Any:
+    """What is equal for tensors that hold the same numbers in the same memory."""
+    array: Any = tensor.detach()._array  # in the order that a user sees
+    return str(tensor.device), tensor.data_ptr(), array.shape, array.strides, array.dtype.str
 
 
 def _joined(name: str, key: Any) -> str:
@@ -218,7 +251,8 @@ class _Reader:
     def __init__(self, tensors: dict[str, Tensor], place: Place) -> None:
         self._tensors = tensors
         self._place = place
-        self._built: dict[str, Tensor] = {}
+        self._placed: dict[str, Tensor] = {}
+        self._built: dict[Any, Tensor] = {}
 
     def built(self, found: Any) -> Any:
         if not isinstance(found, dict):
@@ -238,27 +272,33 @@ class _Reader:
             return _BY_NAME[value]
         if kind == "device":
             return arrays.device(value)
-        if kind in ("list", "tuple"):
+        if kind in ("list", "tuple", "set"):
             items = [self.built(one) for one in value]
-            return items if kind == "list" else tuple(items)
+            return {"list": list, "tuple": tuple, "set": set}[kind](items)
         pairs = [(self.built(key), self.built(one)) for key, one in value]
-        return {"dict": dict, "OrderedDict": OrderedDict}[kind](pairs)
+        made: Any = {"dict": dict, "OrderedDict": OrderedDict, "Counter": _counter}[kind]
+        return made(pairs)
 
     def _tensor(self, facts: dict[str, Any]) -> Tensor:
         name = facts["tensor"]
-        if name not in self._built:
+        if name not in self._placed:
             tensor = self._tensors[name]
             dtype = _BY_NAME[facts["dtype"]]
             if dtype.is_complex:
                 tensor = Tensor._wrap(tensor._array.view(dtype.numpy)[..., 0])
-            tensor = self._place(tensor, facts.get("device", "cpu"))
-            wanted = facts.get("requires_grad", False)
-            if facts.get("parameter"):
-                tensor = Parameter(tensor, wanted)
-            elif wanted:
-                tensor.requires_grad_()
-            self._built[name] = tensor
-        return self._built[name]
+            self._placed[name] = self._place(tensor, facts.get("device", "cpu"))
+        wanted, parameter = facts.get("requires_grad", False), facts.get("parameter", False)
+        kind = name, wanted, parameter
+        if kind not in self._built:
+            memory = self._placed[name].detach()
+            self._built[kind] = Parameter(memory, wanted) if parameter else memory
+            if wanted:
+                self._built[kind].requires_grad_()
+        return self._built[kind]
+
+
+def _counter(pairs: Iterable[tuple[Any, int]]) -> Counter[Any]:
+    return Counter(dict(pairs))
 
 
 # ------------------------------------------------------------------ PyTorch's files
@@ -287,6 +327,13 @@ class _Storage:
         self.device = device
 
 
+def _encoded(text: str, encoding: str) -> bytes:
+    """Bytes, which older pickles write as texts of the characters 0 to 255."""
+    if encoding != "latin1":
+        raise ValueError(f"bytes are encoded as latin1, not as {encoding!r}")
+    return text.encode("latin1")
+
+
 class _Unpickler(pickle.Unpickler):
     """Runs a pickle in which only tensors and plain containers can be built."""
 
@@ -297,10 +344,16 @@ class _Unpickler(pickle.Unpickler):
         self._place = place
 
     def find_class(self, module: str, name: str) -> Any:
+        module = {"__builtin__": "builtins"}.get(module, module)  # as the oldest pickles say
         if module in ("torch", "torch.storage") and name in _STORAGES:
             return _STORAGES[name]
         allowed: dict[tuple[str, str], Any] = {
             ("collections", "OrderedDict"): OrderedDict,
+            ("collections", "Counter"): Counter,
+            ("builtins", "set"): set,
+            ("builtins", "complex"): complex,
+            ("builtins", "bytearray"): bytearray,
+            ("_codecs", "encode"): _encoded,
             ("torch._utils", "_rebuild_tensor"): self._rebuild,
             ("torch._utils", "_rebuild_tensor_v2"): self._rebuild,
             ("torch._utils", "_rebuild_parameter"): self._rebuild_parameter,

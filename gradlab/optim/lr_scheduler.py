@@ -190,6 +190,10 @@ def for_each_group(given: Any, name: str, groups: Sequence[Group]) -> list[Any]:
 # ------------------------------------------------------------------ rules that look at the epoch
 
 
+class _LRScheduler(LRScheduler):
+    """The older name of ``LRScheduler``, from which schedulers of one's own may still be made."""
+
+
 class _OfFunctions(LRScheduler):
     """A scheduler with a function of the epoch for each group, or one for all."""
 
@@ -868,6 +872,13 @@ class SequentialLR(_Several):
             raise ValueError(
                 f"{type(self).__name__} expects at least one scheduler, but got no scheduler."
             )
+        for i, one in enumerate(schedulers):
+            if isinstance(one, ReduceLROnPlateau):
+                raise ValueError(
+                    f"{type(self).__name__} does not support `ReduceLROnPlateau` scheduler as it "
+                    "requires additional kwargs to be specified when calling `step`, but got one "
+                    f"at index {i} in the given schedulers sequence."
+                )
         _check_optimizers(self, schedulers, optimizer)
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
@@ -977,6 +988,11 @@ class ReduceLROnPlateau(LRScheduler):
         self.factor = factor
         self.optimizer = optimizer
         self.default_min_lr = None if isinstance(min_lr, (list, tuple)) else min_lr
+        if isinstance(min_lr, (list, tuple)) and len(min_lr) != len(optimizer.param_groups):
+            raise ValueError(
+                f"expected {len(optimizer.param_groups)} min_lrs, got {len(min_lr)}: one for each "
+                "parameter group"
+            )
         self.min_lrs = for_each_group(min_lr, "min_lrs", optimizer.param_groups)
         self.patience, self.cooldown, self.eps = patience, cooldown, eps
         self.last_epoch = 0

@@ -200,10 +200,38 @@ def test_a_rate_that_is_a_tensor_stays_that_tensor() -> None:
         lambda lib: schedulers(lib).ReduceLROnPlateau(optimizer_of(lib), factor=1.0),
         lambda lib: schedulers(lib).ReduceLROnPlateau(optimizer_of(lib), mode="best"),
         lambda lib: schedulers(lib).ReduceLROnPlateau(optimizer_of(lib), threshold_mode="best"),
+        lambda lib: schedulers(lib).ReduceLROnPlateau(optimizer_of(lib), min_lr=[0.1] * 7),
+        lambda lib: with_a_plateau(lib, optimizer_of(lib)),
     ],
 )
 def test_what_cannot_be_scheduled_is_told_in_pytorchs_words(case: Any) -> None:
     assert_same_error(case, torch)
+
+
+def with_a_plateau(lib: Any, optimizer: Any) -> Any:
+    s = schedulers(lib)
+    both = [s.StepLR(optimizer, 1), s.ReduceLROnPlateau(optimizer)]
+    return s.SequentialLR(optimizer, both, milestones=[1])
+
+
+def test_a_scheduler_of_ones_own_may_have_the_older_base() -> None:
+    found = []
+    for lib in (gl, torch):
+
+        class Warmup(schedulers(lib)._LRScheduler):  # type: ignore[misc]
+            def get_lr(self) -> list[float]:
+                return [rate * min(1, (self.last_epoch + 1) / 4) for rate in self.base_lrs]
+
+        optimizer = optimizer_of(lib)
+        scheduler = Warmup(optimizer)
+        assert isinstance(scheduler, schedulers(lib).LRScheduler)
+        rates = [scheduler.get_last_lr()]
+        for _ in range(5):
+            optimizer.step()
+            scheduler.step()
+            rates.append(scheduler.get_last_lr())
+        found.append(rates)
+    assert found[0] == found[1]
 
 
 def test_groups_that_do_not_know_where_they_began_are_refused() -> None:

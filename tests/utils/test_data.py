@@ -299,7 +299,34 @@ def stream_of(library: Any) -> Any:
         lambda d: d.DataLoader(stream_of(d), batch_sampler=[[1]]),
         lambda d: d.default_collate([object()]),
         lambda d: d.default_collate([[1, 2], [3]]),
+        lambda d: d.default_collate([np.array(["a", "b"])]),
+        lambda d: d.default_collate([np.array([None])]),
+        lambda d: d.RandomSampler([1], num_samples=0),
+        lambda d: d.RandomSampler([]),
+        lambda d: d.DataLoader([], shuffle=True),
+        lambda d: d.DataLoader([1], multiprocessing_context="spawn"),
+        lambda d: setattr(d.DataLoader([1]), "batch_size", 2),
+        lambda d: setattr(d.DataLoader([1]), "dataset", [2]),
+        lambda d: setattr(d.DataLoader([1]), "sampler", None),
+        lambda d: setattr(d.DataLoader([1]), "drop_last", True),
     ],
 )
 def test_what_cannot_be_loaded_is_told_in_pytorchs_words(torch: Any, case: Any) -> None:
     assert_same_error(lambda lib: case(lib.utils.data), torch)
+
+
+def test_what_a_loader_is_not_made_of_may_be_set_later(torch: Any) -> None:
+    for library in (gl, torch):
+        loader = library.utils.data.DataLoader([1, 2])
+        loader.note = "mine"
+        loader.collate_fn = lambda batch: batch
+        loader.num_workers = 0
+        assert list(loader) == [[1], [2]]
+
+
+@pytest.mark.skipif(gl.cuda.is_available(), reason="there is a GPU")
+def test_memory_that_can_not_be_pinned_is_warned_of(torch: Any) -> None:
+    for library in (gl, torch):
+        loader = library.utils.data.DataLoader([1, 2], pin_memory=True)
+        with pytest.warns(UserWarning, match="'pin_memory' argument is set as true but no acceler"):
+            assert [batch.item() for batch in loader] == [1, 2]

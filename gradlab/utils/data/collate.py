@@ -33,6 +33,12 @@ def default_convert(data: Any) -> Any:
     return data
 
 
+_NOT_COLLATED = (
+    "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}. "
+    "Pass the loader a collate_fn of your own for such samples."
+)
+
+
 def default_collate(batch: list[Any]) -> Any:
     """Samples of one kind as one batch: tensors are stacked, numbers become a tensor.
 
@@ -45,6 +51,8 @@ def default_collate(batch: list[Any]) -> Any:
     first = batch[0]
     if isinstance(first, Tensor):
         return stack(batch, 0)
+    if isinstance(first, numpy.ndarray) and first.dtype.kind in "SUO":
+        raise TypeError(_NOT_COLLATED.format(first.dtype))
     if isinstance(first, (numpy.ndarray, numpy.generic)) and first.dtype.kind not in "SUO":
         return stack([as_tensor(one) for one in batch], 0)
     if isinstance(first, float):
@@ -57,10 +65,7 @@ def default_collate(batch: list[Any]) -> Any:
         return type(first)({key: default_collate([one[key] for one in batch]) for key in first})  # type: ignore[call-arg]
     if isinstance(first, (list, tuple)):
         return _collate_columns(first, batch)
-    raise TypeError(
-        "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found "
-        f"{type(first)}. Pass the loader a collate_fn of your own for such samples."
-    )
+    raise TypeError(_NOT_COLLATED.format(type(first)))
 
 
 def _collate_columns(first: Any, batch: list[Any]) -> Any:

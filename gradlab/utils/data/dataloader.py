@@ -1,8 +1,8 @@
 """DataLoader: batches of a data set, made as they are asked for, or ahead of time by workers.
 
 Workers are threads: each has the data set as an object of its own, they share the numbers in it,
-need no pickling, and start at once, on every system and in every notebook. Reading files and NumPy's work on large arrays run
-beside each other; Python code of the data set's own takes turns.
+need no pickling, and start at once, on every system and in every notebook. Reading files and
+NumPy's work on large arrays run beside each other; Python code of the data set's own takes turns.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import copy
 import itertools
 import queue
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from gradlab.arrays import cuda_is_available
 from gradlab.generator import Generator
 from gradlab.utils.data.collate import default_collate, default_convert
 from gradlab.utils.data.dataset import IterableDataset
@@ -24,6 +26,10 @@ from gradlab.utils.data.sampler import (
     draw_seed,
 )
 from gradlab.utils.data.worker import WorkerInfo, running
+
+_SETTLED = frozenset(
+    ["batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"]
+)
 
 
 class DataLoader:
@@ -36,8 +42,9 @@ class DataLoader:
     gives PyTorch's order. ``num_workers`` threads make ``prefetch_factor`` batches each ahead of
     time (2 by default), each calling ``worker_init_fn(id)`` first; ``timeout`` is how many seconds
     to wait for a batch, 0: for ever. ``pin_memory``, ``persistent_workers`` and
-    ``multiprocessing_context``, which are about PyTorch's processes, are kept and change nothing.
-    Raises ValueError for options that exclude each other.
+    ``multiprocessing_context``, which are about PyTorch's processes, are kept and change nothing
+    (memory to be pinned for a GPU that isn't there is warned of). What batches are made of can't be
+    set later. Raises ValueError for options that exclude each other.
 
     >>> list(DataLoader(range(5), batch_size=2))
     [tensor([0, 1]), tensor([2, 3]), tensor([4])]
@@ -71,6 +78,11 @@ class DataLoader:
             )
         if timeout < 0:
             raise ValueError("timeout option should be non-negative")
+        if num_workers == 0 and multiprocessing_context is not None:
+            raise ValueError(
+                "multiprocessing_context can only be used with multi-process loading "
+                f"(num_workers > 0), but got num_workers={num_workers}"
+            )
         if num_workers == 0 and prefetch_factor is not None:
             raise ValueError(
                 "prefetch_factor option could only be specified in multiprocessing.let num_workers "
@@ -115,6 +127,15 @@ class DataLoader:
         self.multiprocessing_context = multiprocessing_context
         batches = batch_size is not None or batch_sampler is not None
         self.collate_fn = collate_fn or (default_collate if batches else default_convert)
+        self._is_made = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _SETTLED and "_is_made" in vars(self):
+            raise ValueError(
+                f"{name} attribute should not be set after {type(self).__name__} is initialized: "
+                "make another one"
+            )
+        object.__setattr__(self, name, value)
 
     def __class_getitem__(cls, item: Any) -> Any:
         return cls
@@ -129,6 +150,12 @@ class DataLoader:
         return size // self.batch_size if self.drop_last else -(-size // self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
+        if self.pin_memory and not cuda_is_available():
+            warnings.warn(
+                "'pin_memory' argument is set as true but no accelerator is found, then device "
+                "pinned memory won't be used.",
+                stacklevel=2,
+            )
         seed = draw_seed(self.generator)  # drawn in any case, as PyTorch does
         if self.num_workers:
             return _WithWorkers(self, seed)
