@@ -248,12 +248,12 @@ def _filled(array: Array, dim: int, index: Array, value: Any) -> Array:
     if index.size and (index.min() < -size or index.max() >= size):
         bad = index[(index < -size) | (index >= size)].reshape(-1)[0]
         raise IndexError(f"index {int(bad)} is out of bounds for dimension {dim} with size {size}")
-    result = array.copy()
+    result = array.copy() if array.ndim else array.reshape(1).copy()
     if array.ndim:
         result[at(dim, index.reshape(-1))] = value
     elif index.size:
-        result[...] = value
-    return result
+        result[:] = value
+    return result.reshape(array.shape)
 
 
 @composite(inplace=True)

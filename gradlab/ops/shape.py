@@ -769,6 +769,8 @@ def sum_to_size(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
         raise RuntimeError(
             f"size {{{list(shape)}}} is not expandable to size {{{list(input.shape)}}}."
         )
+    if not shape:
+        return input.sum()  # type: ignore[no-any-return]
     return sum_to(ON_TENSORS, input, shape)  # type: ignore[no-any-return]
 
 

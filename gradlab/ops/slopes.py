@@ -63,7 +63,7 @@ def _dims(ndim: int, dim: Any) -> list[int]:
 def _spacings(spacing: Any, dims: list[int], ndim: int, chosen: bool) -> list[Any]:
     """For each dimension the distance of neighbours, or where the points lie."""
     if not isinstance(spacing, (list, tuple)):
-        return [spacing] * len(dims)
+        return [1 if spacing is None else spacing] * len(dims)
     if len(spacing) != len(dims):
         what = (
             f"a list of length equal to 'dim' = {len(dims)}, but got a list of length"

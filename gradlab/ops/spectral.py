@@ -351,12 +351,11 @@ def vander(x: Tensor, *, N: int | None = None) -> Tensor:
             "linalg.vander supports floating point, complex, and integer tensors, but got "
             f"{x.dtype.type_name}"
         )
-    shape = array.shape
-    if N is None:
-        N = shape[-1] if shape else 1
+    shape = array.shape or (1,)  # a number is a vector of one
+    N = shape[-1] if N is None else N
     if N <= 1:
         raise RuntimeError(f"N must be greater than 1. It is {N}.")
-    column: Any = x.unsqueeze(-1)
+    column: Any = (x if x.ndim else x.unsqueeze(0)).unsqueeze(-1)
     powers = column.expand(*shape, N - 1).cumprod(-1)
     ones = Tensor._wrap(arrays.array_module(array).ones((*shape, 1), array.dtype))
     return cat([ones, powers], -1)  # type: ignore[no-any-return]

@@ -116,6 +116,7 @@ CALCULATIONS = [
             "torch.tensor(1.0)", "torch.tensor([1 + 1j, 2, 4 - 2j])",
         )
     ),
+    "torch.gradient(torch.tensor([1.0, 4.0, 9.0]), spacing=None)",
     "[torch.autograd.grad(torch.gradient(x, edge_order=2)[0].pow(2).sum(), x) for x in "
         "[torch.tensor([1.0, 4.0, 9.0, 16.0], requires_grad=True)]]",
     # hooks

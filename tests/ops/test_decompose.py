@@ -46,7 +46,7 @@ OF_ANY = [
     "torch.norm(a[-1:], 'nuc', (-2, -1))",
     "torch.linalg.matrix_norm(a, -math.inf)", "torch.linalg.vector_norm(a, 3, -1)",
     "torch.linalg.matrix_rank(a)", "torch.linalg.matrix_rank(a, atol=1.0)",
-    "torch.linalg.vander(a)",
+    "torch.linalg.vander(a)", "torch.linalg.vander(a.sum(), N=3)",
 ]  # fmt: skip
 
 

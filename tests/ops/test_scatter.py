@@ -57,6 +57,8 @@ LINES = [
       for how in ("prod", "mean", "amax", "amin") for own in (True, False)),
     "m.index_reduce(1, i, w[:4, :3], 'mean')", "(m * 1).index_reduce_(0, i, w.t()[:3], 'amax')",
     "n.index_reduce(0, i, n, 'mean')",
+    *(f"s.index_reduce(0, i0 * 0, s * 2, '{how}', include_self={own})"
+      for how in ("prod", "mean", "amax", "amin") for own in (True, False)),
     # masks
     "x.masked_select(x > 0)", "m.masked_select(mask[:1, :4].t())", "v.masked_select(mask[:, :1])",
     "m.masked_scatter(m > 0, w)", "m.masked_scatter((m > 0)[0], w * 2)",

@@ -33,6 +33,7 @@ LINES = [
     "s.expand(2, 3)", "one.expand(2, -1, 3)", "v[:1].expand(0)", "v.expand_as(m)",
     "v.broadcast_to(4, 5)", "torch.broadcast_to(v, (4, 5))", "m.sum_to_size(1, 5)",
     "m.sum_to_size(4, 5)", "x.sum_to_size(5)", "m.sum_to_size((4, 1))",
+    "s.sum_to_size(())", "m.sum_to_size(())",
     # taking apart
     "m.select(0, 1)", "m.select(-1, -1)", "torch.select(x, 1, 0)", "m.narrow(0, 1, 2)",
     "m.narrow(1, -2, 2)",
