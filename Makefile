@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 LAB ?=
-# The CUDA that gpu-test's CuPy is for: 12 or 13.
+# The CUDA that CuPy and cuDNN are for, in gpu-test and gpu-bench: 12 or 13.
 CUDA ?= 12
 # Workers for pytest; `auto` is one per core.
 WORKERS ?= auto
@@ -15,7 +15,7 @@ BUILD_FILES := pyproject.toml hatch_build.py $(shell find jupyter -type f)
 FRONT_END := $(shell find widgets/src widgets/scripts widgets/*.json -type f)
 BUNDLE := widgets/gradlab_widgets/static/graph.js
 
-.PHONY: help lab test check front-end-test bench gpu-test screenshots lock cupy-names \
+.PHONY: help lab test check front-end-test bench gpu-test gpu-bench screenshots lock cupy-names \
 	pytorch-names clean-notebooks clean
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make test         install what tests need and run all of them"
 	@echo "make bench        time gradlab beside its peers"
 	@echo "make gpu-test     run the engine's tests on a CUDA device"
+	@echo "make gpu-bench    time gradlab beside PyTorch on a CUDA device"
 	@echo "make screenshots  keep pictures of the widgets in artefacts/"
 	@echo "make lock         choose the pinned versions in requirements/ anew"
 	@echo "make cupy-names   read anew which functions CuPy has"
@@ -68,8 +69,12 @@ bench: $(VENV)/.test
 ON_GPU := tests/gpu tests/generated $(addprefix tests/test_,$(addsuffix .py,\
 	engine errors grad_mode gradcheck inplace dtypes))
 gpu-test: $(VENV)/.test
-	$(BIN)/python -m pip install --quiet -c requirements/test.txt -e ".[cuda$(CUDA)]"
+	$(BIN)/python -m pip install --quiet -c requirements/test.txt -e ".[cudnn$(CUDA)]"
 	$(BIN)/python -m pytest $(ON_GPU) --device cuda -ra
+
+gpu-bench: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet -c requirements/test.txt -e ".[cudnn$(CUDA)]" torch
+	$(BIN)/python benchmarks/run.py --device cuda
 
 screenshots: $(VENV)/.test widgets/node_modules/.package-lock.json
 	$(BIN)/python tools/chromium.py

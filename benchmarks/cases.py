@@ -9,17 +9,25 @@ before any of them is timed.
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-import autograd
-import autograd.numpy as anp
-import mygrad
 import numpy as np
 
 Round = Callable[[], Sequence[Any]]
+
+
+def _if_installed(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+autograd, anp, mygrad = map(_if_installed, ("autograd", "autograd.numpy", "mygrad"))
 
 # ------------------------------------------------------------------ (a) the sine of 25 numbers
 
@@ -86,7 +94,7 @@ def sine_autograd() -> Round:
 BATCH, INPUTS, HIDDEN, OUTPUTS, LEARNING_RATE = 16, 1000, 100, 10, 1e-4
 
 
-def _training_data() -> tuple[list[Any], Any, Any]:
+def _training_data(batch: int = BATCH) -> tuple[list[Any], Any, Any]:
     """Weights as (W1, b1, W2, b2), W of shape (inputs, outputs); a batch; its targets."""
     random = np.random.default_rng(0)
 
@@ -100,11 +108,11 @@ def _training_data() -> tuple[list[Any], Any, Any]:
         uniform(two, HIDDEN, OUTPUTS),
         uniform(two, OUTPUTS),
     ]
-    return weights, uniform(1, BATCH, INPUTS), uniform(1, BATCH, OUTPUTS)
+    return weights, uniform(1, batch, INPUTS), uniform(1, batch, OUTPUTS)
 
 
-def training_like_torch(lib: ModuleType) -> Round:
-    (w1, b1, w2, b2), x, target = _training_data()
+def training_like_torch(lib: ModuleType, batch: int = BATCH) -> Round:
+    (w1, b1, w2, b2), x, target = _training_data(batch)
     nn = lib.nn
     model = nn.Sequential(nn.Linear(INPUTS, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, OUTPUTS))
     initial = [w1.T.copy(), b1, w2.T.copy(), b2]

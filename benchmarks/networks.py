@@ -63,15 +63,15 @@ def _mlp(lib: ModuleType) -> Any:
     return alike(lib, nn.Sequential(*layers))
 
 
-def digits_like_torch(lib: ModuleType) -> Round:
+def digits_like_torch(lib: ModuleType, batch: int = BATCH) -> Round:
     pictures, numbers = (lib.tensor(array) for array in _digits())
     model, loss_function = _mlp(lib), lib.nn.CrossEntropyLoss()
     optimizer = lib.optim.Adam(model.parameters())
 
     def run() -> Any:
-        for start in range(0, len(pictures), BATCH):
+        for start in range(0, len(pictures), batch):
             optimizer.zero_grad()
-            part = slice(start, start + BATCH)
+            part = slice(start, start + batch)
             loss = loss_function(model(pictures[part]), numbers[part])
             loss.backward()
             optimizer.step()
@@ -127,7 +127,7 @@ def digits_numpy() -> Round:
 # ------------------------------------------------------------------ a transformer's block
 
 
-def block_like_torch(lib: ModuleType) -> Round:
+def block_like_torch(lib: ModuleType, batch: int = 8) -> Round:
     nn, functional = lib.nn, lib.nn.functional
     size, heads = 128, 4
 
@@ -154,27 +154,27 @@ def block_like_torch(lib: ModuleType) -> Round:
             return x + self.mlp(self.ln_2(x))
 
     model = alike(lib, Block())
-    x, target = (lib.tensor(drawn(8, 64, size, seed=seed)) for seed in (100, 101))
+    x, target = (lib.tensor(drawn(batch, 64, size, seed=seed)) for seed in (100, 101))
     return forward_and_backward(model, lambda: functional.mse_loss(model(x), target))
 
 
 # ------------------------------------------------------------------ recurrent
 
 
-def lstm_like_torch(lib: ModuleType) -> Round:
+def lstm_like_torch(lib: ModuleType, batch: int = 16) -> Round:
     model = alike(lib, lib.nn.LSTM(32, 64))
-    x = lib.tensor(drawn(50, 16, 32, seed=100))
+    x = lib.tensor(drawn(50, batch, 32, seed=100))
     return forward_and_backward(model, lambda: model(x)[0].square().mean())
 
 
 # ------------------------------------------------------------------ convolutional
 
 
-def convolution_like_torch(lib: ModuleType) -> Round:
+def convolution_like_torch(lib: ModuleType, batch: int = 8) -> Round:
     """With the gradient of its input, as in the middle of a network."""
     model = alike(lib, lib.nn.Conv2d(64, 64, 3, padding=1, bias=False))
-    x = lib.tensor(drawn(8, 64, 16, 16, seed=100), requires_grad=True)
-    given = lib.tensor(drawn(8, 64, 16, 16, seed=101))
+    x = lib.tensor(drawn(batch, 64, 16, 16, seed=100), requires_grad=True)
+    given = lib.tensor(drawn(batch, 64, 16, 16, seed=101))
 
     def run() -> Any:
         x.grad = model.weight.grad = None
@@ -214,10 +214,10 @@ def _resnet(lib: ModuleType) -> Any:
     return alike(lib, nn.Sequential(*stem, nn.MaxPool2d(3, 2, 1), *blocks, *head))
 
 
-def _resnet_step(lib: ModuleType, batch: int) -> Round:
+def resnet_like_torch(lib: ModuleType, batch: int) -> Round:
     model = _resnet(lib)
     optimizer = lib.optim.SGD(model.parameters(), lr=1e-4)
-    x, classes = lib.tensor(drawn(batch, 3, 64, 64, seed=100)), lib.arange(batch)
+    x, classes = lib.tensor(drawn(batch, 3, 64, 64, seed=100)), lib.arange(batch) % 10
 
     def run() -> Any:
         optimizer.zero_grad()
@@ -227,14 +227,6 @@ def _resnet_step(lib: ModuleType, batch: int) -> Round:
         return (loss.detach(),)
 
     return run
-
-
-def resnet_1_like_torch(lib: ModuleType) -> Round:
-    return _resnet_step(lib, 1)
-
-
-def resnet_8_like_torch(lib: ModuleType) -> Round:
-    return _resnet_step(lib, 8)
 
 
 # ------------------------------------------------------------------ optimizers alone

@@ -3,6 +3,7 @@
     python benchmarks/run.py                 writes benchmarks/results/latest.json and .md
     python benchmarks/run.py --name laptop --rounds 40
     python benchmarks/run.py --threads 4 --only convolution large   (one thread unless told)
+    python benchmarks/run.py --device cuda   gradlab and PyTorch on a GPU, whose name the files bear
 
 The contestants take turns: every round times each of them once, in another order each time, so
 what else the machine does in the meantime falls on all alike. A ratio is the median over the
@@ -15,6 +16,7 @@ from __future__ import annotations
 import threads  # isort: skip
 
 import argparse
+import functools
 import gc
 import importlib
 import json
@@ -23,7 +25,7 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,6 +33,7 @@ from types import ModuleType
 from typing import Any
 
 import cases
+import gpu
 import networks
 import numpy as np
 import recording
@@ -72,6 +75,12 @@ TITLES = {
     "convolution": "A 3×3 convolution, 8×64×16×16 → 64, forward and both gradients",
     "resnet_1": "A training step of ResNet-18 at 1×3×64×64: cross-entropy, SGD",
     "resnet_8": "A training step of ResNet-18 at 8×3×64×64",
+    "training_256": "The training step at 256×1000",
+    "digits_256": "The epoch of the digits in 8 batches of 256",
+    "block_256": "The transformer's block at 256×64×128",
+    "lstm_256": "The LSTM at 256×32",
+    "convolution_256": "The 3×3 convolution at 256×64×16×16",
+    "resnet_256": "A training step of ResNet-18 at 256×3×64×64",
     "adam_small": "A step of Adam, 6 parameters, 17,000 numbers",
     "adam_large": "A step of Adam, 62 parameters, 11,200,000 numbers",
     "sgd_small": "A step of SGD with momentum, 6 parameters, 17,000 numbers",
@@ -79,34 +88,54 @@ TITLES = {
 }
 
 
+OF_A_GPU = ["training_256", "digits_256", "block_256", "lstm_256", "convolution_256", "resnet_256"]
+CASES = {
+    "cpu": [*(name for name in TITLES if name not in OF_A_GPU), "recording"],
+    "cuda": [
+        *("large", "training", "digits", "block", "lstm", "convolution", "resnet_1", "resnet_8"),
+        *OF_A_GPU,
+        *("adam_small", "adam_large", "sgd_small", "sgd_large"),
+    ],
+}
+
+
 def main() -> None:
     """Time everything and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], parents=[threads.parser])
-    parser.add_argument("--name", default="latest", help="name of the result files")
+    parser.add_argument("--device", choices=CASES, default="cpu", help="what is timed")
+    parser.add_argument("--name", help="name of the result files (latest, or the GPU's)")
     parser.add_argument("--rounds", type=int, default=60, help="rounds per case (default 60)")
     known = [*TITLES, "recording"]
     parser.add_argument("--only", nargs="+", choices=known, help="these cases alone")
     parser.add_argument("--no-operations", action="store_true", help="leave out the table of ops")
     arguments = parser.parse_args()
     torch = _torch()
-    report: dict[str, Any] = {"machine": machine(), "rounds": arguments.rounds, "cases": {}}
-    for name in arguments.only or known:
+    on_gpu = arguments.device == "cuda"
+    if on_gpu:
+        torch = gpu.checked(torch)
+    settle = gpu.settling(torch) if on_gpu else _nothing
+    here = machine() | (gpu.described() if on_gpu else {})
+    report: dict[str, Any] = {"machine": here, "rounds": arguments.rounds, "cases": {}}
+    for name in arguments.only or CASES[arguments.device]:
         if name == "recording":
             report[name] = recording.measured(timed, torch, max(5, arguments.rounds // 4))
             print(recording.table(report[name]), end="\n\n", flush=True)
             continue
-        contestants = contestants_of(name, torch)
-        check(name, contestants)
+        contestants = contestants_of(name, torch, arguments.device)
+        with gpu.in_full_precision(torch):
+            check(name, contestants)
         gc.collect()
         gc.freeze()
-        report["cases"][name] = summary(timed(contestants, arguments.rounds))
-        print(case_table(name, report["cases"][name]), end="\n\n", flush=True)
+        report["cases"][name] = summary(timed(contestants, arguments.rounds, settle))
+        print(case_table(name, report), end="\n\n", flush=True)
     if not arguments.no_operations:
-        report["operations"] = operations(torch, max(5, arguments.rounds // 4))
+        rounds = max(5, arguments.rounds // 4)
+        report["operations"] = operations(torch, rounds, arguments.device, settle)
         print(operation_table(report["operations"]))
+    name = arguments.name or (gpu.file_name() if on_gpu else "latest")
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{arguments.name}.json").write_text(json.dumps(report, indent=1) + "\n")
-    (RESULTS / f"{arguments.name}.md").write_text(markdown(report))
+    (RESULTS / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n")
+    (RESULTS / f"{name}.md").write_text(markdown(report))
 
 
 def _torch() -> ModuleType | None:
@@ -119,16 +148,33 @@ def _torch() -> ModuleType | None:
     return torch
 
 
-def contestants_of(name: str, torch: ModuleType | None) -> dict[str, cases.Round]:
-    """Who takes part in a case."""
-    room = networks if hasattr(networks, f"{name}_like_torch") else cases
-    write = getattr(room, f"{name}_like_torch")
-    like_torch = {"gradlab": gradlab} | ({"torch": torch} if torch else {})
-    found = {library: write(module) for library, module in like_torch.items()}
-    for library in ("numpy", "numpy_folded", "mygrad", "autograd"):
-        if hasattr(room, f"{name}_{library}"):
-            found[library] = getattr(room, f"{name}_{library}")()
+def contestants_of(
+    name: str, torch: ModuleType | None, device: str = "cpu"
+) -> dict[str, cases.Round]:
+    """Who takes part in a case, with everything that belongs to it on the device."""
+    case, _, batch = name.rpartition("_")
+    case, options = (case, {"batch": int(batch)}) if batch.isdigit() else (name, {})
+    room = networks if hasattr(networks, f"{case}_like_torch") else cases
+    write = functools.partial(getattr(room, f"{case}_like_torch"), **options)
+    found = {}
+    for library, module in _like_torch(torch).items():
+        # Not as the default of the whole run: that would slow each of PyTorch's calls.
+        with module.device(device):
+            found[library] = write(module)
+    if device == "cpu" and not options:
+        found |= {library: prepare() for library, prepare in _peers(room, case)}
     return found
+
+
+def _like_torch(torch: ModuleType | None) -> dict[str, ModuleType]:
+    return {"gradlab": gradlab} | ({"torch": torch} if torch else {})
+
+
+def _peers(room: ModuleType, case: str) -> Iterator[tuple[str, Callable[[], cases.Round]]]:
+    installed = {"mygrad": cases.mygrad, "autograd": cases.autograd}
+    for library in ("numpy", "numpy_folded", "mygrad", "autograd"):
+        if hasattr(room, f"{case}_{library}") and installed.get(library, np):
+            yield library, getattr(room, f"{case}_{library}")
 
 
 def check(case: str, contestants: Mapping[str, cases.Round]) -> None:
@@ -144,15 +190,23 @@ def check(case: str, contestants: Mapping[str, cases.Round]) -> None:
 
 
 def _flat(values: Sequence[Any]) -> list[Any]:
-    return [v.numpy() if hasattr(v, "numpy") else v for v in values]
+    return [v.cpu().numpy() if hasattr(v, "cpu") else v for v in values]
 
 
 # ------------------------------------------------------------------ timing
 
 
-def timed(contestants: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
-    """Seconds per call in each round, for each contestant."""
-    repeats = {name: _repeats(run) for name, run in contestants.items()}
+def _nothing() -> None:
+    """A processor has done what it was told when the call returns."""
+
+
+def timed(
+    contestants: Mapping[str, Callable[[], Any]],
+    rounds: int,
+    settle: Callable[[], None] = _nothing,
+) -> dict[str, list[float]]:
+    """Seconds per call in each round, for each contestant; ``settle`` waits for what was begun."""
+    repeats = {name: _repeats(run, settle) for name, run in contestants.items()}
     found: dict[str, list[float]] = {name: [] for name in contestants}
     order = list(contestants)
     for _ in range(rounds):
@@ -160,20 +214,24 @@ def timed(contestants: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str
         for name in order:
             run = contestants[name]
             calls = range(repeats[name])
+            settle()
             start = time.perf_counter()
             for _ in calls:
                 run()
+            settle()
             found[name].append((time.perf_counter() - start) / len(calls))
     return found
 
 
-def _repeats(run: Callable[[], Any]) -> int:
+def _repeats(run: Callable[[], Any], settle: Callable[[], None]) -> int:
     """How many calls fill a round; this warms the contestant up as well."""
     count = 1
     while True:
+        settle()
         start = time.perf_counter()
         for _ in range(count):
             run()
+        settle()
         seconds = time.perf_counter() - start
         if seconds > ROUND_SECONDS / 4:
             return max(1, round(count * ROUND_SECONDS / seconds))
@@ -198,18 +256,21 @@ def summary(times: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     }
 
 
-def operations(torch: ModuleType | None, rounds: int) -> list[dict[str, Any]]:
+def operations(
+    torch: ModuleType | None, rounds: int, device: str, settle: Callable[[], None]
+) -> list[dict[str, Any]]:
     """What single operations cost, recorded, and with their backward pass."""
-    libraries = {"gradlab": gradlab} | ({"torch": torch} if torch else {})
     rows = []
     for size, numbers in {"5×5": cases.SMALL, "300×300": cases.LARGE}.items():
         for name in cases.OPERATIONS:
-            contestants = {
-                f"{library} {what}": cases.operation_like_torch(module, name, numbers, backward)
-                for library, module in libraries.items()
-                for what, backward in (("forward", False), ("both", True))
-            }
-            times = timed(contestants, rounds)
+            contestants = {}
+            for library, module in _like_torch(torch).items():
+                with module.device(device):
+                    for what, backward in (("forward", False), ("both", True)):
+                        contestants[f"{library} {what}"] = cases.operation_like_torch(
+                            module, name, numbers, backward
+                        )
+            times = timed(contestants, rounds, settle)
             least = {key: min(t) * 1e6 for key, t in times.items()}
             rows.append({"operation": name, "size": size, "min_us": least})
     return rows
@@ -246,14 +307,17 @@ def _cpu() -> str:
 def markdown(report: Mapping[str, Any]) -> str:
     """The whole report as a page."""
     on = report["machine"]
-    versions = ", ".join(f"{k} {v}" for k, v in on.items() if k not in ("date", "cpu", "threads"))
+    versions = ", ".join(
+        f"{k} {v}" for k, v in on.items() if k not in ("date", "cpu", "gpu", "threads")
+    )
+    place = " and ".join(on[what] for what in ("gpu", "cpu") if what in on)
     parts = [
         "# gradlab beside its peers",
-        f"{on['date']}, {on['cpu']}, {on['threads']}; {versions}. {report['rounds']} interleaved "
+        f"{on['date']}, {place}, {on['threads']}; {versions}. {report['rounds']} interleaved "
         "rounds per case. Times are microseconds; *ratio* is gradlab's time as a part of the "
         "other's, the median over rounds; *of min* compares the least times.",
     ]
-    parts += [case_table(name, case) for name, case in report["cases"].items()]
+    parts += [case_table(name, report) for name in report["cases"]]
     if "recording" in report:
         parts.append(recording.table(report["recording"]))
     if "operations" in report:
@@ -261,9 +325,9 @@ def markdown(report: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def case_table(name: str, case: Mapping[str, Any]) -> str:
+def case_table(name: str, report: Mapping[str, Any]) -> str:
     """One case as a table."""
-    targets = TARGETS if threads.THREADS == 1 else TARGETS_ON_MORE_THREADS
+    case, targets = report["cases"][name], _targets(report)
     lines = [
         f"### {TITLES[name]}\n",
         "| | median | min | ratio | of min | target |",
@@ -281,6 +345,12 @@ def case_table(name: str, case: Mapping[str, Any]) -> str:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _targets(report: Mapping[str, Any]) -> Mapping[str, Mapping[str, float]]:
+    if "gpu" in report["machine"]:
+        return {}
+    return TARGETS if threads.THREADS == 1 else TARGETS_ON_MORE_THREADS
 
 
 def operation_table(rows: Sequence[Mapping[str, Any]]) -> str:

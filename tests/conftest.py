@@ -52,6 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
             "or CuPy is not installed (make gpu-test installs it)"
         )
     gradlab.set_default_device("cuda")
+    gradlab.backends.cudnn.allow_tf32 = False  # results are compared with the CPU's
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -344,6 +344,9 @@ class _Device:
     def __exit__(self, *exc: object) -> None:
         pass
 
+    def synchronize(self) -> None:
+        launched.append("synchronize")
+
 
 def modules() -> dict[str, ModuleType]:
     """What to put into `sys.modules`: a `cupy` that sees one GPU, and the part of `cupyx` used."""
@@ -352,7 +355,10 @@ def modules() -> dict[str, ModuleType]:
     cupy.fuse = _fuse  # type: ignore[attr-defined]
     cupy.cuda = SimpleNamespace(  # type: ignore[attr-defined]
         Device=_Device,
-        runtime=SimpleNamespace(getDeviceCount=lambda: 1),
+        runtime=SimpleNamespace(
+            getDeviceCount=lambda: 1,
+            getDeviceProperties=lambda device: {"name": b"Stand-in GPU"},
+        ),
         get_current_stream=lambda: SimpleNamespace(ptr=STREAM),
     )
     special = _Module("cupy.special", scipy.special)  # so are its functions listed
