@@ -96,3 +96,29 @@ def test_the_picture_moves_on_as_cells_call_next(page: Page) -> None:
     assert "waiting" not in {s for title, s in told().items() if title != "a"}
     assert run(page, 6).startswith("tensor([1.7552, 1.0806])")
     page.screenshot(path=PICTURES / "done.png")
+
+
+def test_what_was_zoomed_and_chosen_stays_when_the_pass_goes_on(page: Page) -> None:
+    face = page.locator("[data-gl-view=step]")
+    run(page, 0)
+    run(page, 1)
+    face.locator("[data-gl=node]", has_text="sin").click()
+    face.locator("[data-gl=zoom-in]").click()
+    face.locator("[data-gl=zoom-in]").click()
+    face.get_by_role("button", name="Stop here").click()
+    marked = face.locator("[data-selected][data-stop]")
+    expect(marked).to_contain_text("sin")
+    scale = "e => new DOMMatrix(getComputedStyle(e).transform).a"
+    expect(face.locator(".gl-near:not(.gl-glide)")).to_have_count(1)
+    zoomed = face.locator(".gl-near").evaluate(scale)
+    assert zoomed > 1.2
+    kept = face.element_handle()
+    run(page, 2)
+    run(page, 3)
+    expect(face.locator("[data-gl=position]")).to_have_text("step 4 of 5")
+    assert face.locator(".gl-near").evaluate(scale) == pytest.approx(zoomed)
+    expect(marked).to_contain_text("sin")
+    expect(face.locator("[data-gl=details]")).to_be_visible()
+    assert face.evaluate("(e, kept) => e === kept", kept), "the same face goes on"
+    run(page, 5)
+    assert face.locator(".gl-near").evaluate(scale) == pytest.approx(zoomed)

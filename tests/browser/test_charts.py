@@ -175,6 +175,25 @@ def test_a_step_is_chosen_and_its_histograms_shown(show: Open) -> None:
     assert float(norm or "") == page.evaluate("gradlab.payload.norms[0][0]")
 
 
+def test_the_curves_do_not_cross_out_the_name_of_an_area(show: Open) -> None:
+    page = show("vanishing")
+    name = page.locator(".gl-zone-text", has_text="vanishing")
+    halo = name.evaluate(
+        """(e) => {
+          const { paintOrder, strokeWidth, stroke } = getComputedStyle(e);
+          const face = getComputedStyle(e.closest(".gl-face")).backgroundColor;
+          return [paintOrder, parseFloat(strokeWidth) >= 4, stroke === face];
+        }"""
+    )
+    assert halo == ["stroke", True, True]
+    is_after = name.evaluate(
+        """(e) => [...e.parentNode.querySelectorAll(".gl-curve")]
+            .map((curve) => curve.compareDocumentPosition(e) & Node.DOCUMENT_POSITION_FOLLOWING)"""
+    )
+    assert is_after
+    assert all(is_after)
+
+
 def test_layers_are_chosen_by_keys_and_pointer(show: Open) -> None:
     page = show("vanishing")
     part(page, "norms-frame").focus()

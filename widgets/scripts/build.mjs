@@ -18,6 +18,8 @@ const ENTRIES = {
   "tour.js": "src/tour.ts",
 };
 const TARGET = ["chrome123", "firefox121", "safari17.5"];
+/** Properties that our own code alone knows, no payload and no page: their names are made short. */
+const OWN = JSON.parse(await readFile(here("src/own.json"), "utf8"));
 
 /** Style sheets arrive in TypeScript as minified text. */
 export const styleAsText = {
@@ -44,6 +46,7 @@ export async function bundle(folder = here("gradlab_widgets/static")) {
     target: TARGET,
     charset: "utf8",
     legalComments: "none",
+    mangleProps: new RegExp(`^(${OWN.join("|")})$`),
     plugins: [styleAsText],
     logLevel: "warning",
   });
@@ -54,7 +57,9 @@ export async function bundle(folder = here("gradlab_widgets/static")) {
 /** What esbuild leaves terser makes 2 % shorter; returns the size in bytes. */
 async function shorten(path) {
   const source = await readFile(path, "utf8");
-  const { code } = await minify(source, { module: true, ecma: 2022, compress: { passes: 2 } });
+  // No function here is a constructor, has a `this` or is asked how many parameters it has.
+  const compress = { passes: 3, unsafe_arrows: true, keep_fargs: false };
+  const { code } = await minify(source, { module: true, ecma: 2022, compress });
   await writeFile(path, code);
   return Buffer.byteLength(code);
 }

@@ -50,7 +50,12 @@ export function makeDoor(style: string, makeFace: MakeFace): Door {
     }
 
     observe(model, "payload", life.signal, () => {
-      if (!made?.change?.(model.get("payload"))) show();
+      try {
+        if (made?.change?.(model.get("payload"))) return;
+      } catch {
+        // What cannot be drawn, a face of its own says.
+      }
+      show();
     });
     observe(model, "view", life.signal, show);
     show();

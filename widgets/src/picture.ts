@@ -311,7 +311,7 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
     if (isShown && whole.scale < camera.scale) glide();
     const isInView = isInside(everything(), seen(camera, size));
     if (isShown) camera = whole.scale < camera.scale || !isInView ? whole : camera;
-    else follow(trace.root);
+    else follow(nowNode());
     draw();
   }
 
@@ -332,6 +332,8 @@ export function createPicture(first: Trace, options: PictureOptions, signal: Abo
   function resize({ width, height }: Size): void {
     if (!width || !height) return;
     const shift = [(width - size.width) / 2, (height - size.height) / 2] as const;
+    // As when details open beside it; not while a hand draws at the window's edge.
+    if (size.width && Math.abs(shift[0]) > 40) glide();
     size = { width, height };
     tip.hide();
     if (wasMoved) camera = pan(camera, ...shift);

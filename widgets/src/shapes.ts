@@ -130,7 +130,7 @@ export function drawNode(label: Label, node: number): SVGElement {
     "g",
     {
       class: `gl-node gl-${kind}`,
-      style: heat === null ? null : `--gl-fill: ${heatFill(heat)}`,
+      style: heat === null ? null : `--fill: ${heatFill(heat)}`,
       "data-gl": "node",
       "data-gl-node": node,
     },

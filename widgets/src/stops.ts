@@ -2,7 +2,7 @@
 
 import { h, textButton, write } from "./dom";
 import { plural } from "./format";
-import { runnerOf, type Timeline, titleOf } from "./moment";
+import { runnerOf, timeline, titleOf } from "./moment";
 import type { Trace } from "./trace";
 
 type Stop = number | string;
@@ -21,6 +21,8 @@ export interface Stops {
   readonly buttons: (node: number) => HTMLElement[];
   /** Does what a key is for; false where it belongs to somebody else. */
   readonly press: (key: string) => boolean;
+  /** The pass has gone on. */
+  readonly change: (trace: Trace) => void;
 }
 
 export interface StopActions {
@@ -32,13 +34,15 @@ export interface StopActions {
   readonly changed: () => void;
 }
 
-export function createStops(trace: Trace, times: Timeline, actions: StopActions): Stops {
-  const { nodes, steps, values } = trace;
+export function createStops(first: Trace, actions: StopActions): Stops {
+  let trace = first;
+  let times = timeline(trace);
+  let firstOdd = firstOddOf(trace);
   const set = new Set<Stop>();
   const acts: Record<string, [string, (node: number) => void]> = {
     r: ["Run to here", runTo],
     b: ["Stop here", (node) => toggle(runnerOf(trace, node))],
-    a: ["Stop at all of its kind", (node) => toggle(nodes.op[runnerOf(trace, node)]!)],
+    a: ["Stop at all of its kind", (node) => toggle(trace.nodes.op[runnerOf(trace, node)]!)],
     n: ["Stop at NaN or inf", () => toggle(ODD)],
     ",": ["‹ stop", () => run(-1)],
     ".": ["stop ›", () => run(1)],
@@ -56,25 +60,27 @@ export function createStops(trace: Trace, times: Timeline, actions: StopActions)
   );
   const opener = textButton("Stops", () => open(element.hidden));
   open(false);
-  const firstOdd = steps.kind.findIndex((_, step) =>
-    [...steps.incoming[step]!, ...steps.outgoing[step]!, steps.after[step]!].some(
-      (row) => row !== null && values.nan[row]! + values.inf[row]! > 0,
-    ),
-  );
   const at = (position: number) => [...set].filter((stop) => isAt(stop, position)).map(named).join(", ");
   return {
     element,
     opener,
     at,
-    nodes: () => [...nodes.op.keys()].filter((node) => set.has(node) || set.has(nodes.op[node]!)),
+    nodes: () =>
+      trace.nodes.op.flatMap((op, node) => (set.has(node) || set.has(op) ? [node] : [])),
     buttons: (node) => buttons("rba", node),
     press(key) {
       acts[key]?.[1](actions.node());
       return key in acts;
     },
+    change(next) {
+      trace = next;
+      times = timeline(trace);
+      firstOdd = firstOddOf(trace);
+    },
   };
 
   function isAt(stop: Stop, position: number): boolean {
+    const { steps, nodes } = trace;
     if (stop === ODD) return position === firstOdd;
     const node = steps.node[position]!;
     return times.ranAt[node] === position && (stop === node || stop === nodes.op[node]);
@@ -110,7 +116,7 @@ export function createStops(trace: Trace, times: Timeline, actions: StopActions)
   function run(way: 1 | -1): void {
     let position = actions.position();
     do position += way;
-    while (steps.kind[position] && !at(position));
+    while (trace.steps.kind[position] && !at(position));
     actions.go(position);
   }
 
@@ -119,4 +125,12 @@ export function createStops(trace: Trace, times: Timeline, actions: StopActions)
     if (step < Infinity) actions.go(step);
     else write(spoken, `${named(node)} does not run in this pass`);
   }
+}
+
+function firstOddOf({ steps, values }: Trace): number {
+  return steps.kind.findIndex((_, step) =>
+    [...steps.incoming[step]!, ...steps.outgoing[step]!, steps.after[step]!].some(
+      (row) => row !== null && values.nan[row]! + values.inf[row]! > 0,
+    ),
+  );
 }

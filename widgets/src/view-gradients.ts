@@ -67,7 +67,7 @@ export function gradientsFace(model: Model, data: Gradients, signal: AbortSignal
     const label = "norm of the gradient";
     return {
       height: HEIGHT,
-      parts: [...zones(sheet), ...axes(sheet, "step", label), ...curves, moving],
+      parts: [...areas(sheet), ...axes(sheet, "step", label), ...curves, moving, ...areaNames(sheet)],
     };
   }
 
@@ -184,21 +184,31 @@ function shade(layer: number, { names }: Gradients): string {
   return `--gl-share: ${(names.length > 1 ? layer / (names.length - 1) : 0).toFixed(3)}`;
 }
 
-/** Where gradients have vanished and where they explode, if the sheet reaches that far. */
-function zones({ width, edges, along, height }: Sheet): SVGElement[] {
+/** Where gradients have vanished and where they explode: from one height to another, and its name. */
+function zones({ edges, along, height }: Sheet): { top: number; end: number; name: string; y: number }[] {
   const { low, high } = along.axis;
   const bottom = height - edges.bottom;
-  const wide = width - edges.left - edges.right;
-  const zone = (top: number, end: number, text: string, y: number) => [
-    s("rect.gl-zone", { x: edges.left, y: top, width: wide, height: Math.max(0, end - top) }),
-    s("text.gl-zone-text", { x: edges.left + 6, y }, text),
-  ];
-  const vanished = along.px(VANISHED);
-  const exploded = along.px(EXPLODED);
+  const top = Math.max(along.px(VANISHED), edges.top);
+  const end = Math.min(along.px(EXPLODED), bottom);
   return [
-    ...(low < VANISHED ? zone(Math.max(vanished, edges.top), bottom, "vanishing", bottom - 6) : []),
-    ...(high > EXPLODED ? zone(edges.top, Math.min(exploded, bottom), "exploding", edges.top + 13) : []),
+    ...(low < VANISHED ? [{ top, end: bottom, name: "vanishing", y: bottom - 6 }] : []),
+    ...(high > EXPLODED ? [{ top: edges.top, end, name: "exploding", y: edges.top + 13 }] : []),
   ];
+}
+
+function areas(sheet: Sheet): SVGElement[] {
+  const { left, right } = sheet.edges;
+  const width = sheet.width - left - right;
+  return zones(sheet).map(({ top, end }) =>
+    s("rect.gl-zone", { x: left, y: top, width, height: Math.max(0, end - top) }),
+  );
+}
+
+/** They lie over the curves, which would cross them out. */
+function areaNames(sheet: Sheet): SVGElement[] {
+  return zones(sheet).map(({ name, y }) =>
+    s("text.gl-zone-text", { x: sheet.edges.left + 6, y }, name),
+  );
 }
 
 // Histograms ------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ import type { Face } from "./door";
 import { plural } from "./format";
 import { keepPlaces } from "./growing";
 import { type Model, observe, put } from "./model";
-import { Misfit } from "./payload";
 import { readTrace, type Trace } from "./trace";
 import { listenForKeys, makeDesk } from "./view-graph";
 
@@ -101,19 +100,9 @@ export function liveFace(model: Model, first: Trace, signal: AbortSignal): Face 
     }, HEARD);
   }
 
-  /** A payload that does not fit is left to a face that says so. */
-  function change(payload: unknown): boolean {
-    try {
-      goOn(readTrace(payload));
-    } catch (problem) {
-      if (problem instanceof Misfit) return false;
-      throw problem;
-    }
-    return true;
-  }
-
   /** The node whose details are shown is another row now, or gone. */
-  function goOn(next: Trace): void {
+  function change(payload: unknown): boolean {
+    const next = readTrace(payload);
     const chosen = model.get("selected");
     const part = chosen === null ? undefined : trace.parts?.[chosen];
     trace = next;
@@ -123,6 +112,7 @@ export function liveFace(model: Model, first: Trace, signal: AbortSignal): Face 
     head.classList.remove("gl-beat");
     requestAnimationFrame(() => head.classList.add("gl-beat"));
     tell();
+    return true;
   }
 
   const show = () => desk.show(-1);

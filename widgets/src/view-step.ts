@@ -7,9 +7,9 @@ import { count } from "./format";
 import { clamp } from "./lists";
 import { formulaBox } from "./mathml";
 import { type Model, observe, put } from "./model";
-import { timeline, variableName } from "./moment";
+import { variableName } from "./moment";
 import { createStops, type Stops } from "./stops";
-import type { StepKind, Trace } from "./trace";
+import { readTrace, type StepKind, type Trace } from "./trace";
 import { noneView, valueView } from "./value";
 import { listenForKeys, makeDesk } from "./view-graph";
 
@@ -25,11 +25,17 @@ const TITLES: Record<StepKind, string> = {
   free: "saved values are freed",
 };
 
-export function stepFace(model: Model, trace: Trace, signal: AbortSignal): Face {
-  const last = trace.steps.kind.length - 1;
-  const stops = createStops(trace, timeline(trace), {
+export function stepFace(model: Model, first: Trace, signal: AbortSignal): Face {
+  let trace = first;
+  const last = () => trace.steps.kind.length - 1;
+  /** The model may hold any number; the trace has steps from 0 on, and -1 is before them. */
+  const now = () => {
+    const position = Math.trunc(Number(model.get("position")));
+    return position > -1 ? Math.min(position, last()) : -1;
+  };
+  const stops = createStops(trace, {
     node: () => desk.picture.atHand(),
-    position: () => clampedPosition(model, last),
+    position: now,
     go: (position) => time.jump(position),
     changed: () => show(),
   });
@@ -40,7 +46,7 @@ export function stepFace(model: Model, trace: Trace, signal: AbortSignal): Face 
   const words = h("p.gl-words", { "aria-live": "polite", "data-gl": "words" });
   const time = transport(
     last,
-    () => clampedPosition(model, last),
+    now,
     (position) => put(model, "position", position),
     stops,
     signal,
@@ -58,7 +64,7 @@ export function stepFace(model: Model, trace: Trace, signal: AbortSignal): Face 
   listenForKeys(element);
 
   const show = () => {
-    const position = clampedPosition(model, last);
+    const position = now();
     time.show();
     const stop = stops.at(position);
     write(words, (stop && `Stop (${stop}). `) + sentence(trace, position));
@@ -66,15 +72,22 @@ export function stepFace(model: Model, trace: Trace, signal: AbortSignal): Face 
     desk.show(position);
   };
   observe(model, "position", signal, show);
-  observe(model, "selected", signal, () => desk.show(clampedPosition(model, last)));
+  observe(model, "selected", signal, () => desk.show(now()));
   show();
-  return { element };
-}
+  return { element, change };
 
-/** The model may hold any number; the trace has steps from 0 to `last`, and -1 is before them. */
-function clampedPosition(model: Model, last: number): number {
-  const position = Math.trunc(Number(model.get("position")));
-  return Number.isNaN(position) ? -1 : clamp(position, -1, last);
+  /** Goes on with a pass that went on: in the graph, all is as the user left it. */
+  function change(payload: unknown): boolean {
+    const next = readTrace(payload);
+    const isSame = `${next.nodes.op}` === `${trace.nodes.op}`;
+    if (isSame) {
+      trace = next;
+      stops.change(trace);
+      desk.change(trace);
+      show();
+    }
+    return isSame;
+  }
 }
 
 function sentence({ steps }: Trace, position: number): string {
@@ -86,7 +99,7 @@ function sentence({ steps }: Trace, position: number): string {
 
 /** The control bar: buttons, slider, keys, and the clock that plays. */
 function transport(
-  last: number,
+  last: () => number,
   position: () => number,
   go: (position: number) => void,
   stops: Stops,
@@ -103,15 +116,14 @@ function transport(
   const pause = iconButton("pause", "Pause (space)", "M5 3v10M11 3v10", togglePlay);
   const toEnd = [
     iconButton("forward", "Forward (→)", "M5 3l7 5l-7 5z", forward),
-    iconButton("last", "Last (End)", "M12 3v10M3 3l7 5l-7 5z", () => jump(last)),
+    iconButton("last", "Last (End)", "M12 3v10M3 3l7 5l-7 5z", () => jump(last())),
   ];
   for (const one of [play, pause]) one.classList.add("gl-round");
   const slider = h("input", {
+    "data-gl": "slider",
     type: "range",
     min: -1,
-    max: last,
-    "aria-label": "Step",
-    "data-gl": "slider",
+    "aria-label": "Step"
   });
   on(slider, "input", () => jump(Number(slider.value)));
   const text = h("output.gl-position", { "data-gl": "position" });
@@ -127,15 +139,17 @@ function transport(
 
   function show(): void {
     const at = position();
-    const told = `step ${count(at + 1)} of ${count(last + 1)}`;
+    const end = last();
+    const told = `step ${count(at + 1)} of ${count(end + 1)}`;
     write(text, told);
+    slider.max = `${end}`;
     slider.value = `${at}`;
     mark(slider, "aria-valuetext", told);
-    if (at >= last) stop();
+    if (at >= end) stop();
     // aria-disabled, not disabled: a button that had the focus keeps it, and the keys with it.
     for (const one of toStart) mark(one, "aria-disabled", `${at <= -1}`);
-    for (const one of toEnd) mark(one, "aria-disabled", `${at >= last}`);
-    mark(play, "aria-disabled", `${last < 0}`);
+    for (const one of toEnd) mark(one, "aria-disabled", `${at >= end}`);
+    mark(play, "aria-disabled", `${end < 0}`);
     const isPlaying = clock !== undefined;
     const hadFocus = (isPlaying ? play : pause).matches(":focus");
     play.hidden = isPlaying;
@@ -151,7 +165,7 @@ function transport(
       ArrowLeft: back,
       ArrowRight: forward,
       Home: () => jump(-1),
-      End: () => jump(last),
+      End: () => jump(last()),
       " ": isOnButton ? null : togglePlay,
     };
     const act = acts[event.key];
@@ -166,7 +180,7 @@ function transport(
   }
 
   function move(to: number): void {
-    go(clamp(to, -1, last));
+    go(clamp(to, -1, last()));
     show();
   }
 
@@ -174,12 +188,12 @@ function transport(
     if (clock !== undefined) {
       stop();
       show();
-    } else if (last >= 0) tick(position() >= last ? -1 : position());
+    } else if (last() >= 0) tick(position() >= last() ? -1 : position());
   }
 
   function tick(from: number): void {
     clock = setTimeout(() => tick(position()), BEAT);
-    if (stops.at(Math.min(from + 1, last))) stop();
+    if (stops.at(Math.min(from + 1, last()))) stop();
     move(from + 1);
   }
 
