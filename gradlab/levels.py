@@ -68,8 +68,8 @@ class Level:
         """A new tensor as one that may be written to at this level."""
         return tensor
 
-    def draw(self, make: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """What ``make(*args, **kwargs)`` draws at random, as this level has it."""
+    def draw(self, name: str, make: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """What ``make(*args, **kwargs)``, of this ``name``, draws at random, as this level has it."""
         return make(*args, **kwargs)
 
 
@@ -199,7 +199,8 @@ def _drawn(function: Callable[..., Any], args: Any, kwargs: Any, around: Sequenc
     if not around:
         return function(*args, **kwargs)
     *outer, inner = around
-    return inner.draw(lambda *a, **k: _drawn(function, a, k, outer), args, kwargs)
+    name = function.__name__.removeprefix("_")
+    return inner.draw(name, lambda *a, **k: _drawn(function, a, k, outer), args, kwargs)
 
 
 def by_numbers(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -171,7 +171,7 @@ class Vmapped(Level):
         if decompose is not None:
             return decompose(**arguments)
         if "generator" in op.options:
-            return self.draw(functools.partial(_named, op), (), arguments)
+            return self.draw(op.name + "_", functools.partial(_named, op), (), arguments)
         rule = RULES.get(op.name)
         if rule is not None:
             found = rule(self, op, arguments)
@@ -219,8 +219,12 @@ class Vmapped(Level):
         """A batch of copies."""
         return self.wrap_one(self.full(tensor).clone())
 
-    def draw(self, make: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """Random numbers: drawn once for all, or for each element."""
+    def draw(self, name: str, make: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Random numbers: drawn once for all, or for each element.
+
+        What draws of a shape or from tensors element by element does it for the whole batch: the
+        numbers depend on how many are drawn at once.
+        """
         if self.randomness == "error":
             raise RuntimeError(
                 "vmap: called random operation while in randomness error mode. Please either use "
@@ -230,10 +234,32 @@ class Vmapped(Level):
         batched = any(self.is_batched(one) for one in (*args, *kwargs.values()))
         if self.randomness == "same" and not batched:
             return make(*args, **kwargs)
+        if self.randomness == "same" and name in _FILLS:
+            given = {key: self.element(one, 0) for key, one in kwargs.items()}
+            return make(**given)
         if self.randomness == "same":
             raise RuntimeError(
                 "Vmap does not currently support same randomness with a batched tensor input. "
                 "Draw uniform numbers outside of vmap and compare with them."
+            )
+        if name in _FILLS and not batched:
+            raise RuntimeError(
+                "vmap: Cannot ask for different inplace randomness on an unbatched tensor. This "
+                "will appear like same randomness. Make the tensor from the batch, with "
+                "x.new_empty(...) for example."
+            )
+        if name in ("rand", "randn"):
+            sizes = kwargs.pop("size", None) or args
+            sizes = sizes[0] if isinstance(sizes[0], (tuple, list)) else sizes
+            return self.wrap_one(make((self.size, *sizes), **kwargs))
+        if name == "normal" and not batched and len(args) == 3:
+            return self.wrap_one(make(*args[:2], (self.size, *args[2]), **kwargs))
+        if name in _FILLS or name == "normal":
+            return self.wrap_one(
+                make(
+                    *[self.full(one) if self.is_batched(one) else one for one in args],
+                    **{k: self.full(v) if self.is_batched(v) else v for k, v in kwargs.items()},
+                )
             )
         return self.by_numbers(make, args, kwargs)
 
@@ -251,6 +277,10 @@ class Vmapped(Level):
         return self.wrap(
             tuple([FUNCTIONS["stack"](list(one)) for one in zip(*results, strict=True)])
         )
+
+
+_FILLS = frozenset(("bernoulli_fill_", "exponential_", "normal_", "random_", "uniform_"))
+"""What overwrites a tensor with random numbers."""
 
 
 def _named(op: Op, **arguments: Any) -> Any:

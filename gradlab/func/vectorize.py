@@ -10,6 +10,7 @@ from gradlab import levels
 from gradlab.func import batching_rules, pytree
 from gradlab.func.batching import Batched, Vmapped
 from gradlab.func.pytree import Tree
+from gradlab.generator import get_rng_state, set_rng_state
 from gradlab.levels import inside
 from gradlab.op import FUNCTIONS
 from gradlab.tensor import Tensor
@@ -84,7 +85,7 @@ class _Call:
 
     def _read_dims(self, args: tuple[Any, ...]) -> list[int | None]:
         who = f"vmap({self._name}, in_dims={self._in_dims}, ...)(<inputs>): "
-        if not isinstance(self._in_dims, (int, tuple, list)):
+        if not isinstance(self._in_dims, (int, tuple)):
             raise ValueError(
                 f"{who}expected `in_dims` to be int or a (potentially nested) tuple matching the "
                 f"structure of inputs, got: {type(self._in_dims)}."
@@ -95,7 +96,7 @@ class _Call:
                 "you are trying to vmap over a function with no inputs. The latter is unsupported."
             )
         given = self._in_dims
-        dims = pytree.spread(tuple(given) if isinstance(given, list) else given, self._tree)
+        dims = pytree.spread(given, self._tree)
         if dims is None:
             raise ValueError(
                 f"{who}in_dims is not compatible with the structure of `inputs`. in_dims has "
@@ -150,8 +151,11 @@ class _Call:
     def run_in_chunks(self, randomness: str, chunk_size: int) -> Any:
         """So many elements at once, one chunk after the other."""
         parts = []
+        state = get_rng_state() if randomness == "same" else None
         for start in range(0, self.size, chunk_size):
             length = min(chunk_size, self.size - start)
+            if state is not None:
+                set_rng_state(state)
             leaves = [
                 leaf if dim is None else FUNCTIONS["narrow"](leaf, dim, start, length)
                 for leaf, dim in zip(self._leaves, self._dims, strict=True)
