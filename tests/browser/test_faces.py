@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -806,6 +806,32 @@ def test_no_motion_where_none_is_wanted(show: Open, watched: Watched) -> None:
     world = page.locator("svg.gl-near")
     world.evaluate("(e) => e.classList.add('gl-glide')")
     assert world.evaluate("(e) => getComputedStyle(e).transitionProperty") == "none"
+
+
+@pytest.mark.parametrize(("wanted", "moves"), [("no-preference", True), ("reduce", False)])
+def test_the_picture_glides_aside_for_details(
+    show: Open, watched: Watched, wanted: Literal["no-preference", "reduce"], moves: bool
+) -> None:
+    watched.page.emulate_media(reduced_motion=wanted)
+    page = show("sin-graph")
+    place = "e => new DOMMatrix(getComputedStyle(e).transform).e"
+    world = page.locator("svg.gl-near")
+    before = world.evaluate(place)
+    node(page, 2).click()
+    part(page, "details").wait_for()
+    on_the_way = world.evaluate(
+        """async (e) => {
+          const seen = new Set();
+          for (let frame = 0; frame < 20; frame++) {
+            await new Promise(requestAnimationFrame);
+            seen.add(Math.round(new DOMMatrix(getComputedStyle(e).transform).e));
+          }
+          return seen.size;
+        }"""
+    )
+    assert (on_the_way > 3) is moves
+    page.wait_for_timeout(300)
+    assert world.evaluate(place) < before - 40
 
 
 def test_forced_colours_still_tell_states_apart(show: Open, watched: Watched) -> None:
