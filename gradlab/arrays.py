@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import math
 import re
+import sys
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -417,7 +418,7 @@ def array_module(array: Array) -> ModuleType:
         return numpy
     if isinstance(array, Layout):
         return array_module(array.source)
-    return cupy()
+    return sys.modules.get("cupy") or cupy()  # whose array it is has been imported
 
 
 def is_on_cpu(array: Array) -> bool:

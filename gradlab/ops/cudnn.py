@@ -209,7 +209,7 @@ class _Plan:
         """What is computed from operands of the problem's sizes; None if cuDNN fails to."""
         if self._is_refused:
             return None
-        xp = arrays.cupy()
+        xp = arrays.array_module(next(iter(given.values())))
         operands = {name: self._in_order(xp, array) for name, array in given.items()}
         made = self._new(xp)
         buffers = {self._operands[name]: array.data.ptr for name, array in operands.items()}
