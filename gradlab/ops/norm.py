@@ -42,8 +42,9 @@ def _summed(xp: Namespace, array: Array, dims: Sizes) -> Array:
                     return (matrix @ numpy.ones(matrix.shape[1], array.dtype)).reshape(shape)
                 return (numpy.ones(outer, array.dtype) @ matrix).reshape(shape)
         if array.flags.c_contiguous and tuple(dims) == _per_channel(array.ndim):
-            rows = array.reshape(*array.shape[:2], -1)  # of channels: each by itself, then together
-            return (rows @ numpy.ones(rows.shape[2], array.dtype)).sum(0).reshape(_channels(array.shape))
+            rows = array.reshape(*array.shape[:2], -1)  # each channel by itself, then together
+            sums = rows @ numpy.ones(rows.shape[2], array.dtype)
+            return sums.sum(0).reshape(_channels(array.shape))
     wide = numpy.float32 if array.dtype == arrays.float16.numpy else None
     total = xp.add.reduce(array, axis=tuple(dims), keepdims=True, dtype=wide)
     return total.astype(array.dtype, copy=False)
@@ -397,7 +398,7 @@ def _group_norm_input(
 
 
 def _group_norm_weight(g: Any, xp: Any, input: Any, result1: Any, result2: Any, group: int) -> Any:
-    """What each channel of each picture adds up to, times its inverse deviation, of all pictures."""
+    """What each channel of a picture adds up to, times its inverse deviation; of all pictures."""
     shape = tuple(input.shape)
     with for_rows(math.prod(shape[1:]) // group, math.prod(shape)):
         centred = _grouped(xp, input, shape, group) - xp.unsqueeze(result1, 2)

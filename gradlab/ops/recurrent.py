@@ -16,8 +16,6 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy
-
 from gradlab import arrays, engine, generator
 from gradlab.arrays import Array, Namespace
 from gradlab.grad_mode import enable_grad
