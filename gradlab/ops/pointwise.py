@@ -11,6 +11,7 @@ import numpy
 from gradlab import arrays
 from gradlab.arrays import PYTHON_SCALARS, Array, Namespace
 from gradlab.op import alias, composite, inplace_operator, op
+from gradlab.ops.remainders import floored_rest, truncated_rest
 from gradlab.samples import call, draw, pairs, real
 from gradlab.tensor import Tensor
 from gradlab.type_info import number_of
@@ -397,9 +398,7 @@ def _remainder(xp: Namespace, input: Array, other: Array) -> Array:
     _check_divisor("remainder_cpu", xp, input, other)
     if input.dtype.kind != "f":
         return xp.remainder(input, other)
-    # NumPy's remainder takes twice as long, and gives 0 the sign of the divisor.
-    rest = xp.fmod(input, other)
-    return xp.where((rest != 0) & ((rest < 0) != (other < 0)), rest + other, rest)
+    return floored_rest(xp, input, other)
 
 
 @composite("__mod__", public=False)
@@ -468,7 +467,7 @@ def fmod_tensor(xp: Namespace, input: Array, other: Array) -> Array:
 
 def _fmod(xp: Namespace, input: Array, other: Array) -> Array:
     _check_divisor("fmod_cpu", xp, input, other)
-    return xp.fmod(input, other)
+    return truncated_rest(xp, input, other)
 
 
 @op(
