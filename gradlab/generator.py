@@ -624,7 +624,8 @@ def _normals_from_units(units: Array, mean: float, std: float) -> Array:
     polar = _single_polar if single else _double_polar
     normals = np.concatenate([polar(1 - block[:, 0], block[:, 1]) for block in blocks])
     if (mean, std) == (0, 1):
-        return normals.ravel() + normals.dtype.type(0)  # which leaves no -0, as the formula does
+        normals += normals.dtype.type(0)  # which leaves no -0, as the formula does
+        return normals.ravel()
     return multiply_add(normals.ravel(), units.dtype.type(std), units.dtype.type(mean))
 
 
@@ -767,7 +768,7 @@ def _previous_equal(values: Array) -> Array:
 def _sorted_positions(values: Array) -> Array:
     """The positions of numbers of at least 0 in their order, of equal ones the first one first.
 
-    16 bits at a time, of which NumPy sorts 100,000 in 0.7 ms, and not in the 5 that longer ones take.
+    16 bits at a time, which NumPy sorts seven times as fast as longer numbers.
 
     >>> _sorted_positions(np.array([70000, 7, 5, 7]))
     array([2, 1, 3, 0])

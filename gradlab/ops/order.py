@@ -156,13 +156,18 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
 def _top(input: Tensor, k: int, dim: int, largest: bool) -> Tensor:
     """Where the ``k`` largest or smallest are, in order: chosen first, which is cheap, then sorted.
 
-    Of 1,000 rows of 1,000, the 5 largest take 7 ms; sorting all would take 60 ms.
+    A few in long rows are taken one after the other: of 256 rows of 1,024, the 5 largest in 0.2 ms,
+    which take 2 ms to choose together, and 6 to sort all.
     """
     array = input._array
     xp = arrays.array_module(array)
     if not array.ndim:
         return Tensor._wrap(xp.zeros((), arrays.INT64))
     size = array.shape[dim]
+    if k <= 8 and size >= 128 and dim == array.ndim - 1:
+        found = _one_by_one(xp, array, k, largest)
+        if found is not None:
+            return Tensor._wrap(found)
     part = at(dim, builtins.slice(size - k, None) if largest else builtins.slice(k))
     if 0 < k < size:
         chosen = xp.argpartition(array, size - k if largest else k - 1, dim)[part]
@@ -174,6 +179,24 @@ def _top(input: Tensor, k: int, dim: int, largest: bool) -> Tensor:
     ranks = xp.argsort(xp.take_along_axis(array, chosen, dim), dim, kind="stable")
     chosen = xp.take_along_axis(chosen, ranks, dim)
     return Tensor._wrap(xp.ascontiguousarray(xp.flip(chosen, dim) if largest else chosen))
+
+
+def _one_by_one(xp: Namespace, array: Array, k: int, largest: bool) -> Array | None:
+    """Where the ``k`` largest or smallest of each row are; None where what is crossed out shows."""
+    limits = xp.finfo(array.dtype) if array.dtype.kind == "f" else xp.iinfo(array.dtype)
+    crossed_out = limits.min if largest else limits.max
+    find = xp.argmax if largest else xp.argmin
+    left = xp.array(array, order="C").reshape(-1, array.shape[-1])
+    rows = xp.arange(len(left))
+    chosen = xp.empty((len(left), k), arrays.INT64)
+    for i in range(k):
+        chosen[:, i] = place = find(left, 1)
+        value = left[rows, place]
+        beyond = value <= crossed_out if largest else ~(value < crossed_out)  # nan is never least
+        if beyond.any():
+            return None
+        left[rows, place] = crossed_out
+    return chosen.reshape(*array.shape[:-1], k)
 
 
 # ------------------------------------------------------------------ places in a sorted sequence

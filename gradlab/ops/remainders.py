@@ -6,6 +6,7 @@ many times the divisor, 28 bits times 24, is exact. So is what is left.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy
@@ -35,19 +36,20 @@ def floored_rest(xp: Namespace, input: Array, other: Array) -> Array:
     return rest
 
 
-def _rest(
-    xp: Namespace, input: Array, other: Array, rounded: Callable[..., Array]
-) -> Array | None:
+def _rest(xp: Namespace, input: Array, other: Array, rounded: Callable[..., Array]) -> Array | None:
     """The rest, exactly; None for other dtypes and few elements, and where a quotient is large."""
     if xp is not numpy or input.dtype != numpy.float32 or input.size < _MANY:
         return None
     rest, divisor = input.astype(numpy.float64), other.astype(numpy.float64)
     with numpy.errstate(all="ignore"):
         whole = rest / divisor
-    if not (-_EXACT < whole.min() and whole.max() < _EXACT):  # a NaN is neither
+    if not (whole.min() > -_EXACT and whole.max() < _EXACT):  # a NaN is neither
         return None
     rounded(whole, whole)
-    whole *= divisor
+    with numpy.errstate(all="ignore"):
+        whole *= divisor
+    if not math.isfinite(numpy.add.reduce(whole, None)):  # none of something infinite
+        return None
     found: Array = numpy.subtract(rest, whole, whole).astype(numpy.float32)
     nothing = found == 0
     if nothing.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 import operator
 import warnings
@@ -28,7 +29,7 @@ from gradlab.ops.reduce import (
     variance_gradient,
     variance_of_array,
 )
-from gradlab.ops.shape import array_of, normal_dims, put_back, squeeze_own, stretch_back
+from gradlab.ops.shape import array_of, at, normal_dims, put_back, squeeze_own, stretch_back
 from gradlab.samples import call, draw
 from gradlab.tensor import Tensor, normal_dim
 
@@ -64,6 +65,24 @@ def _number(xp: Namespace, array: Array) -> tuple[Array, Array]:
     return array.copy(), xp.zeros((), arrays.INT64)
 
 
+def _ranked(xp: Namespace, array: Array, rank: int, dim: int) -> Array:
+    """Where along ``dim`` what comes at ``rank`` in order is; of equals, the first come first.
+
+    To part many numbers and look for one takes a sixth of the time of sorting their places.
+    """
+    last = at(dim, builtins.slice(rank, rank + 1))
+    if array.shape[dim] < 128:
+        return xp.argsort(array, dim, kind="stable")[last]
+    value = xp.partition(array, rank, dim)[last]
+    equal = array == value
+    if not equal.any(dim).all():  # nan, which comes last, and equals nothing
+        return xp.argsort(array, dim, kind="stable")[last]
+    before = rank - xp.add.reduce(array < value, dim, arrays.INT64, None, True)
+    if before.any():
+        equal = xp.cumsum(equal, dim) > before
+    return xp.expand_dims(xp.argmax(equal, dim), dim)
+
+
 _ROWS = (call(draw(2, 5), 1), call(draw(4, 3), 0, True), call(draw(), 0))
 
 
@@ -74,6 +93,8 @@ def _median_along(
     if not array.ndim:
         return _number(xp, array)
     size = array.shape[dim]
+    if (array == array).all():
+        return _picked(xp, array, _ranked(xp, array, (size - 1) // 2, dim), dim, keepdim)
     order = xp.argsort(array, dim, kind="stable")  # nan comes last
     numbers = xp.add.reduce(array == array, dim, arrays.INT64, None, True)
     if name == "median":  # the first nan, where there is one
@@ -217,10 +238,7 @@ def kthvalue_parts(
         )
     if not input.ndim:
         return _number(xp, input)
-    order = xp.argsort(input, dim, kind="stable")
-    place = xp.full((1,) * input.ndim, k - 1)
-    places = xp.take_along_axis(order, xp.broadcast_to(place, put_one(input.shape, dim)), dim)
-    return _picked(xp, input, places, dim, keepdim)
+    return _picked(xp, input, _ranked(xp, input, k - 1, dim), dim, keepdim)
 
 
 def put_one(shape: tuple[int, ...], dim: int) -> tuple[int, ...]:
