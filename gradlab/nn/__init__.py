@@ -10,7 +10,7 @@ torch.Size([5, 1])
 
 from __future__ import annotations
 
-from gradlab.nn import functional, init, utils
+from gradlab.nn import functional, init, modules, utils
 from gradlab.nn.activation import (
     CELU,
     ELU,
@@ -353,5 +353,6 @@ __all__ = [
     "ZeroPad3d",
     "functional",
     "init",
+    "modules",
     "utils",
 ]

@@ -74,6 +74,7 @@ def _load_into(
         hook.function(
             module, state, prefix, about, strict, keys.missing_keys, keys.unexpected_keys, errors
         )
+    module._bring_up_to_date(state, prefix, about.get("version"), errors)
     own = module._persistent()
     for name, tensor in own.items():
         key = prefix + name

@@ -719,6 +719,14 @@ class Module:
             f"{type(self).__name__} has no extra state."
         )
 
+    def _bring_up_to_date(
+        self, state: dict[str, Any], prefix: str, version: int | None, errors: list[str]
+    ) -> None:
+        """Change what is to be loaded into this module where an older version wrote it otherwise.
+
+        What is wrong with it is added to ``errors``.
+        """
+
     def _has_extra_state(self) -> bool:
         return type(self).get_extra_state is not Module.get_extra_state
 

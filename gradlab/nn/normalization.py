@@ -16,9 +16,10 @@ from gradlab.tensor import Tensor
 # ------------------------------------------------------------------ over batches
 
 
-class _BatchNorm(Module):
+class _NormBase(Module):
     """What layers with running statistics have in common."""
 
+    _version = 2  # the first had no num_batches_tracked
     weight: Parameter | None
     bias: Parameter | None
     running_mean: Tensor | None
@@ -75,6 +76,13 @@ class _BatchNorm(Module):
         if self.bias is not None:
             init.zeros_(self.bias)
 
+    def _bring_up_to_date(
+        self, state: dict[str, Any], prefix: str, version: int | None, errors: list[str]
+    ) -> None:
+        counted = self.num_batches_tracked
+        if counted is not None and (version is None or version < 2):
+            state.setdefault(prefix + "num_batches_tracked", counted)
+
     def _check_input(self, input: Tensor) -> None:
         if input.ndim not in self.dims:
             wanted = " or ".join(f"{n}D" for n in self.dims)
@@ -106,6 +114,10 @@ class _BatchNorm(Module):
             f"affine={self.affine}, bias={self.bias is not None}, "
             f"track_running_stats={self.track_running_stats}"
         )
+
+
+class _BatchNorm(_NormBase):
+    """What layers that normalise each channel over a batch have in common."""
 
 
 class BatchNorm1d(_BatchNorm):
@@ -146,7 +158,7 @@ class BatchNorm3d(_BatchNorm):
     dims = (5,)
 
 
-class _InstanceNorm(_BatchNorm):
+class _InstanceNorm(_NormBase):
     """What layers that normalise each picture by itself have in common."""
 
     def __init__(
@@ -164,6 +176,26 @@ class _InstanceNorm(_BatchNorm):
         super().__init__(
             num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
         )
+
+    def _bring_up_to_date(
+        self, state: dict[str, Any], prefix: str, version: int | None, errors: list[str]
+    ) -> None:
+        super()._bring_up_to_date(state, prefix, version, errors)
+        if version is not None or self.track_running_stats:
+            return
+        kept = [
+            n for n in ("running_mean", "running_var") if state.pop(prefix + n, None) is not None
+        ]
+        if kept:
+            kind = type(self).__name__
+            names = " and ".join(f'"{prefix}{name}"' for name in kept)
+            errors.append(
+                f"Unexpected running stats buffer(s) {names} for {kind} with "
+                "track_running_stats=False. If state_dict is a checkpoint saved before 0.4.0, this "
+                f"may be expected because {kind} does not track running stats by default since "
+                "0.4.0. Please remove these keys from state_dict. If the running stats are "
+                f"actually needed, instead set track_running_stats=True in {kind} to enable them."
+            )
 
     def forward(self, input: Tensor) -> Tensor:
         self._check_input(input)

@@ -369,6 +369,60 @@ def test_loading_with_assign_takes_the_tensors_themselves() -> None:
     assert (layer.weight.dtype, layer.weight.requires_grad) == (gl.float64, True)
 
 
+def older(lib: ModuleType, make: Any, *names: str) -> Any:
+    """A layer, and what an older version saved of it: without ``names``, not saying its version."""
+    layer = make(lib.nn)
+    state = {k: v + 1 for k, v in layer.state_dict().items() if k.split(".")[-1] not in names}
+    return layer, state
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda nn: nn.BatchNorm2d(2),
+        lambda nn: nn.Sequential(nn.Conv1d(1, 2, 3), nn.BatchNorm1d(2)),
+        lambda nn: nn.InstanceNorm2d(2, track_running_stats=True),
+        lambda nn: nn.BatchNorm2d(2, track_running_stats=False),
+    ],
+)
+def test_norms_saved_before_batches_were_counted_load(make: Any, torch: Any) -> None:
+    def loaded(lib: ModuleType) -> Any:
+        layer, state = older(lib, make, "num_batches_tracked")
+        keys = layer.load_state_dict(state)
+        return (
+            keys,
+            [k for k in layer.state_dict() if "num" in k],
+            len(state),
+            list(layer.buffers()),
+        )
+
+    ours, theirs = texts(loaded, torch)
+    assert ours == theirs
+
+
+def test_norms_that_do_say_their_version_need_the_count(torch: Any) -> None:
+    def load(lib: ModuleType) -> None:
+        state = lib.nn.BatchNorm1d(3).state_dict()
+        del state["num_batches_tracked"]
+        lib.nn.BatchNorm1d(3).load_state_dict(state)
+
+    assert_same_error(load, torch)
+    versions = [layer.state_dict()._metadata for layer in (nn.BatchNorm1d(1), nn.InstanceNorm1d(1))]
+    assert versions == [{"": {"version": 2}}] * 2
+
+
+def test_running_statistics_for_a_layer_without_are_refused(torch: Any) -> None:
+    def error(lib: ModuleType) -> str:
+        _, state = older(
+            lib, lambda nn: nn.Sequential(nn.InstanceNorm2d(2, 1e-5, 0.1, False, True))
+        )
+        with pytest.raises(RuntimeError) as info:
+            lib.nn.Sequential(lib.nn.InstanceNorm2d(2)).load_state_dict(state)
+        return str(info.value)
+
+    assert error(torch).startswith(error(gl))
+
+
 def test_a_state_dict_shares_memory_with_the_module() -> None:
     layer = nn.Linear(2, 2)
     layer.state_dict()["weight"].zero_()
