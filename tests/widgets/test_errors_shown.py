@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 from xml.etree import ElementTree
@@ -214,3 +215,63 @@ def test_cells_without_such_errors_show_nothing(shell: Any, shown: list[Any]) ->
     run_cell(shell, "1 / 0")
     run_cell(shell, "x = 1")
     assert shown == []
+
+
+# ---------------------------------------------------------------------- its traceback
+
+HOOKED = """
+def doubled(g):
+    raise KeyError("mine")
+h = gl.sin(gl.ones(2, requires_grad=True))
+h.register_hook(doubled)
+h.sum().backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("cell", "lines", "last"),
+    [
+        (CELL, ["out.backward()"], "RuntimeError: Trying to backward through the graph a second"),
+        ("gl.ones(2, 3) @ gl.ones(2, 3)", ["gl.ones(2, 3) @"], "RuntimeError: mat1 and mat2"),
+        ("gl.tensor([[1, 2], [3]])", ["gl.tensor([[1"], "ValueError: expected sequence of length"),
+        (HOOKED, ["h.sum().backward()", 'raise KeyError("mine")'], "KeyError: 'mine'"),
+    ],
+)
+def test_a_traceback_has_the_users_lines_and_the_message(
+    shell: Any, shown: list[Any], cell: str, lines: list[str], last: str
+) -> None:
+    show_errors(True, shell)
+    shell.run_cell("import gradlab as gl")
+    shell.run_line_magic("colors", "nocolor")
+    result, printed = run_cell(shell, cell)
+    pointed = [line for line in printed.splitlines() if line.startswith("---->")]
+    assert len(pointed) == len(lines)
+    assert all(line in at for line, at in zip(lines, pointed, strict=True))
+    assert last in printed
+    assert "gradlab/" not in printed
+    packages = [
+        f.f_globals["__name__"] for f, _ in traceback.walk_tb(result.error_in_exec.__traceback__)
+    ]
+    assert "gradlab.engine" in packages or cell != CELL
+    _, whole = run_cell(shell, "%tb")
+    assert "gradlab/" in whole
+
+
+def test_a_users_own_way_to_print_errors_stays(shell: Any) -> None:
+    seen = []
+    shell.set_custom_exc((KeyError,), lambda *given, **more: seen.append(given))
+    show_errors(True, shell)
+    run_cell(shell, "{}[1]")
+    show_errors(False, shell)
+    run_cell(shell, "{}[1]")
+    assert len(seen) == 2
+
+
+def test_errors_of_the_users_alone_are_printed_as_ever(shell: Any) -> None:
+    shell.run_line_magic("colors", "nocolor")
+    cell = "import json\njson.loads('{')"
+    _, before = run_cell(shell, cell)
+    show_errors(True, shell)
+    _, after = run_cell(shell, cell)
+    assert "json/decoder.py" in after
+    assert after.replace("[2]", "[1]") == before

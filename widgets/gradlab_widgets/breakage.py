@@ -1,8 +1,8 @@
 """When a backward pass fails: the graph with the node it failed at, and the lines it is about.
 
 `breakage(error)` looks at an error of autograd's that was caught. In a notebook nobody needs to
-call it: loading the extension shows it under the error's own traceback, which stays as it is. It
-is told of each cell that was run, so it can neither hide nor change an error.
+call it: loading the extension shows it under the error's own traceback. It is told of each cell
+that was run, so it can neither hide nor change an error.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from gradlab_widgets.recorder import trace_of_graph
 from gradlab_widgets.sight import tensors_in_sight, was_changed
 from gradlab_widgets.sketch import Marks, label_of, sketch_svg
 from gradlab_widgets.trace import Trace, TraceBuilder
+from gradlab_widgets.tracebacks import shorten_tracebacks
 from gradlab_widgets.walk import graph_of
 
 __all__ = ["Breakage", "breakage", "show_errors"]
@@ -314,6 +315,7 @@ def _line_of(node: Any) -> str:
 def show_errors(on: bool = True, shell: Any = None) -> None:
     """Show a picture under each error of autograd's in a notebook; `show_errors(False)` stops that.
 
+    The traceback above it goes without the frames inside gradlab; `%tb` shows all of them.
     Importing gradlab_widgets in IPython turns it on; twice is the same as once. Raises
     RuntimeError where there is no IPython to show it in.
     """
@@ -322,6 +324,7 @@ def show_errors(on: bool = True, shell: Any = None) -> None:
         shell = ipython.get_ipython() if ipython is not None else None
     if shell is None:
         raise RuntimeError("show_errors() works in IPython; elsewhere there is breakage(error)")
+    shorten_tracebacks(on, shell)
     registered = shell.events.callbacks["post_run_cell"]
     if on and _after_cell not in registered:
         shell.events.register("post_run_cell", _after_cell)
