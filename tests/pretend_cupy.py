@@ -226,6 +226,9 @@ def _fuse(kernel_name: str) -> Callable[[Callable[..., None]], Callable[..., Non
             shapes = {one.shape for one in args if isinstance(one, Array)}
             if len(shapes) != 1:
                 raise ValueError(f"a kernel's arrays should have one shape, and have {shapes}")
+            exact = numpy.result_type(*(one.dtype for one in args if isinstance(one, Array)))
+            if any(numpy.result_type(one, exact) != exact for one in args if _is_number(one)):
+                raise TypeError(f"a number is more precise than the arrays, which are {exact}")
             launched.append(kernel_name)
             with numpy.errstate(all="ignore"):
                 if formula(*map(_as_traced, args)) is not None:
@@ -239,9 +242,14 @@ def _fuse(kernel_name: str) -> Callable[[Callable[..., None]], Callable[..., Non
 def _as_traced(value: Any) -> Any:
     if value is None:
         return None
-    if not isinstance(value, (Array, float)):
-        raise TypeError(f"a kernel takes arrays, floats and None, not {type(value)}")
+    if not (isinstance(value, Array) or _is_number(value)):
+        raise TypeError(f"a kernel takes arrays, NumPy's numbers and None, not {type(value)}")
     return _Traced(value._array if isinstance(value, Array) else value)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number of a dtype: Python's are doubles to some versions of CuPy."""
+    return isinstance(value, numpy.floating)
 
 
 class _Traced:
@@ -279,7 +287,7 @@ def _traced_call(
         raise TypeError(f"`{name}` can't be fused")
     values = [one._value if isinstance(one, _Traced) else one for one in args]
     operands = values[1:] if name == "where" else values
-    if not any(isinstance(one, (numpy.ndarray, numpy.generic)) for one in operands):
+    if not any(isinstance(one, numpy.ndarray) for one in operands):
         raise TypeError(f"`{name}` of numbers alone: a kernel would do it in another precision")
     options = {} if out is None else {"out": out._value}
     return _Traced(numpy.asarray(function(*values, **options)))

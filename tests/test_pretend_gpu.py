@@ -127,7 +127,15 @@ def test_the_stand_in_fuses_what_cupy_fuses(formula: Any, error: type[Exception]
     cupy = pretend_cupy.modules()["cupy"]
     kernel = cupy.fuse(kernel_name="kernel")(formula)
     with pytest.raises(error):
-        kernel(cupy.ones(2), 0.5)
+        kernel(cupy.ones(2), numpy.float64(0.5))
+
+
+@pytest.mark.parametrize("number", [0.5, numpy.float64(0.5)])
+def test_the_stand_in_wants_numbers_as_exact_as_its_arrays(number: Any) -> None:
+    cupy = pretend_cupy.modules()["cupy"]
+    kernel = cupy.fuse(kernel_name="kernel")(lambda x, number: None)
+    with pytest.raises(TypeError):
+        kernel(cupy.ones(2, "float32"), number)
 
 
 def test_the_stand_in_is_strict() -> None:

@@ -54,8 +54,9 @@ def _as_one_kernel(formula: Formula) -> Formula:
         if kernel is None:
             fuse = xp.fuse(kernel_name=name)
             kernel = kernels[xp, choice] = fuse(functools.partial(formula, choice))
-        # Python's floats leave the arrays' dtype as it is, in every version of CuPy.
-        kernel(array, *(float(one) if isinstance(one, Real) else one for one in operands))
+        # A Python float would be one in double precision to CuPy 13, and the kernel slow.
+        number = numpy.finfo(array.dtype).dtype.type
+        kernel(array, *(number(one) if isinstance(one, Real) else one for one in operands))
 
     return run
 
