@@ -1,10 +1,13 @@
-"""Fit the polynomial of the error function in single precision: `python tools/fit_erf.py`.
+"""Fit the polynomials of the error functions in single precision: `python tools/fit_erf.py`.
 
 Prints the coefficients in gradlab/ops/error_function.py, where erf x is tanh(x + x P(x²)). So P(x²)
 is atanh(erf x) / x - 1, and an error of P counts by how much of the result it moves: less and less
 as erf nears 1. Of all polynomials of the degree, the one with the least worst error solves a linear
 program. Its highest coefficient is positive, so that it goes on growing beyond the fitted range,
 where tanh is 1 already.
+
+Of what erf leaves to 1, erfc x = t exp(Q(t) - x²) for x ≥ 0, where t = 1 / (1 + x/2) makes a short
+interval of all x: Q is smooth there, and an expansion in Chebyshev's polynomials nearly the best.
 """
 
 from __future__ import annotations
@@ -38,6 +41,21 @@ def fitted() -> numpy.ndarray:
     return series.convert(kind=numpy.polynomial.Polynomial).coef
 
 
+REST_DEGREE = 11
+FARTHEST = 10.2  # beyond it no single number is as small as erfc
+
+
+def fitted_rest() -> numpy.ndarray:
+    """The coefficients of Q, lowest first."""
+    least = 1 / (1 + FARTHEST / 2)
+    t = (1 + least + (1 - least) * numpy.cos(numpy.pi * (numpy.arange(400) + 0.5) / 400)) / 2
+    wanted = numpy.log(special.erfcx(2 / t - 2) / t)
+    series = Chebyshev.fit(t, wanted, REST_DEGREE, domain=[least, 1])
+    return series.convert(kind=numpy.polynomial.Polynomial).coef
+
+
 if __name__ == "__main__":
     for coefficient in fitted():
         print(numpy.float32(coefficient))
+    for coefficient in fitted_rest():
+        print(f"{coefficient:.12g}")

@@ -15,7 +15,7 @@ from gradlab import arrays
 from gradlab.arrays import PYTHON_SCALARS, Array, Namespace, special_functions
 from gradlab.op import FUNCTIONS, composite, op
 from gradlab.ops.by_number import plus, times
-from gradlab.ops.error_function import erf_of_singles
+from gradlab.ops.error_function import erf_of_singles, erfc_of_singles
 from gradlab.samples import call, draw, pairs, real
 from gradlab.tensor import Tensor
 
@@ -95,6 +95,8 @@ def erfc(xp: Namespace, input: Array) -> Array:
     >>> gl.erfc(gl.tensor([0.0, 1.0]))
     tensor([1.0000, 0.1573])
     """
+    if xp is numpy and input.dtype == numpy.float32:
+        return erfc_of_singles(input)
     return special(xp, "erfc", "erfc_vml_cpu", input)
 
 

@@ -33,6 +33,25 @@ def test_erf_of_single_numbers_is_exact_to_2_3_units_in_the_last_place(numbers: 
     assert numpy.abs(found).max() <= 1
 
 
+@pytest.mark.parametrize(
+    "numbers",
+    [numpy.linspace(-5, 10.5, 2_000_001), numpy.geomspace(1e-45, 1e38, 300_001)],
+    ids=["usual", "from the least to the greatest"],
+)
+def test_erfc_of_single_numbers_is_exact_to_0_6_units_in_the_last_place(numbers: Any) -> None:
+    x = numbers.astype(numpy.float32)
+    found = gl.tensor(x).erfc().numpy()
+    assert found.dtype == numpy.float32
+    assert off(found, special.erfc(x.astype(float))) < 0.6
+
+
+@pytest.mark.parametrize("size", [5, 5_000])
+def test_erfc_of_infinities_and_nan(size: int) -> None:
+    x = numpy.resize(numpy.float32([0, numpy.inf, -numpy.inf, numpy.nan, -1e30]), size)
+    found = gl.tensor(x).erfc().numpy()
+    numpy.testing.assert_array_equal(found[:5], [1, 0, 2, numpy.nan, 2])
+
+
 @pytest.mark.parametrize("size", [6, 6_000])
 def test_erf_keeps_zeros_infinities_and_nan(size: int) -> None:
     x = numpy.resize(numpy.float32([0, -0.0, numpy.inf, -numpy.inf, numpy.nan, -1e30]), size)
