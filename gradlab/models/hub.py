@@ -86,9 +86,9 @@ def _unreachable(weights: Weights, cache: str) -> ConnectionError:
 
 def _check_by_name(path: Path) -> None:
     """Check a file of the cache by what it is kept under: a large file's SHA-256."""
-    kept_as = Path(os.path.realpath(path)).name
-    if len(kept_as) == 64 and set(kept_as) <= set("0123456789abcdef"):
-        _check(path, kept_as)
+    file = Path(os.path.realpath(path))  # what is to be deleted: a new link would lead to it again
+    if len(file.name) == 64 and set(file.name) <= set("0123456789abcdef"):
+        _check(file, file.name)
 
 
 def _check(path: Path, sha256: str) -> None:

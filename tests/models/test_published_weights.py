@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -117,6 +119,45 @@ def test_a_file_changed_on_its_way_is_refused(hub: Hub, tmp_path: Path) -> None:
     assert "is damaged: its SHA-256 is " in error
 
 
+def test_a_damaged_file_is_fetched_anew_once_it_is_deleted(hub: Hub, tmp_path: Path) -> None:
+    published = as_file({"x": gl.ones(4)})
+    hub.files["me/net/mended.safetensors"] = published
+    hub.sent["me/net/mended.safetensors"] = published[:-1] + b"\x01"
+    damaged = error_of(hub, tmp_path, "mended.safetensors")
+    del hub.sent["me/net/mended.safetensors"]
+    assert error_of(hub, tmp_path, "mended.safetensors") == damaged
+    Path(damaged.removeprefix("RuntimeError ").partition(" is damaged: ")[0]).unlink()
+    assert error_of(hub, tmp_path, "mended.safetensors") == ""
+
+
+def test_a_program_in_the_place_of_weights_is_refused_and_not_run(hub: Hub, tmp_path: Path) -> None:
+    class Program:
+        def __reduce__(self) -> Any:
+            return Path.touch, (tmp_path / "was run",)
+
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({"fc.weight": Program()}, 2))
+        archive.writestr("archive/byteorder", b"little")
+    for name, data in (("zip.pth", file.getvalue()), ("old.pth", pickle.dumps(Program(), 2))):
+        hub.files[f"me/net/{name}"] = data
+        error = error_of(hub, tmp_path, name)
+        assert error.startswith("UnpicklingError Weights only load failed. ")
+        assert f"{name} wants " in error
+        assert "which is no tensor" in error
+    assert not (tmp_path / "was run").exists()
+
+
+def test_a_machine_told_to_stay_offline_asks_nobody(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    asked = len(hub.requests)
+    error = error_of(hub, tmp_path, "model.safetensors")
+    assert error.startswith("ConnectionError Can't fetch model.safetensors of me/net: the hub coul")
+    assert len(hub.requests) == asked
+
+
 def test_a_download_that_breaks_off_is_not_kept(hub: Hub, tmp_path: Path) -> None:
     published = as_file({"x": gl.ones(400)})
     hub.files["me/net/short.safetensors"] = published
@@ -162,6 +203,45 @@ def test_weights_with_a_wrong_key_or_shape_are_refused_by_name(
     gl.save([1], tmp_path / "model.safetensors")
     with pytest.raises(RuntimeError, match="holds no state dict but a list"):
         gl.models.resnet18(weights=Weights(repo=str(tmp_path)))
+
+
+def test_a_file_of_torchvisions_loads_as_well(tmp_path: Path, resnet_state: dict[str, Any]) -> None:
+    torch = pytest.importorskip("torch")
+    state = {key: torch.from_numpy(value.numpy()) for key, value in resnet_state.items()}
+    uncounted = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
+    for saved, options in ((state, {}), (uncounted, {"_use_new_zipfile_serialization": False})):
+        torch.save(saved, tmp_path / "resnet18.pth", **options)
+        found = gl.models.resnet18(weights=Weights(repo=str(tmp_path), filename="resnet18.pth"))
+        for key, value in found.state_dict().items():
+            assert value.equal(resnet_state[key]), key
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "model.pth"])
+@pytest.mark.parametrize("share", [0, 0.001, 0.5, 0.999])
+def test_a_file_cut_short_is_refused_by_name(
+    tmp_path: Path, resnet_state: dict[str, Any], name: str, share: float
+) -> None:
+    path = tmp_path / name
+    state = {key: value for key, value in resnet_state.items() if key.startswith("layer1")}
+    if name.endswith(".pth"):
+        torch = pytest.importorskip("torch")
+        torch.save({key: torch.from_numpy(value.numpy()) for key, value in state.items()}, path)
+    else:
+        gl.save(state, path)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises((RuntimeError, EOFError), match=name):
+        get_state_dict(Weights(repo=str(tmp_path), filename=name))
+
+
+def test_weights_that_are_no_tensors_or_of_another_network_are_refused_by_name(
+    tmp_path: Path, resnet_state: dict[str, Any]
+) -> None:
+    with pytest.raises(RuntimeError, match=r'parameter named "fc.bias", expected torch.Tensor'):
+        pretrained(tmp_path, {**resnet_state, "fc.bias": 3})
+    with pytest.raises(RuntimeError, match=r'Unexpected key\(s\) in state_dict: "head.weight"'):
+        pretrained(tmp_path, {**resnet_state, "head.weight": gl.ones(1)})
+    with pytest.raises(RuntimeError, match=r'Missing key\(s\) in state_dict: "conv1.weight"'):
+        pretrained(tmp_path, {"state_dict": resnet_state})
 
 
 def test_unknown_weights_and_another_number_of_classes_are_refused() -> None:
