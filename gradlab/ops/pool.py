@@ -7,8 +7,11 @@ or three dimensions as one), which is also what PyTorch returns as ``indices``.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
+
+import numpy
 
 from gradlab.arrays import Array, Namespace, dtype_of, int64
 from gradlab.op import op
@@ -69,14 +72,37 @@ def _behind(
     )
 
 
-def _grid(xp: Namespace, lines: list[Any]) -> Array:
-    """Sums of one number of each list, for all combinations: one dimension per list."""
-    result = xp.zeros((1,) * len(lines), int64.numpy)
+def _grid(lines: list[list[int]]) -> Array:
+    """Sums of one number of each list, for all combinations: a dimension for each, and a last."""
+    result = numpy.zeros((1,) * (len(lines) + 1), int64.numpy)
     for dim, line in enumerate(lines):
-        shape = [1] * len(lines)
-        shape[dim] = len(line)
-        result = result + xp.asarray(line, int64.numpy).reshape(shape)
+        result = result + numpy.array(line, int64.numpy).reshape(-1, *[1] * (len(lines) - dim))
     return result
+
+
+@functools.lru_cache(maxsize=32)  # a quarter of the time of pooling small pictures
+def _window_places(
+    spatial: Sizes, kernel: Sizes, out: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes
+) -> tuple[Array, Array, Array]:
+    """Where in the picture as one dimension windows have their places.
+
+    From a window's start to each of its places; where each window starts; and where each has its
+    first place that is no padding.
+    """
+    steps = _steps(spatial)
+    jumps = [
+        sum(o * d * step for o, d, step in zip(offset, dilation, steps, strict=True))
+        for offset in offsets(kernel)
+    ]
+    starts = [
+        [(m * s - p) * step for m in range(count)]
+        for count, s, p, step in zip(out, stride, padding, steps, strict=True)
+    ]
+    first = [
+        [(m * s - p + max(0, -(-(p - m * s) // d)) * d) * step for m in range(count)]
+        for count, s, p, d, step in zip(out, stride, padding, dilation, steps, strict=True)
+    ]
+    return numpy.array(jumps, int64.numpy), _grid(starts), _grid(first)
 
 
 def _steps(spatial: Sizes) -> list[int]:
@@ -109,25 +135,14 @@ def _maxima(
     for part in parts[1:]:
         xp.maximum(best, part, out=best)
     number = _first_equal(xp, parts, best)
-    steps = _steps(spatial)
-    jumps = xp.asarray([
-        sum(o * d * step for o, d, step in zip(offset, dilation, steps, strict=True))
-        for offset in offsets(kernel)
-    ], int64.numpy)  # fmt: skip
-    starts = [
-        [(m * s - p) * step for m in range(count)]
-        for count, s, p, step in zip(out, stride, padding, steps, strict=True)
-    ]
+    sizes = map(tuple, (spatial, kernel, out, stride, padding, dilation))  # given as lists, maybe
+    jumps, starts, first = map(xp.asarray, _window_places(*sizes))
     index = jumps[number]
-    index += _grid(xp, starts)[..., None]
+    index += starts
     if any(padding):
         lost = best == lowest  # nothing beats the padding: the first place that is no padding
         if lost.any():
-            first = [
-                [(m * s - p + max(0, -(-(p - m * s) // d)) * d) * step for m in range(count)]
-                for count, s, p, d, step in zip(out, stride, padding, dilation, steps, strict=True)
-            ]
-            index = xp.where(lost, _grid(xp, first)[..., None], index)
+            index = xp.where(lost, first, index)
     return _pictures(xp, best, input.ndim), _pictures(xp, index, input.ndim)
 
 
