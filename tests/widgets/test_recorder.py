@@ -6,6 +6,7 @@ import gc
 import importlib
 import json
 import math
+import re
 import time
 import weakref
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 import gradlab_widgets as gw
+from gradlab_widgets.recorder import no_collections
 from gradlab_widgets.trace import Trace, Value
 
 
@@ -467,3 +469,39 @@ def test_a_view_elsewhere_whose_history_was_lost_is_passed_over() -> None:
         _ = view.grad_fn
     _, out = sines(torch)
     assert gw.trace(out).steps
+
+
+@pytest.mark.parametrize(
+    ("nodes", "formula", "words"),
+    [
+        (20, "y=x·[0.5,1.5]", "multiplies it by [0.5, 1.5]"),
+        (1_200, "y=x·c", "multiplies it by c (c is [0.5, 1.5])"),
+    ],
+)
+def test_in_a_large_graph_a_letter_stands_for_a_constant(
+    nodes: int, formula: str, words: str
+) -> None:
+    gl = pytest.importorskip("gradlab")
+    y = gl.ones(2, requires_grad=True)
+    for _ in range(nodes):
+        y = y * gl.tensor([0.5, 1.5])
+    recorded = gw.trace(y.sum())
+    forward = recorded.math[recorded.nodes.formula[5] or 0]
+    assert re.sub(r"<[^>]*>", "", forward) == formula
+    assert words in recorded.steps.words[3]
+
+
+def test_after_recording_the_collector_works_and_nothing_is_frozen() -> None:
+    gc.enable()
+    before = gc.get_freeze_count()
+    with no_collections():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == before
+    gc.freeze()
+    try:
+        with no_collections():
+            pass
+        assert gc.get_freeze_count() > 0, "what somebody else froze stays frozen"
+    finally:
+        gc.unfreeze()

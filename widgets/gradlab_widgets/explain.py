@@ -210,6 +210,8 @@ class _Vocabulary:
         edges = {edge for edge in found.inputs if edge[0] is not None}
         self._unnamed = sum(1 for edge in edges if not self._name_of(*edge))
         self._taken = {self._name_of(*edge) for edge in edges} | {found.name}
+        # In a large graph a letter stands for a constant's numbers: most formulas are alike then.
+        self._is_one_of_many = len(graph.found) > _NUMBERS_UP_TO
         letter = self._letter("y")
         name = found.name
         value = found.value or self._saved("out")
@@ -414,6 +416,10 @@ class _Vocabulary:
         name = found.saved_names.get(saved_as) or found.saved_names.get(word, "")
         if name:
             return Operand(identifier(name), name, value)
+        if value is not None and self._is_one_of_many:
+            letter = self._letter("c")
+            self._taken.add(letter)
+            return Operand(identifier(letter), value_text(value), value, letter)
         if value is not None:
             return Operand(value_markup(value), value_text(value), value)
         option = found.options.get(saved_as, found.options.get(word))

@@ -350,16 +350,16 @@ def sum_of(fragment: str) -> str:
 def equation(*sides: str) -> str:
     """A whole formula: the sides with an equals sign between them."""
     inside = "<mo>=</mo>".join(sides)
-    for sign, spaced in _AIRED.items():
-        inside = re.sub(sign, spaced, inside)
+    for sign, spaced in _AIRED:
+        inside = sign.sub(spaced, inside)
     return f'<math xmlns="http://www.w3.org/1998/Math/MathML"><mrow>{inside}</mrow></math>'
 
 
 # Browsers set these signs without any space, and b cos a comes out as "bcosa".
-_AIRED = {
-    r"<mo>\u2061</mo>(?!(<mrow>)?<mo>\()": '<mo rspace="0.17em">\u2061</mo>',
-    r"<mo>\u2062</mo>": '<mo lspace="0.1em" rspace="0.1em">\u2062</mo>',
-}
+_AIRED = (
+    (re.compile(r"<mo>\u2061</mo>(?!(<mrow>)?<mo>\()"), '<mo rspace="0.17em">\u2061</mo>'),
+    (re.compile(r"<mo>\u2062</mo>"), '<mo lspace="0.1em" rspace="0.1em">\u2062</mo>'),
+)
 
 
 def parenthesised(fragment: str) -> str:

@@ -294,7 +294,7 @@ def _statistics_of(heads: Sequence[Array], dtype: np.dtype[Any]) -> Iterable[Sta
     starts = np.cumsum(sizes) - sizes
     exact = flat.astype(np.float64)
     largest = np.maximum.reduceat(np.abs(exact), starts)
-    mean = np.add.reduceat(exact, starts) / sizes
+    mean = np.add.reduceat(exact, starts) / sizes + 0.0  # no -0.0
     norm = np.sqrt(np.add.reduceat(exact * exact, starts))
     columns = [
         _numbers(np.minimum.reduceat(flat, starts)),
@@ -302,7 +302,8 @@ def _statistics_of(heads: Sequence[Array], dtype: np.dtype[Any]) -> Iterable[Sta
         _rounded(mean, dtype),
         _rounded(norm, dtype),
     ]
-    plain = ((largest > 1e-150) & (largest < 1e150)).tolist()  # no NaN, and no square overflows
+    # no NaN, and no square overflows or vanishes
+    plain = (((largest > 1e-150) | (largest == 0)) & (largest < 1e150)).tolist()
     found = zip(plain, *columns, strict=True)
     computed = iter([(*row, 0, 0) if is_plain else None for is_plain, *row in found])
     known = [next(computed) if len(head) else None for head in heads]

@@ -111,8 +111,10 @@ class Graph:
             found.name = self.names.of_leaf(variable)
             found.value = self.value(variable)
         else:
-            outputs = range(max(1, len(metas)))
-            found.name = ", ".join([name for i in outputs if (name := self.names.of(node, i))])
+            found.name = self.names.of(node)
+            for output in range(1, len(metas)):
+                if name := self.names.of(node, output):
+                    found.name += f", {name}" if found.name else name
             found.origin = origin_of(node)
         return found
 
