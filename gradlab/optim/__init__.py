@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from gradlab.optim import lr_scheduler, swa_utils
 from gradlab.optim.adadelta import Adadelta
+from gradlab.optim.adafactor import Adafactor
 from gradlab.optim.adagrad import Adagrad
 from gradlab.optim.adam import Adam, AdamW
 from gradlab.optim.adamax import Adamax
@@ -30,6 +31,7 @@ __all__ = [
     "LBFGS",
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
