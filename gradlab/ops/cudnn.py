@@ -58,7 +58,7 @@ def weight_gradient(
 ) -> Array | None:
     """The gradient of a weight of this shape, from the picture and the gradient of the result."""
     given = {"image": input, "loss": g}
-    shapes = (input.shape, shape, g.shape)
+    shapes = (input.shape, tuple(shape), g.shape)
     return _computed("conv_wgrad", given, shapes, (stride, padding, dilation))
 
 
