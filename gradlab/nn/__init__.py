@@ -41,6 +41,7 @@ from gradlab.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from gradlab.nn.adaptive import AdaptiveLogSoftmaxWithLoss
 from gradlab.nn.attention import MultiheadAttention
 from gradlab.nn.container import ModuleDict, ModuleList, Sequential
 from gradlab.nn.conv import (
@@ -205,6 +206,7 @@ __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
+    "AdaptiveLogSoftmaxWithLoss",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",

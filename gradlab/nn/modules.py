@@ -15,6 +15,7 @@ from typing import Any
 
 from gradlab.nn import (
     activation,
+    adaptive,
     attention,
     container,
     conv,
@@ -39,6 +40,7 @@ from gradlab.nn import (
 # PyTorch's files, and where here the layers are that stand in each.
 _FILES: dict[str, tuple[ModuleType, ...]] = {
     "activation": (activation, attention),
+    "adaptive": (adaptive,),
     "batchnorm": (normalization, lazy),
     "channelshuffle": (vision,),
     "container": (container, parameter_container),
