@@ -208,6 +208,8 @@ def fliplr(input: Tensor) -> Tensor:
     tensor([[1, 0],
             [3, 2]])
     """
+    if input.ndim < 2:
+        raise RuntimeError(f"Input must be >= 2-d. It is {input.ndim}-d.")
     return _flip(input, 1)  # type: ignore[no-any-return]
 
 
@@ -220,6 +222,8 @@ def flipud(input: Tensor) -> Tensor:
     tensor([[2, 3],
             [0, 1]])
     """
+    if not input.ndim:
+        raise RuntimeError("Input must be >= 1-d. It is 0-d.")
     return _flip(input, 0)  # type: ignore[no-any-return]
 
 

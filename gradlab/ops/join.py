@@ -187,9 +187,13 @@ def stack(xp: Namespace, tensors: list[Array], dim: int = 0) -> Array:
 def _stack(tensors: Any, dim: int = 0) -> Tensor:
     """Docstring taken from ``stack``."""
     _check_list("stack", tensors)
-    if not tensors:
-        raise RuntimeError("stack expects a non-empty TensorList: there is nothing to join")
+    _check_not_empty("stack", tensors)
     return stack(tensors, dim)  # type: ignore[no-any-return]
+
+
+def _check_not_empty(name: str, tensors: Sequence[Tensor]) -> None:
+    if not tensors:
+        raise RuntimeError(f"{name} expects a non-empty TensorList: there is nothing to join")
 
 
 _stack.__doc__ = stack.__doc__
@@ -204,6 +208,7 @@ def vstack(tensors: Sequence[Tensor]) -> Tensor:
     tensor([[1, 2],
             [3, 4]])
     """
+    _check_not_empty("vstack", tensors)
     return _cat([atleast_2d(tensor) for tensor in tensors])  # type: ignore[no-any-return]
 
 
@@ -218,8 +223,9 @@ def hstack(tensors: Sequence[Tensor]) -> Tensor:
     >>> gl.hstack([gl.tensor([1, 2]), gl.tensor([3])])
     tensor([1, 2, 3])
     """
+    _check_not_empty("hstack", tensors)
     parts = [atleast_1d(tensor) for tensor in tensors]
-    return _cat(parts, 0 if parts and parts[0].ndim == 1 else 1)  # type: ignore[no-any-return]
+    return _cat(parts, 0 if parts[0].ndim == 1 else 1)  # type: ignore[no-any-return]
 
 
 @composite(method=False)
@@ -230,6 +236,7 @@ def dstack(tensors: Sequence[Tensor]) -> Tensor:
     >>> gl.dstack([gl.ones(2), gl.zeros(2)]).shape
     torch.Size([1, 2, 2])
     """
+    _check_not_empty("dstack", tensors)
     return _cat([atleast_3d(tensor) for tensor in tensors], 2)  # type: ignore[no-any-return]
 
 
@@ -242,6 +249,7 @@ def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     tensor([[1., 0.],
             [1., 0.]])
     """
+    _check_not_empty("column_stack", tensors)
     columns = [x if x.ndim > 1 else reshape(x, (x.numel(), 1)) for x in tensors]
     return hstack(columns)  # type: ignore[no-any-return]
 
@@ -362,7 +370,12 @@ def _split(
     if not shape:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     dim = normal_dim(dim, len(shape))
-    if isinstance(parts, Sequence):
+    if not hasattr(parts, "__index__"):
+        if not isinstance(parts, (tuple, list)):
+            raise TypeError(
+                "split_with_sizes(): argument 'split_sizes' (position 2) must be tuple of ints, "
+                f"not {type_name(parts)}"
+            )
         sizes = read_sizes((tuple(parts),))
         if builtins.min(sizes, default=0) < 0:
             raise RuntimeError(
@@ -470,7 +483,7 @@ def tensor_split(
         given = _cuts_in_tensor(given)
     if isinstance(given, int):
         cuts = _even_cuts(shape[dim], given)
-    elif isinstance(given, Sequence):
+    elif isinstance(given, (tuple, list)):
         cuts = read_sizes((tuple(given),))
     else:
         raise TypeError(
