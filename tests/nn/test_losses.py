@@ -37,6 +37,7 @@ CASES: list[tuple[str, list[Any], list[Any], dict[str, Any]]] = [
     ("gaussian_nll_loss", [X, Y, POSITIVE], [], {}),
     ("gaussian_nll_loss", [X, Y, POSITIVE[:, :1]], [], {"full": True}),
     ("gaussian_nll_loss", [X, Y, POSITIVE[:, 0]], [], {"eps": 1.0}),
+    ("gaussian_nll_loss", [X, Y, POSITIVE[:1]], [], {}),
     ("soft_margin_loss", [X], [SIGNS], {}),
     ("hinge_embedding_loss", [X], [SIGNS], {"margin": 0.5}),
     ("cosine_embedding_loss", [X, Y], [ROW_SIGNS], {"margin": 0.1}),

@@ -20,6 +20,9 @@ def torch() -> Any:
 
 LAYERS: list[tuple[Maker, tuple[int, ...]]] = [
     (lambda nn: nn.BatchNorm1d(3), (4, 3)),
+    (lambda nn: nn.BatchNorm1d(3), (0, 3, 2)),
+    (lambda nn: nn.BatchNorm2d(3, affine=False), (0, 3, 2, 2)),
+    (lambda nn: nn.BatchNorm2d(3, bias=False).eval(), (0, 3, 2, 2)),
     (lambda nn: nn.BatchNorm1d(3, affine=False), (2, 3, 5)),
     (lambda nn: nn.BatchNorm2d(3), (2, 3, 4, 5)),
     (lambda nn: nn.BatchNorm2d(3, momentum=None), (2, 3, 4, 5)),

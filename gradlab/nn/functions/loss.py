@@ -529,8 +529,10 @@ def gaussian_nll_loss(
 def _variance_for(var: Any, input: Any) -> Any:
     if input.shape[:-1] == var.shape:
         return var.unsqueeze(-1)
-    if input.shape[:-1] == var.shape[:-1] and var.shape[-1] == 1:
-        return var
+    if input.ndim == var.ndim:
+        others = [n for m, n in zip(input.shape, var.shape, strict=True) if m != n]
+        if sum(others) == 1:  # one variance for all along one dimension
+            return var
     raise ValueError(
         f"var is of incorrect size: {list(var.shape)} for an input of {list(input.shape)}"
     )

@@ -57,9 +57,19 @@ def batch_norm(
                 f"mixed dtype (CPU): all inputs must share same datatype. {name} is "
                 f"{one.dtype}, the input {input.dtype}"
             )
+    if not array.size:
+        return _of_nothing(input, weight, bias)
     return native_batch_norm(  # type: ignore[no-any-return]
         input, weight, bias, running_mean, running_var, training, momentum, eps
     )[0]
+
+
+def _of_nothing(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """A batch without numbers, which moves no statistics, but has a gradient, of zeros."""
+    made: Tensor = input.clone()
+    if weight is not None and weight.numel():
+        made = made * weight[0]
+    return made if bias is None or not bias.numel() else made + bias[0]
 
 
 def _check_several(shape: tuple[int, ...]) -> None:
