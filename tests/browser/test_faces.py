@@ -808,6 +808,35 @@ def test_no_motion_where_none_is_wanted(show: Open, watched: Watched) -> None:
     assert world.evaluate("(e) => getComputedStyle(e).transitionProperty") == "none"
 
 
+def test_a_step_that_frees_shows_what_is_let_go_of(show: Open) -> None:
+    page = show("sin-step")
+    step = page.evaluate("gradlab.payload.steps.kind.indexOf('free')")
+    for _ in range(step + 1):
+        part(page, "forward").click()
+    expect(part(page, "freed").first).to_be_visible()
+    saved = page.evaluate(
+        "s => gradlab.payload.nodes.saved[gradlab.payload.steps.node[s]].length", step
+    )
+    expect(part(page, "freed")).to_have_count(saved)
+
+
+def test_the_ring_around_the_search_field_covers_no_word(show: Open) -> None:
+    page = show("sin-step")
+    part(page, "graph").focus()
+    page.keyboard.press("/")
+    page.keyboard.type("nothing like it")
+    field, found = part(page, "search"), part(page, "found")
+    expect(found).to_have_text("none")
+    reach = field.evaluate(
+        """(e) => {
+          const { outlineOffset, outlineWidth } = getComputedStyle(e);
+          const ring = parseFloat(outlineOffset) + parseFloat(outlineWidth);
+          return e.getBoundingClientRect().right + ring;
+        }"""
+    )
+    assert reach <= found.evaluate("e => e.getBoundingClientRect().left")
+
+
 @pytest.mark.parametrize(("wanted", "moves"), [("no-preference", True), ("reduce", False)])
 def test_the_picture_glides_aside_for_details(
     show: Open, watched: Watched, wanted: Literal["no-preference", "reduce"], moves: bool

@@ -215,6 +215,7 @@ function stepPanel(trace: Trace, position: number): (HTMLElement | string)[] {
     h("p.gl-dim", `${TITLES[kind]} · `, h("code", trace.nodes.op[node]!)),
     ...rules(trace, position),
     ...(kind === "accumulate" ? growth(trace, position) : []),
+    ...(kind === "free" ? spoils(trace, node) : []),
     ...gradients("Arrives", "incoming", trace, steps.incoming[position]!, outputName),
     ...gradients(
       "Goes out",
@@ -279,6 +280,13 @@ function gradients(
     ...shown,
     ...(rest > 0 ? [h("p.gl-dim", `and ${count(rest)} more`)] : []),
   ];
+}
+
+/** What a node had saved and lets go of now. */
+function spoils(trace: Trace, node: number): HTMLElement[] {
+  const saved = trace.nodes.saved[node]!;
+  const rows = saved.map(([, row]) => row);
+  return gradients("Lets go of", "freed", trace, rows, (at) => saved[at]![0]);
 }
 
 function outputName(at: number, all: number): string {
