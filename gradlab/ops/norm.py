@@ -445,9 +445,10 @@ def native_group_norm(
     by_channel = (shape[0], group, shape[1] // group)
     with for_rows(math.prod(shape[2:]), input.size):
         result, left, mean, _, rstd = _normalized(xp, array, (2,), eps)
-        factor = xp.broadcast_to(rstd, by_channel)
-        if weight is not None:
-            factor = factor * weight.reshape(1, *by_channel[1:])
+        if weight is None:
+            factor = xp.broadcast_to(rstd, by_channel)
+        else:
+            factor = rstd * weight.reshape(1, *by_channel[1:])
         shift = -left * factor
         if bias is not None:
             shift = shift + bias.reshape(1, *by_channel[1:])
