@@ -8,6 +8,7 @@ dimensions counted from the front, so that formulas need not ask.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import math
 import operator
 import warnings
@@ -20,6 +21,7 @@ from gradlab import arrays, return_types
 from gradlab.arrays import Array, Namespace
 from gradlab.op import composite, op
 from gradlab.ops import choosing
+from gradlab.ops.buffers import for_rows
 from gradlab.ops.shape import array_of, normal_dims, put_back, stretch_back
 from gradlab.samples import call, draw, indices, real
 from gradlab.tensor import Tensor, normal_dim
@@ -1074,9 +1076,31 @@ def _logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
 )
 def softmax(xp: Namespace, input: Array, dim: int) -> Array:
     """Exponentials along a dimension, made to add up to 1."""
-    powers = xp.exp(input - arrays.largest(xp, input, dim))
-    powers /= xp.add.reduce(powers, dim, None, None, True)
+    with _along_rows(input, dim):
+        powers = xp.asarray(input - arrays.largest(xp, input, dim))
+        xp.exp(powers, powers)
+        powers /= _sums(xp, powers, dim)
     return powers
+
+
+def _along_rows(array: Array, dim: int) -> contextlib.AbstractContextManager[None]:
+    """The setting for a number for each row, where rows go along the last dimension."""
+    last = array.ndim - 1
+    return for_rows(array.shape[last] if array.ndim and dim in (last, -1) else 0, array.size)
+
+
+def _sums(xp: Namespace, array: Array, dim: int) -> Array:
+    """Sums along a dimension, which stays; of long rows by BLAS, in a third of the time."""
+    last = array.ndim - 1
+    if (
+        xp is numpy
+        and array.size >= 4096
+        and dim in (last, -1)
+        and array.dtype.char in "fd"
+        and array.flags.c_contiguous
+    ):
+        return (array @ numpy.ones(array.shape[last], array.dtype))[..., None]
+    return xp.add.reduce(array, dim, None, None, True)
 
 
 @op(
@@ -1093,8 +1117,9 @@ def softmax(xp: Namespace, input: Array, dim: int) -> Array:
 )
 def log_softmax(xp: Namespace, input: Array, dim: int) -> Array:
     """Logarithm of softmax."""
-    centred = input - arrays.largest(xp, input, dim)
-    centred -= xp.log(xp.add.reduce(xp.exp(centred), dim, None, None, True))
+    with _along_rows(input, dim):
+        centred = input - arrays.largest(xp, input, dim)
+        centred -= xp.log(_sums(xp, xp.exp(centred), dim))
     return centred
 
 
