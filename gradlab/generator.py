@@ -17,7 +17,9 @@ from __future__ import annotations
 import math
 import operator
 import secrets
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -792,7 +794,62 @@ def _followed(links: Array) -> Array:
 
 # ---------------------------------------------------------------------------- the default one
 
-default_generator = Generator()
+
+class _Default(Generator):
+    """The generator that everyone draws from; a thread may get a stream of its own instead.
+
+    Workers of data loaders do: they draw at the same time, and whose turn it was would otherwise
+    decide what each of them and their reader get.
+    """
+
+    def __init__(self) -> None:
+        self._everyones = Generator()
+        self._threads = threading.local()
+        self.device = "cpu"
+
+    def use_own_stream(self, seed: int) -> None:
+        """Draw from a stream that begins at ``seed`` wherever this thread draws from now on."""
+        self._threads.own = Generator().manual_seed(seed)
+
+    @contextmanager
+    def everyones_stream(self) -> Iterator[None]:
+        """Within the block this thread draws from everyone's stream, as if it had none of its own.
+
+        >>> with default_generator.everyones_stream():
+        ...     _ = default_generator.uniform((2,))
+        """
+        own = vars(self._threads).pop("own", None)
+        try:
+            yield
+        finally:
+            if own is not None:
+                self._threads.own = own
+
+    def _stream(self) -> Generator:
+        return getattr(self._threads, "own", self._everyones)
+
+    @property
+    def _twister(self) -> np.random.MT19937:  # type: ignore[override]
+        return self._stream()._twister
+
+    @property
+    def _seed(self) -> int:
+        return self._stream()._seed
+
+    @_seed.setter
+    def _seed(self, seed: int) -> None:
+        self._stream()._seed = seed
+
+    @property
+    def _spare_normal(self) -> float | None:
+        return self._stream()._spare_normal
+
+    @_spare_normal.setter
+    def _spare_normal(self, spare: float | None) -> None:
+        self._stream()._spare_normal = spare
+
+
+default_generator = _Default()
 default_generator.seed()
 
 

@@ -330,3 +330,55 @@ def test_memory_that_can_not_be_pinned_is_warned_of(torch: Any) -> None:
         loader = library.utils.data.DataLoader([1, 2], pin_memory=True)
         with pytest.warns(UserWarning, match="'pin_memory' argument is set as true but no acceler"):
             assert [batch.item() for batch in loader] == [1, 2]
+
+
+def augmented(lib: Any) -> Any:
+    """Samples that are changed at random as they are read."""
+
+    class Augmented(lib.utils.data.Dataset):  # type: ignore[misc]
+        def __len__(self) -> int:
+            return 12
+
+        def __getitem__(self, index: int) -> Any:
+            return index + lib.rand(2) + lib.randn(()) + lib.randint(5, (1,))
+
+    return Augmented()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_each_worker_draws_its_own_random_numbers_and_leaves_ours_alone(
+    torch: Any, workers: int
+) -> None:
+    found = []
+    for lib in (gl, torch):
+        lib.manual_seed(3)
+        loader = lib.utils.data.DataLoader(augmented(lib), 2, shuffle=True, num_workers=workers)
+        batches = [batch.tolist() for _ in range(2) for batch in loader]
+        found.append((batches, lib.rand(2).tolist(), lib.initial_seed()))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-6)
+    assert found[0][1:] == found[1][1:]
+
+
+def test_a_worker_that_is_seeded_seeds_nobody_else(torch: Any) -> None:
+    found = []
+    for lib in (gl, torch):
+        lib.manual_seed(3)
+        loader = lib.utils.data.DataLoader(
+            augmented(lib), 3, num_workers=2, worker_init_fn=lambda n, lib=lib: lib.manual_seed(n)
+        )
+        found.append(([batch.tolist() for batch in loader], lib.rand(2).tolist()))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-6)
+    assert found[0][1] == found[1][1]
+
+
+def test_a_workers_seed_is_where_its_numbers_begin() -> None:
+    class Seeds(gl.utils.data.Dataset):
+        def __len__(self) -> int:
+            return 4
+
+        def __getitem__(self, index: int) -> bool:
+            info = gl.utils.data.get_worker_info()
+            assert info is not None
+            return gl.initial_seed() == info.seed
+
+    assert all(flag.all() for flag in gl.utils.data.DataLoader(Seeds(), num_workers=2))

@@ -1,8 +1,9 @@
 """DataLoader: batches of a data set, made as they are asked for, or ahead of time by workers.
 
-Workers are threads: each has the data set as an object of its own, they share the numbers in it,
-need no pickling, and start at once, on every system and in every notebook. Reading files and
-NumPy's work on large arrays run beside each other; Python code of the data set's own takes turns.
+Workers are threads: each has the data set as an object of its own, and random numbers of its own,
+which its seed fixes as in PyTorch. They share the numbers in the data set, need no pickling, and
+start at once, on every system and in every notebook. Reading files and NumPy's work on large arrays
+run beside each other; Python code of the data set's own takes turns.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from gradlab.arrays import cuda_is_available
-from gradlab.generator import Generator
+from gradlab.generator import Generator, default_generator
 from gradlab.utils.data.collate import default_collate, default_convert
 from gradlab.utils.data.dataset import IterableDataset
 from gradlab.utils.data.sampler import (
@@ -291,6 +292,7 @@ def _work(
 ) -> None:
     """What a worker's thread does. It doesn't know its reader, whose end is what ends it."""
     running.info = info
+    default_generator.use_own_stream(info.seed)
     try:
         if loader.worker_init_fn is not None:
             loader.worker_init_fn(info.id)
@@ -335,7 +337,8 @@ class _Shared:
             with self._lock:
                 while self._next <= position:
                     try:
-                        self._waiting[self._next] = next(self._items)
+                        with default_generator.everyones_stream():  # a sampler draws for all
+                            self._waiting[self._next] = next(self._items)
                     except StopIteration:
                         break
                     self._next += 1
