@@ -7,6 +7,7 @@ only copies what goes by; a trace with formulas and sentences is written when it
 
 from __future__ import annotations
 
+import functools
 import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -20,18 +21,20 @@ TITLE = "Recording a pass over 2×3 tensors, microseconds a node"
 TARGET = 15.0  # microseconds that recording may add to a node
 ROOM = 1_000_000  # bytes that a trace of 10,000 nodes may take
 NODES = 4_000
-SHAPES = {"2": (2,), "2×3": (2, 3), "4×5": (4, 5)}
+SHAPES = {"2": (2,), "2×3": (2, 3), "100": (100,)}
+DTYPES = ("float32", "float64")
 
 Timed = Callable[[Mapping[str, Callable[[], Any]], int], dict[str, list[float]]]
 
 
-def chain(lib: ModuleType, nodes: int, shape: tuple[int, ...]) -> Any:
+def chain(lib: ModuleType, nodes: int, shape: tuple[int, ...], dtype: str = "float32") -> Any:
     """A result of about so many small operations, with numbers that are all different."""
     lib.manual_seed(0)
-    y = lib.rand(shape, requires_grad=True)
+    rand = functools.partial(lib.rand, shape, dtype=getattr(lib, dtype))
+    y = rand(requires_grad=True)
     for _ in range(nodes // 4):
-        y = lib.sin(y * (1 + lib.rand(shape) / 5)) + lib.rand(shape)
-        y = y * (1 + lib.rand(shape) / 100)
+        y = lib.sin(y * (1 + rand() / 5)) + rand()
+        y = y * (1 + rand() / 100)
     return y.sum()
 
 
@@ -67,10 +70,16 @@ def measured(timed: Timed, torch: ModuleType | None, rounds: int) -> dict[str, A
             added[name][way] = statistics.median(more) / NODES * 1e6
             added[name][f"{way}, least"] = (min(seconds) - min(plain)) / NODES * 1e6
     room = {
-        name: len(json.dumps(gw.trace(chain(gradlab, 10_000, shape)).to_json(), ensure_ascii=False))
+        f"{name} of {dtype}": _room(chain(gradlab, 10_000, shape, dtype))
+        for dtype in DTYPES
         for name, shape in SHAPES.items()
     }
     return {"added_us": added, "bytes_of_10000_nodes": room}
+
+
+def _room(out: Any) -> int:
+    """Bytes that the trace of a pass takes in a notebook."""
+    return len(json.dumps(gw.trace(out).to_json(), ensure_ascii=False).encode())
 
 
 def table(report: Mapping[str, Any]) -> str:
