@@ -21,6 +21,7 @@ from gradlab import (
     autograd,
     backends,
     cuda,
+    distributions,
     func,
     linalg,
     models,
