@@ -85,6 +85,8 @@ def op(
     inplace: bool | None = None,
     holomorphic: bool = True,
     saved: Mapping[str, SavedAs] | None = None,
+    numbers: tuple[str, ...] | None = None,
+    in_single: bool | str = False,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Declare an operation; see the module's docstring.
 
@@ -94,14 +96,29 @@ def op(
     ``outputs``: how many results there are, or their names.
     ``inplace``: whether the form ``name_`` is made; by default for operations that promote.
     ``holomorphic=False``: formulas are PyTorch's gradients of complex results as they stand.
+    ``in_single``: of half-precision arrays, forward and formulas (or "forward" alone) compute in
+    single precision and round once, as PyTorch's do; else each step would round, and overflow.
+    "with numbers": of two operands, where one is a Python number, which halves may not hold.
     ``saved``: attributes ``_saved_<name>`` of the node where PyTorch's are not just what formulas
     name: a function of what they name, that under its own name, or None for what PyTorch lacks.
+    ``numbers``: of two operands, those in whose place a Python number may stand, as PyTorch has it;
+    by default numbers are taken for tensors.
     Raises ValueError at import for a formula that names something the operation doesn't have.
     """
 
     def declare(forward: Callable[..., Any]) -> Any:
         declared = read(
-            forward, latex, grad or {}, samples, promote, outputs, view, holomorphic, saved
+            forward,
+            latex,
+            grad or {},
+            samples,
+            promote,
+            outputs,
+            view,
+            holomorphic,
+            saved,
+            numbers,
+            in_single,
         )
         node_name = node or camel(declared.name) + "Backward0"
         object.__setattr__(declared, "node", make_node(declared, node_name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import linecache
 from collections.abc import Callable, Sequence
@@ -133,7 +134,10 @@ def _equals_array(function: Callable[..., Any], tensor: Tensor, other: Any) -> A
 
 
 def _convert_arguments(declared: Op, values: tuple[Any, ...]) -> list[Any] | None:
-    """The arguments with NumPy scalars as Python's and a leading number as a tensor, or None."""
+    """The arguments with NumPy scalars as Python's and a leading number as a tensor, or None.
+
+    The number has the dtype that it has beside the other operand, or by itself beside another.
+    """
     if not hasattr(mode, "enabled"):
         ensure_mode()
         return list(values)  # nothing was wrong but that this thread had no mode yet
@@ -142,14 +146,21 @@ def _convert_arguments(declared: Op, values: tuple[Any, ...]) -> list[Any] | Non
         if name in declared.tensors and isinstance(values[i], numpy.generic):
             converted[i] = values[i].item()
     paired = len(declared.tensors) == 2 and declared.promote is not None and not declared.sequence
-    if paired and type(converted[0]) in arrays.PYTHON_SCALARS and isinstance(converted[1], Tensor):
-        meet = arrays.promote_to_float if declared.promote == "float" else arrays.promote
-        converted[0] = Tensor._wrap(meet((converted[0], converted[1]._array))[0])
+    takes_it = declared.numbers is None or declared.tensors[0] in declared.numbers
+    if paired and takes_it and type(converted[0]) in arrays.PYTHON_SCALARS:
+        first, second = converted[:2]
+        if isinstance(second, Tensor):
+            meet = arrays.promote_to_float if declared.promote == "float" else arrays.promote
+            converted[0] = Tensor._wrap(meet((first, second._array))[0])
+        elif declared.numbers is None and type(second) in arrays.PYTHON_SCALARS:
+            converted[0] = Tensor._wrap(numpy.asarray(first, arrays.scalar_dtype(first)))
     same = all(new is old for new, old in zip(converted, values, strict=True))
     return None if same else converted
 
 
 def _argument_error(declared: Op, values: tuple[Any, ...]) -> TypeError:
+    if declared.numbers:
+        return _no_such_form(declared, values)
     for position, (name, value) in enumerate(
         zip(declared.signature.parameters, values, strict=True), start=1
     ):
@@ -160,9 +171,15 @@ def _argument_error(declared: Op, values: tuple[Any, ...]) -> TypeError:
                 f"{declared.public_name}(): argument '{name}' (position {position}) must be "
                 f"Tensor, not {type_name(value)}. Make one with gradlab.tensor(...)."
             )
+    return _no_such_form(declared, values)
+
+
+def _no_such_form(declared: Op, values: tuple[Any, ...]) -> TypeError:
+    names = " or ".join(f"'{name}'" for name in declared.numbers or ())
+    way_out = names and f". Only {names} may be a number: make one with gradlab.tensor(...)."
     return TypeError(
         f"{declared.public_name}() received an invalid combination of arguments - got "
-        f"({', '.join(type(v).__name__ for v in values)})"
+        f"({', '.join(type(v).__name__ for v in values)}){way_out}"
     )
 
 
@@ -210,14 +227,42 @@ def _option_error(declared: Op, error: TypeError, values: tuple[Any, ...]) -> Ty
     return error
 
 
+def _in_single(compute: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """What is computed of half-precision arrays as if they were of single precision."""
+    found = compute(*[_single(one) for one in args], **options)
+    return found.astype(_HALF) if getattr(found, "dtype", None) == numpy.float32 else found
+
+
+def _single(value: Any) -> Any:
+    return value.astype(numpy.float32) if getattr(value, "dtype", None) == _HALF else value
+
+
+def _with_number(
+    forward: Callable[..., Any], meet: Callable[..., Any], array: Array, number: Any
+) -> tuple[Callable[..., Any], Array, Any]:
+    """How and of what to compute where an array meets a Python number.
+
+    One of half precision does in single, in which the number is; seen as another array, it tells
+    the engine that a gradient is to be fitted.
+    """
+    if array.dtype != _HALF or type(number) not in (int, float):
+        return forward, *meet((array, number))
+    wide = numpy.array(number, numpy.float32) if type(array) is numpy.ndarray else number
+    return functools.partial(_in_single, forward), array[...], wide
+
+
+_HALF = arrays.float16.numpy
+
 _SCOPE: dict[str, Any] = {
     "DIFFERENTIABLE": arrays.DIFFERENTIABLE,
+    "FLOAT16": _HALF,
     "FLOAT32": arrays.float32.numpy,
     "NO_EDGE": NO_EDGE,
     "NeedsRules": NeedsRules,
     "NUMBERS": frozenset((float, int)),
     "PYTHON_SCALARS": arrays.PYTHON_SCALARS,
     "REAL_FLOATING": arrays.REAL_FLOATING,
+    "SINGLE_OR_DOUBLE": frozenset(arrays.REAL_FLOATING) - {_HALF},
     "Tensor": Tensor,
     "UNCHANGING": UNCHANGING,
     "argument_error": _argument_error,
@@ -233,6 +278,7 @@ _SCOPE: dict[str, Any] = {
     "forward_error": _forward_error,
     "leaf_edge": leaf_edge,
     "in_order": in_order,
+    "in_single": _in_single,
     "inference_counter": inference_counter,
     "interpret": interpret,
     "into": into,
@@ -253,5 +299,6 @@ _SCOPE: dict[str, Any] = {
     "second_backward": second_backward,
     "unpack_all": _unpack_all,
     "view_of": view_of,
+    "with_number": _with_number,
     "zeros_for_missing": _zeros_for_missing,
 }

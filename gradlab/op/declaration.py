@@ -57,11 +57,16 @@ class Op:
     # None: dtypes as they are; "same": one for all; "float": that and never an integer;
     # "no bool": one for all, and a bool among others is refused
     promote: str | None
+    # of a pair that promotes, the names in whose place a Python number may stand; None: a number is
+    # taken for a tensor, even where there is no other
+    numbers: tuple[str, ...] | None
     outputs: int | None  # None: a tuple whose length depends on the arguments
     results: tuple[str, ...]  # names of several outputs, by which formulas call them
     view: bool
     holomorphic: bool  # formulas are g times plain derivatives; complex ones get conjugated
     saved_as: Mapping[str, SavedAs]
+    # Half precision is computed in single: True, "forward" only, or a pair's, "with numbers"
+    in_single: bool | str
     node: type[OpNode] = field(init=False)
     function: Callable[..., Tensor] = field(init=False)
 
@@ -132,6 +137,8 @@ def read(
     view: bool,
     holomorphic: bool = True,
     saved: Mapping[str, SavedAs] | None = None,
+    numbers: tuple[str, ...] | None = None,
+    in_single: bool | str = False,
 ) -> Op:
     signature = inspect.signature(forward)
     parameters = list(signature.parameters.values())[1:]  # without xp
@@ -149,11 +156,13 @@ def read(
         sequence=any(kinds[n] == "list[Array]" for n in tensors),
         options=tuple(n for n in kinds if n not in tensors),
         promote=promote,
+        numbers=numbers,
         outputs=len(outputs) if isinstance(outputs, tuple) else outputs,
         results=outputs if isinstance(outputs, tuple) else (),
         view=view,
         holomorphic=holomorphic,
         saved_as=saved or {},
+        in_single=in_single,
     )
     _check(declared)
     return declared

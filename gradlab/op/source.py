@@ -51,12 +51,37 @@ def apply_source(declared: Op) -> str:
             if name not in shared:
                 lines += [indent + line for line in _unpack_source(declared, name)]
         lines += [
-            f"{indent}d_{of} = gradient_of_{of}({', '.join(rule.parameters)})",
+            f"{indent}d_{of} = {_formula_call(declared, of)}",
             f"{indent}if type(d_{of}) is not ndarray:",
             f"{indent}    d_{of} = as_array(d_{of})",
         ]
     lines += _returned(declared, f"({' '.join(f'd_{name},' for name in declared.gradients)})")
     return "\n".join(lines)
+
+
+def _formula_call(declared: Op, of: str) -> str:
+    arguments = ", ".join(declared.gradients[of].parameters)
+    call = f"gradient_of_{of}({arguments})"
+    if declared.in_single is not True or _with_numbers(declared) or not arguments:
+        return call
+    return f"{call} if g.dtype is not FLOAT16 else in_single(gradient_of_{of}, {arguments})"
+
+
+def _forward_call(declared: Op) -> str:
+    arguments = f"xp, {', '.join(_forward_arguments(declared))}"
+    if _with_numbers(declared):
+        return f"compute({arguments})"
+    if not declared.in_single:
+        return f"forward({arguments})"
+    first = f"a_{declared.tensors[0]}"
+    return (
+        f"forward({arguments}) if {first}.dtype is not FLOAT16 else in_single(forward, {arguments})"
+    )
+
+
+def _with_numbers(declared: Op) -> bool:
+    """Whether half precision is computed in single where it meets a Python number."""
+    return declared.in_single == "with numbers"
 
 
 def _conjugation(declared: Op) -> list[str]:
@@ -148,6 +173,7 @@ def function_source(declared: Op, on_bad_argument: str, takes_out: bool = False)
         into = f"into({declared.public_name!r}, function, out, {values})"
         lines += ["    if out is not None:", f"        return {into}"]
     reading = _sequence_reading if declared.sequence else _reading
+    lines += ["    compute = forward"] * _with_numbers(declared)
     lines += ["    try:", *("        " + line for line in reading(declared))]
     lines.append("        recording = mode.enabled")
     lines += [
@@ -159,7 +185,7 @@ def function_source(declared: Op, on_bad_argument: str, takes_out: bool = False)
         f"            return function({_converted_arguments(declared)})",
         "        " + on_bad_argument.format(arguments=f"({arguments},)"),
         "    try:",
-        f"        result = forward(xp, {', '.join(_forward_arguments(declared))})",
+        f"        result = {_forward_call(declared)}",
         "    except ValueError as error:",
         f"        raise forward_error(op, error, {_array_list(declared)}) from None",
         "    except TypeError as error:",
@@ -302,23 +328,33 @@ def _reading_pair(declared: Op, one: str, two: str) -> list[str]:
     )
     if declared.promote == "float":
         same += f" or (a_{one}.dtype is not FLOAT32 and a_{one}.dtype not in DIFFERENTIABLE)"
+    first = [f"a_{one} = {one}._array", f"needs_{one} = {_needs(declared, one)}"]
+    second = [
+        f"a_{two} = {two}._array",
+        f"if {same}:",
+        f"    a_{one}, a_{two} = {meet}((a_{one}, a_{two}))",
+        f"needs_{two} = {_needs(declared, two)}",
+        f"counter_{two} = {two}._counter",
+    ]
+    if declared.numbers is not None and two not in declared.numbers:
+        return [*first, *second]
+    wide = _with_numbers(declared)
+    known = "SINGLE_OR_DOUBLE" if wide else "REAL_FLOATING"
+    otherwise = f"a_{one}, a_{two} = {meet}((a_{one}, {two}))"
+    if wide:
+        otherwise = f"compute, a_{one}, a_{two} = with_number(forward, {meet}, a_{one}, {two})"
     return [
-        f"a_{one} = {one}._array",
-        f"needs_{one} = {_needs(declared, one)}",
+        *first,
         f"if type({two}) is not Tensor and type({two}) in PYTHON_SCALARS:",
-        f"    if a_{one}.dtype in REAL_FLOATING and type({two}) {plain}:",
+        f"    if a_{one}.dtype in {known} and type({two}) {plain}:",
         # A 0-d array of the first's dtype: with a Python number NumPy takes 0.60 µs, not 0.31 µs.
         f"        a_{two} = array({two}, a_{one}.dtype) if type(a_{one}) is ndarray else {two}",
         "    else:",
-        f"        a_{one}, a_{two} = {meet}((a_{one}, {two}))",
+        f"        {otherwise}",
         f"    needs_{two} = False",
         f"    counter_{two} = UNCHANGING",
         "else:",
-        f"    a_{two} = {two}._array",
-        f"    if {same}:",
-        f"        a_{one}, a_{two} = {meet}((a_{one}, a_{two}))",
-        f"    needs_{two} = {_needs(declared, two)}",
-        f"    counter_{two} = {two}._counter",
+        *("    " + line for line in second),
     ]
 
 

@@ -39,6 +39,7 @@ _BOTH_SIDES = (*real(0.1, 2), *real(-2, -0.1))
     method=False,
     inplace=False,
     samples=real(-3, 3),
+    in_single=True,
 )
 def silu(xp: Namespace, input: Array) -> Array:
     """Each element times its own sigmoid."""
@@ -67,6 +68,7 @@ def _silu_gradient(g: Any, input: Any, sigmoid: Any) -> Any:
     method=False,
     inplace=False,
     samples=(*real(-3, 3), call(draw(3), 2.0), call(draw(3, low=2, high=3), 2.0, 1.0)),
+    in_single=True,
 )
 def softplus(xp: Namespace, input: Array, beta: float = 1, threshold: float = 20) -> Array:
     """A smooth ``relu``; the element itself where ``beta`` times it is above ``threshold``."""
@@ -94,6 +96,7 @@ def softplus(xp: Namespace, input: Array, beta: float = 1, threshold: float = 20
     method=False,
     inplace=False,
     samples=real(-3, 3),
+    in_single=True,
 )
 def mish(xp: Namespace, input: Array) -> Array:
     """Each element times tanh of its softplus."""
@@ -118,6 +121,7 @@ def _mish_gradient(g: Any, input: Any, sigmoid: Any, t: Any) -> Any:
     public=False,
     method=False,
     samples=real(-3, 3),
+    in_single=True,
 )
 def logsigmoid(xp: Namespace, input: Array) -> Array:
     """Logarithm of the logistic function of each element, without overflow."""
@@ -156,6 +160,7 @@ def logsigmoid(xp: Namespace, input: Array) -> Array:
         call(draw(3, low=-2, high=-1), 1.5, 2.0, 0.5),
         call(draw(3, low=1, high=2), 1.5, 2.0, 0.5),
     ),
+    in_single=True,
 )
 def elu(
     xp: Namespace, input: Array, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0
@@ -299,6 +304,7 @@ def celu_over(xp: Namespace, input: Array, alpha: float = 1.0) -> Array:
     method=False,
     inplace=False,
     samples=(*_BOTH_SIDES, call(draw(3, low=-2, high=-1), 0.3)),
+    in_single=True,
 )
 def leaky_relu(xp: Namespace, input: Array, negative_slope: float = 0.01) -> Array:
     """Each element, or ``negative_slope`` times it where it is negative."""
@@ -476,6 +482,7 @@ def _within(xp: Any, input: Any, size: float) -> Any:
     method=False,
     inplace=False,
     samples=(*real(-2.9, 2.9), call(draw(3, low=3.1, high=4)), call(draw(3, low=-4, high=-3.1))),
+    in_single=True,
 )
 def hardsigmoid(xp: Namespace, input: Array) -> Array:
     """A sigmoid of three straight pieces: 0 up to -3, 1 from 3."""
@@ -506,6 +513,7 @@ def _strictly_within_3(xp: Any, input: Any) -> Any:
     method=False,
     inplace=False,
     samples=(*real(-2.9, 2.9), call(draw(3, low=3.1, high=4)), call(draw(3, low=-4, high=-3.1))),
+    in_single=True,
 )
 def hardswish(xp: Namespace, input: Array) -> Array:
     """Each element times its ``hardsigmoid``."""

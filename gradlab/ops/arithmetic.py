@@ -48,6 +48,7 @@ _COPYSIGN_INPUT = (
     latex=_COPYSIGN,
     grad=dict(input=_COPYSIGN_INPUT, other=(lambda g, xp: xp.zeros_like(g), r"0")),
     promote="float",
+    numbers=("other",),
     node="CopysignBackward0",
     public=False,
     method=False,
@@ -165,6 +166,7 @@ def heaviside(xp: Namespace, input: Array, values: Array) -> Array:
         other=(lambda g, out: g * (out * math.log(2)), r"g \cdot out \cdot \ln 2"),
     ),
     promote="float",
+    numbers=(),
     samples=pairs(),
 )
 def ldexp(xp: Namespace, input: Array, other: Array) -> Array:
@@ -231,6 +233,7 @@ def frexp(input: Tensor) -> Any:
         ),
     ),
     promote="same",
+    numbers=(),
     samples=pairs(-2, -1, 1, 2),
 )
 def nextafter(xp: Namespace, input: Array, other: Array) -> Array:
@@ -294,6 +297,7 @@ def _in_dtype(value: Any, dtype: arrays.dtype) -> Any:
 @op(
     latex=r"\gcd(input, other)",
     promote="same",
+    numbers=(),
     samples=(call(indices(4, below=50), indices(4, below=50)),),
 )
 def gcd(xp: Namespace, input: Array, other: Array) -> Array:
@@ -312,6 +316,7 @@ def gcd(xp: Namespace, input: Array, other: Array) -> Array:
 @op(
     latex=r"\mathrm{lcm}(input, other)",
     promote="same",
+    numbers=(),
     samples=(call(indices(4, below=50), indices(4, below=50)),),
 )
 def lcm(xp: Namespace, input: Array, other: Array) -> Array:
@@ -344,6 +349,7 @@ def _require_integers(kernel: str, array: Array) -> None:
     promote="float",
     node="Deg2RadBackward0",
     samples=real(-180, 180),
+    in_single=True,
 )
 def deg2rad(xp: Namespace, input: Array) -> Array:
     """Angles in degrees as angles in radians.
@@ -361,6 +367,7 @@ def deg2rad(xp: Namespace, input: Array) -> Array:
     promote="float",
     node="Rad2DegBackward0",
     samples=real(-3, 3),
+    in_single=True,
 )
 def rad2deg(xp: Namespace, input: Array) -> Array:
     """Angles in radians as angles in degrees.
@@ -394,6 +401,7 @@ def _scaled_angle(name: str, array: Array, factor: float) -> Array:
         ),
     ),
     promote="same",
+    numbers=(),
     inplace=False,
     samples=pairs(),
 )
@@ -433,6 +441,7 @@ def log_of_sum(xp: Namespace, input: Array, other: Array) -> Array:
         ),
     ),
     promote="same",
+    numbers=(),
     node="Logaddexp2Backward0",
     inplace=False,
     samples=pairs(),

@@ -159,6 +159,11 @@ def _by_operations(
             )
         shape = (query.size(-2), key.size(-2))
         mask = _additive(query.new_ones(shape, dtype=arrays.bool_).tril(), query)
+    if query.dtype is arrays.float16:  # of which products are often none
+        query, key, value = query.float(), key.float(), value.float()
+        mask = None if mask is None else mask.float()
+        result: Any = _by_operations(query, key, value, mask, dropout_p, False, scale)
+        return result.to(arrays.float16)  # type: ignore[no-any-return]
     root = math.sqrt(abs(scale))  # to both: products stay in range
     left = times(query, root if scale >= 0 else -root)
     scores: Any = matmul(left, times(key.transpose(-2, -1), root))

@@ -53,6 +53,7 @@ def sub_number(xp: Namespace, input: Array, other: float) -> Array:
     public=False,
     method=False,
     samples=_SAMPLES,
+    in_single=True,
 )
 def mul_number(xp: Namespace, input: Array, other: float) -> Array:
     """A tensor times a number."""
@@ -66,6 +67,7 @@ def mul_number(xp: Namespace, input: Array, other: float) -> Array:
     public=False,
     method=False,
     samples=_SAMPLES,
+    in_single=True,
 )
 def div_number(xp: Namespace, input: Array, other: float) -> Array:
     """A tensor divided by a number."""

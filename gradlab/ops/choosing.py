@@ -26,6 +26,7 @@ _ONES = {d.numpy: numpy.ones((), d.numpy) for d in arrays.ALL_DTYPES}
     grad=dict(input=(lambda g, out: g * (1 - out) * out, r"g \cdot out \, (1 - out)")),
     promote="float",
     samples=real(-3, 3),
+    in_single=True,
 )
 def sigmoid(xp: Namespace, input: Array) -> Array:
     """Logistic function of each element: from 0 far below zero to 1 far above.
@@ -93,6 +94,7 @@ def _no_relu(array: Array) -> Exception:
         ),
     ),
     promote="same",
+    numbers=(),
     inplace=False,
     samples=pairs(),
 )
@@ -127,6 +129,7 @@ def maximum(xp: Namespace, input: Array, other: Array) -> Array:
         ),
     ),
     promote="same",
+    numbers=(),
     inplace=False,
     samples=pairs(),
 )
@@ -157,6 +160,7 @@ def minimum(xp: Namespace, input: Array, other: Array) -> Array:
         ),
     ),
     promote="same",
+    numbers=(),
     inplace=False,
     samples=pairs(),
 )
@@ -187,6 +191,7 @@ def fmax(xp: Namespace, input: Array, other: Array) -> Array:
         ),
     ),
     promote="same",
+    numbers=(),
     inplace=False,
     samples=pairs(),
 )
@@ -345,6 +350,7 @@ def clamp_min(input: Any, min: Any) -> Tensor:
         )
     ),
     promote="same",
+    numbers=("min",),
     node="ClampMinBackward0",
     saved=dict(min=lambda min: min),
     public=False,
@@ -371,6 +377,7 @@ def clamp_min_scalar(xp: Namespace, input: Array, min: Array) -> Array:
         ),
     ),
     promote="same",
+    numbers=("min",),
     node="ClampMinBackward1",
     public=False,
     method=False,
@@ -405,6 +412,7 @@ def clamp_max(input: Any, max: Any) -> Tensor:
         )
     ),
     promote="same",
+    numbers=("max",),
     node="ClampMaxBackward0",
     saved=dict(max=lambda max: max),
     public=False,
@@ -431,6 +439,7 @@ def clamp_max_scalar(xp: Namespace, input: Array, max: Array) -> Array:
         ),
     ),
     promote="same",
+    numbers=("max",),
     node="ClampMaxBackward1",
     public=False,
     method=False,

@@ -32,6 +32,7 @@ _KAPPA = 0.044715
     public=False,
     method=False,
     samples=(*real(-3, 3), call(draw(5, low=-3, high=3), approximate="tanh")),
+    in_single=True,
 )
 def gelu(xp: Namespace, input: Array, *, approximate: str = "none") -> Array:
     """Each element times the share Φ of a normal distribution below it."""

@@ -58,6 +58,7 @@ _REDUCED_PAIRS = tuple(
     method=False,
     inplace=False,
     samples=(*_REDUCED_PAIRS, call(draw(0, 2), draw(0, 2), SUM)),
+    in_single=True,
 )
 def mse_loss(xp: Namespace, input: Array, target: Array, reduction: int = MEAN) -> Array:
     """Squared differences."""
@@ -92,6 +93,7 @@ def mse_loss(xp: Namespace, input: Array, target: Array, reduction: int = MEAN) 
         call(draw(4, 3), indices(4, below=3), draw(3, low=0.5), MEAN, 1),
         call(draw(3), indices(below=3)),
     ),
+    in_single=True,
 )
 def nll_loss(
     xp: Namespace,
@@ -123,6 +125,7 @@ def nll_loss(
         *(call(draw(2, 3, 2, 2), indices(2, 2, 2, below=3), None, r) for r in (NONE, MEAN, SUM)),
         call(draw(2, 3, 2, 2), indices(2, 2, 2, below=3), draw(3, low=0.5), MEAN, 1),
     ),
+    in_single=True,
 )
 def nll_loss2d(
     xp: Namespace,
@@ -282,6 +285,7 @@ def _weighted(g: Any, weight: Any) -> Any:
         *(call(draw(3, low=0.1, high=0.9), draw(3, low=0, high=1), None, r) for r in range(3)),
         call(draw(2, 3, low=0.1, high=0.9), draw(2, 3, low=0, high=1), draw(3, low=0.5), MEAN),
     ),
+    in_single=True,
 )
 def binary_cross_entropy(
     xp: Namespace, input: Array, target: Array, weight: Array | None = None, reduction: int = MEAN
@@ -342,6 +346,7 @@ def _logits_target_gradient(
         *(call(draw(3), draw(3, low=0, high=1), None, None, r) for r in range(3)),
         call(draw(2, 3), draw(2, 3, low=0, high=1), draw(3, low=0.5), draw(3, low=0.5), MEAN),
     ),
+    in_single=True,
 )
 def binary_cross_entropy_with_logits(
     xp: Namespace,

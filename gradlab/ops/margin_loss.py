@@ -54,6 +54,7 @@ def _smooth_slope(
     method=False,
     inplace=False,
     samples=(*_FAR_APART, *_NEAR),
+    in_single=True,
 )
 def smooth_l1_loss(
     xp: Namespace, input: Array, target: Array, reduction: int = MEAN, beta: float = 1.0
@@ -102,6 +103,7 @@ def _huber_slope(
     method=False,
     inplace=False,
     samples=(*_FAR_APART, *_NEAR),
+    in_single=True,
 )
 def huber_loss(
     xp: Namespace, input: Array, target: Array, reduction: int = MEAN, delta: float = 1.0
@@ -125,6 +127,7 @@ def huber_loss(
     method=False,
     inplace=False,
     samples=tuple(call(draw(2, 3), draw(2, 3), reduction) for reduction in _REDUCTIONS),
+    in_single=True,
 )
 def soft_margin_loss(xp: Namespace, input: Array, target: Array, reduction: int = MEAN) -> Array:
     """How surprising the target's sign is, foretold by scores."""

@@ -43,6 +43,7 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
         call(draw(2, 1), draw(3), 0.75),
         call(draw(), draw(), 2.0),
     ),
+    in_single="forward",
 )
 def lerp_scalar(xp: Namespace, input: Array, end: Array, weight: float) -> Array:
     """Part of the way, the same everywhere."""
@@ -64,6 +65,7 @@ def lerp_scalar(xp: Namespace, input: Array, end: Array, weight: float) -> Array
     public=False,
     method=False,
     samples=(call(draw(3), draw(3), draw(3)), call(draw(2, 1), draw(3), draw())),
+    in_single="forward",
 )
 def lerp_tensor(xp: Namespace, input: Array, end: Array, weight: Array) -> Array:
     """Part of the way, of each element its own."""
@@ -105,6 +107,7 @@ def _check_same_dtype(input: Array, name: str, other: Array) -> None:
         call(draw(2, 3), draw(3), draw(2, 1), value=2.5),
         call(draw(), draw(2), draw()),
     ),
+    in_single="forward",
 )
 def addcmul(
     xp: Namespace, input: Array, tensor1: Array, tensor2: Array, *, value: float = 1
@@ -136,6 +139,7 @@ def addcmul(
         call(draw(2, 3), draw(3), draw(2, 1, low=0.5), value=2.5),
         call(draw(), draw(2), draw(low=0.5)),
     ),
+    in_single="forward",
 )
 def addcdiv(
     xp: Namespace, input: Array, tensor1: Array, tensor2: Array, *, value: float = 1

@@ -87,6 +87,7 @@ def sub(xp: Namespace, input: Array, other: Array, *, alpha: float = 1) -> Array
         input=(lambda g, alpha: -g if alpha == 1 else g * -alpha, r"-g \cdot alpha"),
     ),
     promote="no bool",
+    numbers=("other",),
     node="RsubBackward1",
     public=False,
     method=False,
@@ -122,6 +123,7 @@ def _rsub(input: Any, other: Any, *, alpha: float = 1) -> Any:
         other=(lambda g: g, r"g"),
     ),
     promote="no bool",
+    numbers=("other",),
     node="RsubBackward0",
     public=False,
     method=False,
@@ -169,6 +171,7 @@ def _scaled(xp: Namespace, array: Array, alpha: Any) -> Array:
     promote="same",
     operator="__mul__",
     samples=pairs(),
+    in_single="with numbers",
 )
 def mul(xp: Namespace, input: Array, other: Array) -> Array:
     """Product of two tensors, element by element.
@@ -195,6 +198,7 @@ def mul(xp: Namespace, input: Array, other: Array) -> Array:
     inplace=False,
     operator="__truediv__",
     samples=pairs(-2, 2, 0.5, 2),
+    in_single="with numbers",
 )
 def div(xp: Namespace, input: Array, other: Array) -> Array:
     """Quotient of two tensors."""
@@ -287,6 +291,7 @@ _NO_FLOOR_DIVIDE = no_gradient("floor_divide", f"{_DETACH}, or use div(..., roun
     promote="same",
     node="NotImplemented",
     operator="__floordiv__",
+    in_single="with numbers",
 )
 def floor_divide(xp: Namespace, input: Array, other: Array) -> Array:
     """Quotient of two tensors, rounded down; integers stay integers.
@@ -345,6 +350,7 @@ def remainder(input: Any, other: Any) -> Tensor:
     latex=r"input \bmod other",
     grad=dict(input=(lambda g: g, r"g")),
     promote="same",
+    numbers=("input", "other"),
     node="RemainderBackward0",
     public=False,
     method=False,
@@ -383,6 +389,7 @@ def scalar_remainder(xp: Namespace, input: Array, other: Array) -> Array:
         ),
     ),
     promote="same",
+    numbers=("input", "other"),
     node="RemainderBackward1",
     public=False,
     method=False,
@@ -433,6 +440,7 @@ def fmod(input: Any, other: Any) -> Tensor:
     latex=r"\mathrm{fmod}(input, other)",
     grad=dict(input=(lambda g: g, r"g")),
     promote="same",
+    numbers=("other",),
     node="FmodBackward0",
     public=False,
     method=False,
@@ -454,6 +462,7 @@ def fmod_scalar(xp: Namespace, input: Array, other: Array) -> Array:
         ),
     ),
     promote="same",
+    numbers=("other",),
     node="FmodBackward1",
     public=False,
     method=False,

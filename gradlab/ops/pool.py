@@ -489,6 +489,7 @@ _AVERAGE_GRADIENT = dict(
         call(draw(1, 1, 5, 6), [3, 2], [2, 2], [1, 1], True, True, 5),
         call(draw(1, 2, 6, 6), [5, 4], [1, 2]),
     ),
+    in_single=True,
 )
 def avg_pool2d(
     xp: Namespace,
@@ -518,6 +519,7 @@ def avg_pool2d(
         call(draw(1, 2, 3, 4, 4), [2, 2, 2], [1, 2, 2]),
         call(draw(2, 3, 3, 4), [2, 2, 2], [2, 2, 1], [1, 1, 1], True, False),
     ),
+    in_single=True,
 )
 def avg_pool3d(
     xp: Namespace,
@@ -647,6 +649,7 @@ def _adaptive_average_gradient(dims: int) -> dict[str, Any]:
         call(draw(2, 4, 6), [2, 3]),
         call(draw(1, 1, 2, 3), [4, 3]),
     ),
+    in_single=True,
 )
 def adaptive_avg_pool2d(xp: Namespace, input: Array, output_size: Sizes) -> Array:
     """Averages of as many windows of pictures as ``output_size`` says."""
@@ -662,6 +665,7 @@ def adaptive_avg_pool2d(xp: Namespace, input: Array, output_size: Sizes) -> Arra
     public=False,
     method=False,
     samples=(call(draw(1, 2, 3, 4, 4), [2, 2, 3]), call(draw(2, 4, 3, 4), [2, 3, 2])),
+    in_single=True,
 )
 def adaptive_avg_pool3d(xp: Namespace, input: Array, output_size: Sizes) -> Array:
     """As ``adaptive_avg_pool2d``, of volumes."""

@@ -61,6 +61,7 @@ def pow(input: Any, exponent: Any) -> Tensor:
         call(draw(), 2),
         call(draw(0), 2),
     ),
+    in_single="forward",
 )
 def pow_scalar(xp: Namespace, input: Array, exponent: float) -> Array:
     """Elements to the power of a number."""
@@ -111,6 +112,7 @@ _FAST = (-1, 0, 1, 2)  # exponents that NumPy knows by themselves
         ),
     ),
     promote="same",
+    numbers=("input", "exponent"),
     node="PowBackward1",
     public=False,
     method=False,
@@ -254,6 +256,7 @@ def log(xp: Namespace, input: Array) -> Array:
     grad=dict(input=(lambda g, input: g / (input * _LN_2), r"\frac{g}{input \, \ln 2}")),
     promote="float",
     samples=real(0.5, 3),
+    in_single="forward",
 )
 def log2(xp: Namespace, input: Array) -> Array:
     """Logarithm to base 2 of each element.
@@ -322,6 +325,7 @@ def sqrt(xp: Namespace, input: Array) -> Array:
     grad=dict(input=(lambda g, out: -0.5 * g * out**3, r"-\frac{1}{2} \, g \cdot out^3")),
     promote="float",
     samples=real(0.5, 3),
+    in_single="forward",
 )
 def rsqrt(xp: Namespace, input: Array) -> Array:
     """One divided by the square root of each element: inf at 0, nan below.

@@ -600,6 +600,7 @@ def _std(
         call(draw(2, 3), 0.0, (1,)),
         call(draw(), 2.0, ()),
     ),
+    in_single=True,
 )
 def vector_norm(
     xp: Namespace,

@@ -105,6 +105,7 @@ def round_whole(xp: Namespace, input: Array) -> Array:
     public=False,
     method=False,
     samples=(call(draw(5, low=0.001, high=0.004), decimals=2),),
+    in_single=True,
 )
 def round_decimals(xp: Namespace, input: Array, decimals: int) -> Array:
     """Rounded after (or, where negative, before) the decimal point."""

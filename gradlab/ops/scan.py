@@ -72,6 +72,7 @@ def _recurrence(xp: Any, terms: Any, factors: Any, dim: int) -> Any:
     ),
     inplace=True,
     samples=_ALONG,
+    in_single=True,
 )
 def cumsum(xp: Namespace, input: Array, dim: int, *, dtype: Any = None) -> Array:
     """Running totals along ``dim``; of integers and bools in int64.
@@ -133,6 +134,7 @@ def _cumprod_gradient(xp: Any, g: Any, input: Any, out: Any, dim: int) -> Any:
         )
     ),
     samples=_ALONG,
+    in_single="forward",
 )
 def logcumsumexp(xp: Namespace, input: Array, dim: int) -> Array:
     """Logarithm of running totals of exponentials along ``dim``, without overflow.

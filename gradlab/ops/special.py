@@ -64,6 +64,7 @@ def _no_derivative(what: str) -> Callable[[], Any]:
     ),
     promote="float",
     samples=real(-2, 2),
+    in_single="forward",
 )
 def erf(xp: Namespace, input: Array) -> Array:
     """Gauss's error function of each element.
@@ -358,6 +359,7 @@ def _half_steps(function: Callable[[Any], Any], input: Any, p: int) -> Any:
         ),
     ),
     promote="same",
+    numbers=(),
     samples=(call(_FIXED, draw(3, low=0.5)), call(_FIXED, draw(2, 1, low=0.5))),
 )
 def igamma(xp: Namespace, input: Array, other: Array) -> Array:
@@ -382,6 +384,7 @@ def igamma(xp: Namespace, input: Array, other: Array) -> Array:
         ),
     ),
     promote="same",
+    numbers=(),
     samples=(call(_FIXED, draw(3, low=0.5)), call(_FIXED, draw(2, 1, low=0.5))),
 )
 def igammac(xp: Namespace, input: Array, other: Array) -> Array:
@@ -430,6 +433,7 @@ def _zeta_in(xp: Any, input: Any, other: Any) -> Any:
     latex=_ZETA,
     grad=dict(input=(_no_derivative("zeta"), r"\text{none}"), other=_ZETA_RULE),
     promote="float",
+    numbers=("input", "other"),
     node="SpecialZetaBackward0",
     public=False,
     method=False,
@@ -604,6 +608,7 @@ _XLOGY_OTHER = (lambda g, input, other: g * input / other, r"g \cdot \frac{input
     latex=_XLOGY,
     grad=dict(input=_XLOGY_INPUT, other=_XLOGY_OTHER),
     promote="float",
+    numbers=("input", "other"),
     node="XlogyBackward0",
     public=False,
     method=False,
@@ -686,6 +691,7 @@ _XLOG1PY_OTHER = (
     latex=_XLOG1PY,
     grad=dict(input=_XLOG1PY_INPUT, other=_XLOG1PY_OTHER),
     promote="float",
+    numbers=("input", "other"),
     node="SpecialXlog1PyBackward0",
     public=False,
     method=False,
@@ -736,6 +742,7 @@ def xlog1py_scalar(xp: Namespace, input: Array, other: float) -> Array:
     method=False,
     inplace=False,
     samples=real(0.1, 2),
+    in_single="forward",
 )
 def entr(xp: Namespace, input: Array) -> Array:
     """Each element's share in an entropy: -x ln x, 0 at 0, -inf below.
@@ -792,6 +799,7 @@ def _logit_gradient(g: Any, xp: Any, input: Any, eps: float | None) -> Any:
     grad=dict(input=(lambda g, xp, input: g * xp.sinc_slope(input), r"g \cdot \mathrm{sinc}'")),
     promote="float",
     samples=real(-2, 2),
+    in_single="forward",
 )
 def sinc(xp: Namespace, input: Array) -> Array:
     """Sine of π times each element, over π times it; 1 at 0.

@@ -777,6 +777,7 @@ def _histogram_range(array: Array, low: float, high: float) -> tuple[float, floa
         ),
     ),
     promote="no bool",
+    numbers=(),
     inplace=False,
     samples=(
         call(draw(2, 3), draw(2, 3)),
@@ -824,6 +825,7 @@ def _distance_gradient(xp: Any, g: Any, difference: Any, out: Any, p: float) -> 
         call(draw(2, 3, 2, low=0.5), 3, 1, 2),
         call(draw(2, 3, low=0.5), 2, 0, 9.0),
     ),
+    in_single=True,
 )
 def renorm(xp: Namespace, input: Array, p: float, dim: int, maxnorm: float) -> Array:
     """Each part along ``dim`` scaled down to a p-norm of ``maxnorm`` where it has a larger one.
