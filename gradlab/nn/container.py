@@ -117,6 +117,37 @@ class Sequential(_Row):
     def _part(self, names: list[str]) -> Self:
         return type(self)({name: self._modules[name] for name in names})
 
+    def __add__(self, other: Any) -> Sequential:
+        self._require_another(other)
+        return Sequential(*self, *other)
+
+    def __iadd__(self, other: Any) -> Self:
+        self._require_another(other)
+        return self.extend(list(other))
+
+    def __mul__(self, times: int) -> Sequential:
+        self._require_count(times)
+        return Sequential(*list(self) * times)
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: int) -> Self:
+        self._require_count(times)
+        return self.extend(list(self) * (times - 1))
+
+    def _require_another(self, other: Any) -> None:
+        if not isinstance(other, Sequential):
+            raise ValueError(
+                "add operator supports only objects of Sequential class, but "
+                f"{type(other)} is given."
+            )
+
+    def _require_count(self, times: Any) -> None:
+        if not isinstance(times, int):
+            raise TypeError(f"unsupported operand type(s) for *: {type(self)} and {type(times)}")
+        if times <= 0:
+            raise ValueError(f"Non-positive multiplication factor {times} for {type(self)}")
+
     def forward(self, input: Any) -> Any:
         for module in self:
             input = module(input)

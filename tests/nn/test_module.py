@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import operator
 import pickle
 from collections import OrderedDict
 from types import ModuleType
@@ -127,6 +128,16 @@ def test_what_a_module_lists_is_what_pytorch_lists(torch: Any, case: Any) -> Non
         lambda lib: lib.nn.Sequential(),
         lambda lib: lib.nn.Sequential(OrderedDict(a=lib.nn.ReLU(), b=lib.nn.Tanh())),
         lambda lib: lib.nn.Sequential(OrderedDict(a=lib.nn.ReLU(), b=lib.nn.Tanh()))[:1],
+        lambda lib: (
+            lib.nn.Sequential(OrderedDict(a=lib.nn.ReLU())) + lib.nn.Sequential(lib.nn.Tanh())
+        ),
+        lambda lib: lib.nn.Sequential(lib.nn.ReLU(), lib.nn.Tanh()) * 2,
+        lambda lib: 3 * lib.nn.Sequential(OrderedDict(a=lib.nn.ReLU())),
+        lambda lib: operator.imul(lib.nn.Sequential(lib.nn.ReLU(), lib.nn.Tanh()), 2),
+        lambda lib: operator.imul(lib.nn.Sequential(lib.nn.ReLU()), 1),
+        lambda lib: operator.iadd(
+            lib.nn.Sequential(lib.nn.ReLU()), lib.nn.Sequential(lib.nn.SiLU())
+        ),
         lambda lib: lib.nn.ModuleList(),
         lambda lib: lib.nn.ModuleList([network(lib), network(lib), lib.nn.ReLU()]),
         lambda lib: lib.nn.ModuleDict({"a": lib.nn.ReLU(), "b": lib.nn.Sequential(lib.nn.ReLU())}),
@@ -143,6 +154,19 @@ def test_a_module_prints_as_in_pytorch(torch: Any, case: Any) -> None:
 def numbers(row: Any) -> list[int]:
     """The layers of a row told apart by their sizes."""
     return [layer.in_features for layer in row]
+
+
+@pytest.mark.parametrize("times", [0, -1, 1.5])
+@pytest.mark.parametrize("multiply", [operator.mul, operator.imul])
+def test_a_sequence_is_repeated_a_whole_number_of_times(
+    multiply: Any, times: float, torch: Any
+) -> None:
+    raised = []
+    for lib in (gl, torch):
+        with pytest.raises((TypeError, ValueError)) as info:
+            multiply(lib.nn.Sequential(lib.nn.ReLU()), times)
+        raised.append((info.type, str(info.value).partition("<")[0]))
+    assert raised[0] == raised[1]
 
 
 @pytest.mark.parametrize("kind", ["Sequential", "ModuleList"])
@@ -261,6 +285,8 @@ def _without_init(lib: ModuleType, **members: Any) -> Any:
         lambda lib: lib.nn.Sequential(1),
         lambda lib: lib.nn.Sequential(lib.nn.ReLU())[1],
         lambda lib: lib.nn.Sequential(lib.nn.ReLU())["0"],
+        lambda lib: operator.add(lib.nn.Sequential(), [lib.nn.ReLU()]),
+        lambda lib: operator.iadd(lib.nn.Sequential(), [1]),
         lambda lib: lib.nn.ModuleList(3),
         lambda lib: lib.nn.ModuleList([lib.nn.ReLU()])(1),
         lambda lib: lib.nn.ModuleDict(3),
