@@ -76,6 +76,9 @@ PLACES = {
 given by name; gradlab's methods are its functions, and count the tensor, too."""
 
 OVERLOADS = {
+    *(f"torch.arctan2({arguments})" for arguments in ("x, 2.0", "2.0, x", "2.0, 3")),
+    *(f"torch.{name}(2.0, 3)" for name in ("copysign", "pow", "rsub", "xlogy")),
+    "torch.rsub(2.0, x)",
     "torch.rand(2, requires_grad=1)",
     "torch.arange(3.0, requires_grad=3)",
     "torch.linspace(0, 1, 3, requires_grad=3)",

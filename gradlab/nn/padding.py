@@ -184,7 +184,19 @@ class ReplicationPad3d(_Pad):
     mode = "replicate"
 
 
-class CircularPad1d(_Pad):
+class _CircularPad(_Pad):
+    """Layers that pad with what is at the opposite side."""
+
+    mode = "circular"
+
+    def forward(self, input: Tensor) -> Tensor:
+        few, many = self.dims + 1, self.dims + 2
+        if input.ndim not in (few, many):
+            raise ValueError(f"expected {few}D or {many}D input (got {input.ndim}D input)")
+        return super().forward(input)
+
+
+class CircularPad1d(_CircularPad):
     """Puts the numbers of the opposite side around lines.
 
     >>> import gradlab as gl
@@ -193,10 +205,9 @@ class CircularPad1d(_Pad):
     """
 
     dims = 1
-    mode = "circular"
 
 
-class CircularPad2d(_Pad):
+class CircularPad2d(_CircularPad):
     """Puts the numbers of the opposite side around pictures.
 
     >>> import gradlab as gl
@@ -205,10 +216,9 @@ class CircularPad2d(_Pad):
     """
 
     dims = 2
-    mode = "circular"
 
 
-class CircularPad3d(_Pad):
+class CircularPad3d(_CircularPad):
     """Puts the numbers of the opposite side around volumes.
 
     >>> import gradlab as gl
@@ -217,4 +227,3 @@ class CircularPad3d(_Pad):
     """
 
     dims = 3
-    mode = "circular"

@@ -20,6 +20,7 @@ from gradlab.tensor import Tensor
 @op(
     latex=r"input = other",
     promote="same",
+    numbers=("other",),
     inplace=False,
     operator="__eq__",
     samples=pairs(),
@@ -39,6 +40,7 @@ def eq(xp: Namespace, input: Array, other: Array) -> Array:
 @op(
     latex=r"input \ne other",
     promote="same",
+    numbers=("other",),
     inplace=False,
     operator="__ne__",
     samples=pairs(),
@@ -56,6 +58,7 @@ def ne(xp: Namespace, input: Array, other: Array) -> Array:
 @op(
     latex=r"input < other",
     promote="same",
+    numbers=("other",),
     inplace=False,
     operator="__lt__",
     samples=pairs(),
@@ -74,6 +77,7 @@ def lt(xp: Namespace, input: Array, other: Array) -> Array:
 @op(
     latex=r"input \le other",
     promote="same",
+    numbers=("other",),
     inplace=False,
     operator="__le__",
     samples=pairs(),
@@ -92,6 +96,7 @@ def le(xp: Namespace, input: Array, other: Array) -> Array:
 @op(
     latex=r"input > other",
     promote="same",
+    numbers=("other",),
     inplace=False,
     operator="__gt__",
     samples=pairs(),
@@ -110,6 +115,7 @@ def gt(xp: Namespace, input: Array, other: Array) -> Array:
 @op(
     latex=r"input \ge other",
     promote="same",
+    numbers=("other",),
     inplace=False,
     operator="__ge__",
     samples=pairs(),
@@ -154,7 +160,7 @@ def logical_not(xp: Namespace, input: Array) -> Array:
     return xp.logical_not(input)
 
 
-@op(latex=r"input \land other", promote="same", inplace=False, samples=_MASKS)
+@op(latex=r"input \land other", promote="same", numbers=(), inplace=False, samples=_MASKS)
 def logical_and(xp: Namespace, input: Array, other: Array) -> Array:
     """Whether both elements are True (or not zero).
 
@@ -165,7 +171,7 @@ def logical_and(xp: Namespace, input: Array, other: Array) -> Array:
     return xp.logical_and(input, other)
 
 
-@op(latex=r"input \lor other", promote="same", inplace=False, samples=_MASKS)
+@op(latex=r"input \lor other", promote="same", numbers=(), inplace=False, samples=_MASKS)
 def logical_or(xp: Namespace, input: Array, other: Array) -> Array:
     """Whether an element or both are True (or not zero).
 
@@ -176,7 +182,7 @@ def logical_or(xp: Namespace, input: Array, other: Array) -> Array:
     return xp.logical_or(input, other)
 
 
-@op(latex=r"input \oplus other", promote="same", inplace=False, samples=_MASKS)
+@op(latex=r"input \oplus other", promote="same", numbers=(), inplace=False, samples=_MASKS)
 def logical_xor(xp: Namespace, input: Array, other: Array) -> Array:
     """Whether exactly one of the elements is True (or not zero).
 
@@ -277,6 +283,7 @@ def _on_bits(name: str, function: Callable[..., Array], *operands: Array) -> Arr
 @op(
     latex=r"input \mathbin{\&} other",
     promote="same",
+    numbers=("input", "other"),
     inplace=False,
     operator="__and__",
     samples=(*_integers(-9, 9), call(mask(4), mask(4))),
@@ -296,6 +303,7 @@ def bitwise_and(xp: Namespace, input: Array, other: Array) -> Array:
 @op(
     latex=r"input \mathbin{|} other",
     promote="same",
+    numbers=("input", "other"),
     inplace=False,
     operator="__or__",
     samples=(*_integers(-9, 9), call(mask(4), mask(4))),
@@ -313,6 +321,7 @@ def bitwise_or(xp: Namespace, input: Array, other: Array) -> Array:
 @op(
     latex=r"input \oplus other",
     promote="same",
+    numbers=("input", "other"),
     inplace=False,
     operator="__xor__",
     samples=(*_integers(-9, 9), call(mask(4), mask(4))),
@@ -361,6 +370,7 @@ def _check_shiftable(kernel: str, array: Array) -> None:
 @op(
     latex=r"input \cdot 2^{other}",
     promote="same",
+    numbers=("input", "other"),
     inplace=False,
     operator="__lshift__",
     samples=_integers(0, 5),
@@ -379,6 +389,7 @@ def bitwise_left_shift(xp: Namespace, input: Array, other: Array) -> Array:
 @op(
     latex=r"\lfloor input / 2^{other} \rfloor",
     promote="same",
+    numbers=("input", "other"),
     inplace=False,
     operator="__rshift__",
     samples=_integers(0, 5),

@@ -109,6 +109,8 @@ X = (2, 4, 6, 6)
 
 ERRORS = [
     lambda t: t.nn.functional.batch_norm(t.ones(X), None, None),
+    lambda t: t.nn.functional.batch_norm(t.ones(X), None, None, training=True, eps=0.0),
+    lambda t: t.nn.functional.batch_norm(t.ones(X), t.zeros(4), t.ones(4), eps=-1.0),
     lambda t: t.nn.functional.batch_norm(t.ones(X), t.zeros(3), t.zeros(4)),
     lambda t: t.nn.functional.batch_norm(t.ones(X), t.zeros(4), t.zeros(4), t.zeros(3)),
     lambda t: t.nn.functional.batch_norm(t.ones(1, 4, 1, 1), None, None, training=True),

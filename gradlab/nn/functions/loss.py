@@ -178,6 +178,11 @@ def _picked(input: Any, target: Any, weight: Any, number: int, ignore_index: int
     shape = tuple(input.shape)
     _check_class_target(shape, tuple(target.shape))
     _check_class_weight(weight, shape[min(1, len(shape) - 1)])
+    if weight is not None and weight.dtype is not input.dtype:
+        raise RuntimeError(
+            f"expected scalar type {input.dtype.type_name} but found {weight.dtype.type_name}: "
+            "that of the classes' weights"
+        )
     if len(shape) < 3:
         return loss.nll_loss(input, target, weight, number, ignore_index)  # type: ignore[no-any-return]
     if len(shape) == 4:
@@ -246,7 +251,8 @@ def cross_entropy(
         raise ValueError("Expected 1 or more dimensions (got 0): one for the classes at least")
     class_dim = min(1, input.ndim - 1)
     logs: Any = FUNCTIONS["log_softmax"](input, class_dim)
-    if target.is_floating_point() and target.shape == input.shape:
+    if target.shape == input.shape:
+        _check_probabilities(target, ignore_index)
         _check_class_weight(weight, input.shape[class_dim], "cross_entropy: ")
         smooth: Any = target
         if label_smoothing:
@@ -259,6 +265,19 @@ def cross_entropy(
     even = _even_cross_entropy(logs, target, weight, ignore_index, number, class_dim)
     share = label_smoothing / input.shape[class_dim]
     return times(hard, 1 - label_smoothing) + times(even, share)  # type: ignore[no-any-return]
+
+
+def _check_probabilities(target: Tensor, ignore_index: int) -> None:
+    if not target.is_floating_point():
+        raise RuntimeError(
+            "Expected floating point type for target with class probabilities, got "
+            f"{target.dtype.type_name}: a target of the input's shape {list(target.shape)} has one "
+            "for each class; numbers of classes have a dimension less."
+        )
+    if ignore_index >= 0:
+        raise RuntimeError(
+            f"ignore_index is not supported for floating point target (it is {ignore_index})"
+        )
 
 
 def _soft_cross_entropy(logs: Any, target: Any, weight: Any, number: int, class_dim: int) -> Any:

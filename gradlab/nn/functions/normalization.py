@@ -38,9 +38,25 @@ def batch_norm(
     tensor([[-1.0000],
             [ 1.0000]])
     """
-    array = input._array
     if training:
-        _check_several(array.shape)
+        _check_several(input._array.shape)
+    if eps < 0 or (training and not eps):
+        least = "positive during training" if training else "non-negative"
+        raise ValueError(f"batch_norm eps must be {least}, but got {eps}")
+    return _by_channel(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def _by_channel(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> Tensor:
+    array = input._array
     check_kind("batch_norm", array)
     channels = array.shape[1] if array.ndim > 1 else 0
     for name, one in (("running_mean", running_mean), ("running_var", running_var)):
@@ -112,7 +128,7 @@ def instance_norm(
         )
     n, c = shape[:2]
     merged: list[Any] = [_repeated(one, n) for one in (running_mean, running_var, weight, bias)]
-    result = batch_norm(
+    result: Any = _by_channel(
         x.contiguous().view(1, n * c, *shape[2:]),
         merged[0],
         merged[1],
