@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import functools
 import warnings
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -89,6 +89,8 @@ class Optimizer:
         self._opt_called = False  # for schedulers, which want to come after
         self._step_pre_hooks: dict[int, Callable[..., Any]] = {}
         self._step_post_hooks: dict[int, Callable[..., Any]] = {}
+        self._saving_hooks: dict[str, OrderedDict[int, Callable[..., Any]]]
+        self._saving_hooks = defaultdict(OrderedDict)
         given = list(params)
         if not given:
             raise ValueError("optimizer got an empty parameter list")
@@ -216,6 +218,8 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """State and groups, the parameters as numbers counted through the groups."""
+        for hook in self._saving_hooks["before saving"].values():
+            hook(self)
         number: dict[Any, int] = {}
         for i, param in enumerate(p for group in self.param_groups for p in group["params"]):
             number.setdefault(param, i)
@@ -223,16 +227,24 @@ class Optimizer:
             {**_options(group), "params": [number[param] for param in group["params"]]}
             for group in self.param_groups
         ]
-        return {
+        found: dict[str, Any] = {
             "state": {number.get(param, param): state for param, state in self.state.items()},
             "param_groups": groups,
         }
+        for hook in self._saving_hooks["after saving"].values():
+            changed = hook(self, found)
+            found = found if changed is None else changed
+        return found
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what ``state_dict`` returned: options, and state for the same parameters.
 
         Raises ValueError unless groups and parameters are as many.
         """
+        state_dict = dict(state_dict)  # hooks may change it
+        for hook in self._saving_hooks["before loading"].values():
+            changed = hook(self, state_dict)
+            state_dict = state_dict if changed is None else changed
         loaded = copy.deepcopy(state_dict)
         groups = loaded["param_groups"]
         if len(groups) != len(self.param_groups):
@@ -257,6 +269,48 @@ class Optimizer:
             self.state[param] = {key: _fitting(param, key, v) for key, v in state.items()}
         for own, group in zip(self.param_groups, groups, strict=True):
             own.update(_options(group))
+        for hook in self._saving_hooks["after loading"].values():
+            hook(self)
+
+    def register_state_dict_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(optimizer)`` before ``state_dict`` is made, first of all with ``prepend``."""
+        return self._add_saving_hook("before saving", hook, prepend)
+
+    def register_state_dict_post_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)`` with what was made; it may return another one.
+
+        >>> import gradlab as gl
+        >>> optimizer = gl.optim.SGD([gl.zeros(1, requires_grad=True)], lr=0.1)
+        >>> handle = optimizer.register_state_dict_post_hook(lambda _, state: {**state, "run": 7})
+        >>> optimizer.state_dict()["run"]
+        7
+        >>> handle.remove()
+        """
+        return self._add_saving_hook("after saving", hook, prepend)
+
+    def register_load_state_dict_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)`` before one is loaded; it may return another one."""
+        return self._add_saving_hook("before loading", hook, prepend)
+
+    def register_load_state_dict_post_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(optimizer)`` after a ``state_dict`` was loaded."""
+        return self._add_saving_hook("after loading", hook, prepend)
+
+    def _add_saving_hook(
+        self, when: str, hook: Callable[..., Any], prepend: bool
+    ) -> RemovableHandle:
+        handle = register(self._saving_hooks[when], hook)
+        if prepend:
+            self._saving_hooks[when].move_to_end(handle.id, last=False)
+        return handle
 
     # ------------------------------------------------------------------ showing
 
