@@ -320,6 +320,7 @@ def not_averaged(template: Template, *, summed: bool) -> Template:
 # ---------------------------------------------------------------------- fragments of MathML
 
 
+@functools.lru_cache(maxsize=1024)
 def identifier(name: str) -> str:
     """A name as MathML, whatever characters it has.
 

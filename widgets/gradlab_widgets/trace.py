@@ -7,6 +7,7 @@ Arrays never enter the trace: a `Value` keeps the first few elements and honest 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
@@ -74,6 +75,9 @@ def clean(text: object, length: int = NAME_LENGTH) -> str:
     """
     shown = _UNPRINTABLE.sub("\ufffd", str(text))
     return shown if len(shown) <= length else shown[: length - 1] + "…"
+
+
+_clean = functools.lru_cache(maxsize=1024)(clean)  # of names, which come again and again
 
 
 class Columns:
@@ -476,7 +480,7 @@ class TraceBuilder:
         group: int | None = None,
     ) -> int:
         """Add a node, after the nodes it takes its inputs from, and return its index."""
-        names = (clean(op), clean(title), clean(name), clean(module, TEXT_LENGTH))
+        names = (_clean(op), _clean(title), _clean(name), _clean(module, TEXT_LENGTH))
         known = (shape, dtype, value, tuple(saved), formula, source, group)
         self._nodes.append((kind, *names, *known))
         return len(self._nodes) - 1
