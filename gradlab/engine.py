@@ -417,9 +417,12 @@ class _Gradients:
         raise NotImplementedError
 
     def fitted(self, node: Node, leaving: Sequence[Any]) -> list[Any]:
-        """A node's results as its hooks see them: each in the shape and dtype of its input."""
+        """A node's results as its hooks see them: each in the shape and dtype of its input.
+
+        A node of several tensors alike, ``cat`` for one, also has gradients of those that want none.
+        """
         return [
-            None
+            gradient
             if edge[0] is None or gradient is None
             else self.fit(gradient, edge[0].outputs[edge[1]], node, edge)
             for edge, gradient in zip(node.next_functions, leaving, strict=True)

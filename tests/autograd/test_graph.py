@@ -423,3 +423,18 @@ POST: dict[str, Program] = {
 @pytest.mark.parametrize("program", POST.values(), ids=POST)
 def test_mistakes_with_post_accumulate_hooks(program: Program) -> None:
     assert_same(program)
+
+
+@pytest.mark.parametrize("join", ["stack", "cat", "hstack", "block_diag"])
+def test_a_hook_sees_the_gradients_of_constants_that_were_joined(join: str) -> None:
+    torch = pytest.importorskip("torch")
+    found = []
+    for library in (gl, torch):
+        parts = [library.ones(2, 2, requires_grad=True), library.ones(2, 2)]
+        joined = getattr(library, join)
+        result = joined(*parts) if join == "block_diag" else joined(parts)
+        seen: list[Any] = []
+        result.grad_fn.register_hook(lambda into, _, seen=seen: seen.extend(into))
+        result.sum().backward()
+        found.append([None if one is None else one.tolist() for one in seen])
+    assert found[0] == found[1]
