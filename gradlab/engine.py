@@ -419,7 +419,7 @@ class _Gradients:
     def fitted(self, node: Node, leaving: Sequence[Any]) -> list[Any]:
         """A node's results as its hooks see them: each in the shape and dtype of its input.
 
-        A node of several tensors alike, ``cat`` for one, also has gradients of those that want none.
+        A node of several tensors alike, like ``cat``, has gradients of those that want none, too.
         """
         return [
             gradient
