@@ -180,6 +180,16 @@ def test_what_cannot_be_compared_is_told_in_pytorchs_words(case: Any) -> None:
     assert_same_error(lambda lib: case(lib.nn.functional, lib.tensor), torch)
 
 
+def test_the_older_name_of_a_loss_is_warned_of() -> None:
+    found = []
+    for lib in (gl, torch):
+        with pytest.warns(FutureWarning, match=r"^`NLLLoss2d` has been deprecated\. Please use `NLL"):
+            loss = lib.nn.NLLLoss2d(reduction="sum")
+        found.append(loss(lib.tensor(X), lib.tensor(CLASSES)))
+        assert isinstance(loss, lib.nn.NLLLoss)
+    assert_close(*found)
+
+
 @pytest.mark.parametrize("name", ["TripletMarginLoss", "TripletMarginWithDistanceLoss"])
 def test_a_margin_is_refused_where_the_loss_is_made(name: str) -> None:
     assert_same_error(lambda lib: getattr(lib.nn, name)(margin=0), torch)
