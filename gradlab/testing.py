@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cmath
+import math
 import numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,9 +13,11 @@ import numpy
 from gradlab import arrays
 from gradlab.arrays import complex64, complex128, float16, float32, float64
 from gradlab.grad_mode import no_grad
+from gradlab.op import FUNCTIONS
 from gradlab.tensor import Tensor
+from gradlab.type_info import finfo, iinfo
 
-__all__ = ["assert_close"]
+__all__ = ["assert_close", "make_tensor"]
 
 # How far apart two numbers of a dtype may be: relative to the expected one, and at least.
 TOLERANCES = {
@@ -247,3 +250,85 @@ def _nearness(rtol: float, atol: float) -> str:
 
 def _allowed(tolerance: float, rtol: float, atol: float) -> str:
     return f" (up to {tolerance} allowed)" if rtol or atol else ""
+
+
+# ------------------------------------------------------------------ tensors to test with
+
+
+def make_tensor(
+    *shape: Any,
+    dtype: arrays.dtype,
+    device: Any,
+    low: float | None = None,
+    high: float | None = None,
+    requires_grad: bool = False,
+    noncontiguous: bool = False,
+    exclude_zero: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """A tensor of random numbers to test with, from ``low`` up to but not including ``high``.
+
+    By default from -9 to 9, as far as the dtype goes. ``noncontiguous``: every other number in
+    memory; ``exclude_zero``: the smallest number there is in place of 0. Raises ValueError for an
+    interval without numbers and for integers that require grad.
+
+    >>> import gradlab as gl
+    >>> x = make_tensor(2, 3, dtype=gl.float32, device="cpu", low=0, high=1)
+    >>> bool(((x >= 0) & (x < 1)).all())
+    True
+    """
+    sizes = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
+    if noncontiguous and memory_format is not None:
+        raise ValueError(
+            "The parameters `noncontiguous` and `memory_format` are mutually exclusive, but got "
+            f"{noncontiguous=} and {memory_format=}"
+        )
+    whole = not (dtype.is_floating_point or dtype.is_complex)
+    if requires_grad and whole:
+        raise ValueError(
+            "`requires_grad=True` is not supported for boolean and integral dtypes, but got "
+            f"{dtype=}"
+        )
+    apart = noncontiguous and math.prod(sizes) > 1
+    full = (*sizes[:-1], 2 * sizes[-1]) if apart else sizes
+    low, high = _interval(dtype, low, high)
+    if whole:
+        ends = math.ceil(low), math.ceil(high)
+        made = FUNCTIONS["randint"](*ends, full, device=device, dtype=dtype)
+    else:
+        made = FUNCTIONS["empty"](full, device=device, dtype=dtype)
+        (FUNCTIONS["view_as_real"](made) if dtype.is_complex else made).uniform_(low, high)
+    if apart:
+        made = made[..., 1::2]
+    elif memory_format is not None:
+        made = made.clone(memory_format=memory_format)
+    if exclude_zero:
+        made[made == 0] = 1 if whole else finfo(dtype).tiny
+    return made.requires_grad_(requires_grad)  # type: ignore[no-any-return]
+
+
+def _interval(dtype: arrays.dtype, low: float | None, high: float | None) -> tuple[float, float]:
+    """The interval that was asked for, as far as the dtype goes."""
+    least, end, first, last = _range_of(dtype)
+    low, high = first if low is None else low, last if high is None else high
+    if math.isnan(low) or math.isnan(high):
+        raise ValueError(f"`low` and `high` cannot be NaN, but got {low=} and {high=}")
+    if low >= high:
+        raise ValueError(f"`low` must be less than `high`, but got {low} >= {high}")
+    if high < least or low >= end:
+        raise ValueError(
+            f"The value interval specified by `low` and `high` is [{low}, {high}), but {dtype} "
+            f"only supports [{least}, {end})"
+        )
+    return min(max(low, least), end), min(max(high, least), end)
+
+
+def _range_of(dtype: arrays.dtype) -> tuple[float, float, float, float]:
+    """The least number of a dtype, what all are below, and the interval taken by default."""
+    if dtype is arrays.bool_:
+        return 0, 2, 0, 2
+    if dtype.is_floating_point or dtype.is_complex:
+        limits = finfo(dtype)
+        return limits.min, limits.max, -9, 9
+    whole = iinfo(dtype)
+    return whole.min, whole.max + (dtype is not arrays.int64), -9, 10

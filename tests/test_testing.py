@@ -89,3 +89,40 @@ def test_it_says_what_pytorch_says(
 def test_a_difference_is_told_with_its_place() -> None:
     with pytest.raises(AssertionError, match=r"1 / 4 .25\.0%.\n.*: 2\.0 at index .1, 0."):
         gl.testing.assert_close(gl.tensor([[1.0, 2], [5, 4]]), gl.tensor([[1.0, 2], [3, 4]]))
+
+
+MADE = [
+    "(2, 3), dtype=torch.float32",
+    "2, 3, dtype=torch.float64, low=0, high=1",
+    "(), dtype=torch.float32",
+    "4, dtype=torch.int64",
+    "4, dtype=torch.uint8",
+    "40, dtype=torch.int8, low=-1000, high=1000",
+    "9, dtype=torch.bool",
+    "3, dtype=torch.complex64",
+    "5, dtype=torch.float16, low=0.5",
+    "(2, 3), dtype=torch.float32, noncontiguous=True",
+    "(2, 3), dtype=torch.float32, requires_grad=True",
+    "30, dtype=torch.int32, low=-1, high=2, exclude_zero=True",
+    "2, dtype=torch.float32, low=3, high=1",
+    "2, dtype=torch.uint8, low=-5, high=-1",
+    "2, dtype=torch.float32, low=float('nan')",
+    "2, dtype=torch.int64, requires_grad=True",
+    "2, dtype=torch.float32, noncontiguous=True, memory_format=torch.contiguous_format",
+]
+
+
+@pytest.mark.parametrize("arguments", MADE)
+def test_tensors_to_test_with_are_pytorchs(arguments: str) -> None:
+    torch = pytest.importorskip("torch")
+
+    def made(library: Any) -> str:
+        library.manual_seed(1)
+        try:
+            line = f"torch.testing.make_tensor({arguments}, device='cpu')"
+            x = eval(line, {"torch": library})
+        except ValueError as error:
+            return str(error)
+        return f"{x} {x.dtype} {x.stride()} {x.requires_grad} {x.is_leaf}"
+
+    assert made(gl) == made(torch)
