@@ -384,7 +384,8 @@ def _quantile(
     if not keepdim:
         shape = () if dim is None else (*shape[:dim], *shape[dim + 1 :])
     rows = rows.sort(-1)[0]
-    found = _at_shares(rows.view((*shape, rows.size(-1))), shares, interpolation, ignore_nan)
+    rows = rows.view((*shape, rows.size(-1)))
+    found = _at_shares(rows, q, shares, interpolation, ignore_nan)
     if not many:
         return squeeze_own(found, -1)
     put_first = OPS["transpose_own"].function(OPS["unsqueeze_own"].function(found, 0), 0, -1)
@@ -418,13 +419,24 @@ def _shares(xp: Namespace, array: Array, q: Any) -> tuple[Array, bool]:
     return q._array.reshape(-1), q.ndim == 1
 
 
-def _at_shares(rows: Any, shares: Array, interpolation: str, ignore_nan: bool) -> Any:
-    """Elements of sorted rows, in which nan comes last, at shares of their size."""
+def _at_shares(rows: Any, q: Any, shares: Array, interpolation: str, ignore_nan: bool) -> Any:
+    """Elements of sorted rows, in which nan comes last, at shares ``q`` of their size."""
     below, above, weight = _between(rows.detach(), shares, interpolation, ignore_nan)
     found = rows.gather(-1, below)
     if interpolation not in ("linear", "midpoint"):
         return found
+    if interpolation == "linear" and isinstance(q, Tensor) and q.requires_grad:
+        weight = _ranks(rows.detach(), q, below.shape, ignore_nan) - below
     return mixing.lerp(found, rows.gather(-1, above), weight)
+
+
+def _ranks(rows: Any, q: Any, shape: tuple[int, ...], ignore_nan: bool) -> Any:
+    """What ``_between`` has before it rounds, for the gradient of ``q``."""
+    is_nan, last = rows.isnan(), rows.size(-1) - 1
+    if ignore_nan:
+        ranks = q * (is_nan.logical_not().sum(-1, keepdim=True) - 1)
+        return ranks.masked_fill(ranks < 0, 0)
+    return times(q, last).expand(shape).masked_fill(is_nan.any(-1, keepdim=True), last)
 
 
 @by_numbers

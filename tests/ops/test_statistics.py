@@ -39,6 +39,8 @@ QUANTILES = [
     "X.quantile(0.5)", "X.quantile(0.3, 1)", "X.quantile(0.3, 0, keepdim=True)",
     "X.quantile(Q, 1)", "X.quantile(Q, 1, keepdim=True)", "X.quantile(Q)",
     "X.quantile(Q, keepdim=True)", "X.quantile(Q[0])", "X.quantile(1)", "X.quantile(0)",
+    "X.quantile(Q.clone().requires_grad_(), 1)", "X.nanquantile(Q.clone().requires_grad_(), 0)",
+    "N.quantile(Q.clone().requires_grad_(), 1)", "N.nanquantile(Q[0].clone().requires_grad_(), 1)",
     "X.nanquantile(0.5, 1)", "X.nanquantile(Q)", "N.quantile(0.5, 1)", "N.nanquantile(0.5, 1)",
     "N.nanquantile(Q, 0)", "N.nanquantile(0.4)", "X[0, 0].quantile(0.2)", "X.quantile(Q, -2)",
     *(f"X.quantile(Q, 1, interpolation={how!r})"
@@ -79,6 +81,21 @@ def test_quantiles_and_their_gradients_are_pytorchs(line: str) -> None:
         found.append([y.detach().numpy(), gradient.numpy()])
     for ours, theirs in zip(*found, strict=True):
         numpy.testing.assert_allclose(ours, theirs, rtol=2e-6)
+
+
+@pytest.mark.parametrize("shares", [0.3, [0.1, 0.5, 0.9]])
+@pytest.mark.parametrize("function", ["quantile", "nanquantile"])
+@pytest.mark.parametrize("dim", [None, 0, 1])
+def test_a_quantile_has_a_gradient_for_its_share(
+    shares: object, function: str, dim: int | None
+) -> None:
+    found = []
+    for lib in (gl, torch):
+        x = lib.tensor([[1.0, 5, numpy.nan, 8], [4, 2, 3, 7], [0, 9, 6, 6]])
+        q = lib.tensor(shares, requires_grad=True)
+        getattr(lib, function)(x, q, dim).nansum().backward()
+        found.append(q.grad.numpy())
+    numpy.testing.assert_allclose(*found, rtol=2e-6)
 
 
 @pytest.mark.parametrize("line", ERRORS)
