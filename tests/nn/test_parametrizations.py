@@ -128,7 +128,8 @@ def test_the_norm_becomes_one() -> None:
 
 
 def test_a_state_of_the_older_weight_norm_is_loaded() -> None:
-    older = gl.nn.utils.weight_norm(gl.nn.Linear(3, 2))
+    with pytest.warns(FutureWarning, match="is deprecated in favor of"):
+        older = gl.nn.utils.weight_norm(gl.nn.Linear(3, 2))
     with gl.no_grad():
         older.weight_g.mul_(2)
     layer = gl.nn.utils.parametrizations.weight_norm(gl.nn.Linear(3, 2))

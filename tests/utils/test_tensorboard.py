@@ -39,7 +39,7 @@ def test_scalars_come_back_with_their_steps_and_times(tmp_path: Path, value: Any
         writer.add_scalar("a/loss", value, 3, walltime=12.5)
         writer.add_scalar("a/loss", value * 2, gl.tensor(4))
     one, two = read(tmp_path).Scalars("a/loss")
-    expected = float(value)
+    expected = value.item() if isinstance(value, gl.Tensor) else float(value)
     assert (one.step, one.wall_time, one.value) == (3, 12.5, expected)
     assert (two.step, two.value) == (4, 2 * expected)
 
