@@ -69,7 +69,7 @@ class Level:
         return tensor
 
     def draw(self, name: str, make: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """What ``make(*args, **kwargs)``, of this ``name``, draws at random, as this level has it."""
+        """What ``make(*args, **kwargs)``, called so, draws at random, as this level has it."""
         return make(*args, **kwargs)
 
 
