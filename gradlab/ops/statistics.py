@@ -41,6 +41,7 @@ def _picked(
 ) -> tuple[Array, Array]:
     """The elements at one place along ``dim``, and the places; ``places`` has size 1 there."""
     values = xp.take_along_axis(array, places, dim)
+    places = places.copy()  # it may be a part of an array of ranks, which nobody is to see
     return (values, places) if keepdim else (values.squeeze(dim), places.squeeze(dim))
 
 

@@ -148,3 +148,14 @@ def test_statistics_of_integers_give_no_warnings() -> None:
         warnings.simplefilter("error")
         gl.arange(6).reshape(2, 3).median(1)
         gl.arange(6).mode()
+
+
+@pytest.mark.parametrize("function", ["median", "nanmedian", "kthvalue"])
+def test_indices_have_memory_of_their_own(function: str) -> None:
+    numbers = [[0.5, 3.0, 1.0, 2.0], [9.0, 7.0, 8.0, 6.0], [4.0, 5.0, 2.0, 1.0]]
+    found = []
+    for library in (gl, torch):
+        options = (2, 0) if function == "kthvalue" else (0,)
+        indices = getattr(library.tensor(numbers), function)(*options).indices
+        found.append((indices.as_strided((4,), (1,)).tolist(), indices.stride()))
+    assert found[0] == found[1]
