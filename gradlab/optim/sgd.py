@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gradlab.optim.fused import suited
+from gradlab.optim.fused import add_scaled, suited
 from gradlab.optim.optimizer import (
     Group,
     Optimizer,
@@ -73,7 +73,7 @@ class SGD(Optimizer):
         super().__init__(params, defaults)
 
     def _update_all(self, params: Sequence[Any], group: Group) -> None:
-        lr, decay = float(group["lr"]), float(group["weight_decay"]) or None
+        step, decay = -float(group["lr"]), float(group["weight_decay"]) or None
         maximize, momentum, nesterov = group["maximize"], group["momentum"], group["nesterov"]
         taken = 1 - group["dampening"] if group["dampening"] else None
         for param in params:
@@ -81,7 +81,7 @@ class SGD(Optimizer):
             array, gradient = param._array, param._grad._array
             choice = maximize, nesterov, is_first
             descend = suited(_descend, array)
-            descend(choice, array, gradient, velocity, lr, decay, momentum, taken)
+            descend(choice, array, gradient, velocity, step, decay, momentum, taken)
 
     def _velocity(self, param: Any) -> tuple[Any, bool]:
         """The array of a parameter's velocity, and whether it has none yet."""
@@ -99,7 +99,7 @@ def _descend(
     array: Any,
     gradient: Any,
     velocity: Any,
-    lr: float,
+    step: float,
     decay: Any,
     momentum: float,
     taken: Any,
@@ -111,6 +111,9 @@ def _descend(
             velocity[...] = gradient
         else:
             velocity *= momentum
-            velocity += gradient if taken is None else taken * gradient
+            if taken is None:
+                velocity += gradient
+            else:
+                add_scaled(velocity, taken, gradient)
         gradient = gradient + momentum * velocity if nesterov else velocity
-    array -= lr * gradient
+    add_scaled(array, step, gradient)
