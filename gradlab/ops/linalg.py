@@ -515,8 +515,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return addmm(bias, input, t(weight))  # type: ignore[no-any-return]
     if not array.ndim:
         raise RuntimeError(
-            "both arguments to linear need to be at least 1D, but they are 0D and "
-            f"{weight.ndim}D"
+            f"both arguments to linear need to be at least 1D, but they are 0D and {weight.ndim}D"
         )
     if not array.flags.c_contiguous:
         product: Any = matmul(input, t(weight))
