@@ -526,17 +526,21 @@ def _per_dimension(
     dims = weight.ndim - 2
     if dims <= 0:
         raise RuntimeError("weight should have at least three dimensions")
-    if input.ndim != weight.ndim:
-        raise RuntimeError(
-            f"Expected {weight.ndim}-dimensional input for {weight.ndim}-dimensional weight "
-            f"{list(weight.shape)}, but got {input.ndim}-dimensional input of size "
-            f"{list(input.shape)} instead"
-        )
+    _check_ndim(input, weight)
     return (
         _expanded("stride", stride, dims),
         _expanded("padding", padding, dims),
         _expanded("dilation", dilation, dims),
     )
+
+
+def _check_ndim(input: Array, weight: Array) -> None:
+    if input.ndim != weight.ndim:
+        raise RuntimeError(
+            f"Expected {weight.ndim}-dimensional input for {weight.ndim}-dimensional weight"
+            f"{list(weight.shape)}, but got {input.ndim}-dimensional input of size "
+            f"{list(input.shape)} instead"
+        )
 
 
 def _check_common(
@@ -758,6 +762,8 @@ def _with_named_padding(
         raise RuntimeError(f"Invalid padding string: '{padding}' (it can be 'same' or 'valid')")
     if any(s != 1 for s in _expanded("stride", stride, dims)):
         raise RuntimeError("padding='same' is not supported for strided convolutions")
+    if input._array.ndim == dims + 2:
+        _check_ndim(input._array, weight._array)
     kernel = weight._array.shape[2:]
     total = [
         d * (k - 1) for d, k in zip(_expanded("dilation", dilation, dims), kernel, strict=True)

@@ -29,7 +29,7 @@ def _check_lines(name: str, input: Any) -> None:
         raise TypeError(
             f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
         )
-    if input._array.ndim not in (2, 3):
+    if input._array.ndim not in (2, 3) or 0 in input._array.shape[-2:]:
         raise RuntimeError(
             f"{name}: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for "
             f"input, but got:{list(input._array.shape)}"
