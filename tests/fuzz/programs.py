@@ -27,6 +27,8 @@ LINES = 20
 
 
 def _numbers(tensor: Any) -> Any:
+    if tensor.dtype is torch.complex32:  # which NumPy lacks
+        tensor = tensor.to(torch.complex64)
     return tensor.numpy(force=True)
 
 
