@@ -143,7 +143,7 @@ def _box(trace: Trace, i: int, place: tuple[float, float], now: bool) -> str:
             outline += _rectangle(left + 4, top + 4, _WIDTH - 8, _HEIGHT - 8, 0, look)
     title, name = nodes.title[i], nodes.name[i]
     heading = title if kind in ("leaf", "accumulate") or not name else f"{title}  →  {name}"
-    shape = "×".join(map(str, nodes.shape[i])) or "one number"
+    shape = str(list(nodes.shape[i])) if nodes.shape[i] else "scalar"
     return (
         f"<g>{outline}"
         f'<text x="{x:.0f}" y="{y - 2:.0f}" font-size="13" {_STYLE}>{escaped(clean(heading, 20))}'

@@ -196,7 +196,8 @@ class Prediction:
 
         button.on_click(checked)
         asked = ipywidgets.HTML(self._repr_html_())
-        return ipywidgets.VBox([asked, ipywidgets.HBox([line, button]), said])
+        row = ipywidgets.HBox([line, button], layout={"flex_flow": "row wrap"})
+        return ipywidgets.VBox([asked, row, said])
 
 
 def predict(

@@ -355,6 +355,6 @@ function operations(data: Timeline, choose: (row: number | null) => void): HTMLE
   return h(
     "ol.gl-ops",
     ...rows,
-    others > 0 && h("li.gl-dim", `and ${plural(others, "other")}: ${time(rest)} (${count(others)} rows in the table)`),
+    others > 0 && h("li.gl-dim", `and ${plural(others, "other")}: ${time(rest)} (${plural(others, "row")} in the table)`),
   );
 }
