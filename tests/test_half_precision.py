@@ -104,3 +104,23 @@ def test_sums(line: str, scale: float) -> None:
     known = numpy.isfinite(theirs)
     bound = numpy.abs(theirs[known]).max(initial=1e-4)
     numpy.testing.assert_allclose(ours[known], theirs[known], rtol=4e-3, atol=2e-3 * bound)
+
+
+ASKED = [
+    *("x.cumsum(-1, dtype=torch.float32)", "x.cumsum(-1, dtype=torch.float64)"),
+    *("torch.linalg.vector_norm(x, dtype=torch.float32)", "x.norm(2, dtype=torch.float32)"),
+]
+
+
+@pytest.mark.parametrize("line", ASKED)
+def test_a_result_has_the_dtype_that_was_asked_for(line: str) -> None:
+    numbers = numpy.random.default_rng(0).standard_normal((4, 300)).astype("float16")
+    found = []
+    for library in (gradlab, torch):
+        x = library.tensor(numbers, requires_grad=True)
+        result = eval(line, {"x": x, "torch": library})
+        result.sum().backward()
+        found.append((result.detach().numpy(), x.grad.numpy()))
+    for ours, theirs in zip(*found, strict=True):
+        assert ours.dtype == theirs.dtype
+        numpy.testing.assert_allclose(ours, theirs, rtol=2e-3)

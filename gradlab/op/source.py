@@ -73,10 +73,10 @@ def _forward_call(declared: Op) -> str:
         return f"compute({arguments})"
     if not declared.in_single:
         return f"forward({arguments})"
-    first = f"a_{declared.tensors[0]}"
-    return (
-        f"forward({arguments}) if {first}.dtype is not FLOAT16 else in_single(forward, {arguments})"
-    )
+    as_it_is = f"a_{declared.tensors[0]}.dtype is not FLOAT16"
+    if "dtype" in declared.options:  # whoever asks for one is to get it
+        as_it_is += " or dtype is not None"
+    return f"forward({arguments}) if {as_it_is} else in_single(forward, {arguments})"
 
 
 def _with_numbers(declared: Op) -> bool:
