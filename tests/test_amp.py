@@ -43,6 +43,7 @@ def loop(lib: ModuleType, factors: list[float], **options: Any) -> tuple[list[An
         ([1] * 7, {"growth_interval": 2, "growth_factor": 3.0, "init_scale": 4.0}),
         ([1e36, 1, 1e36, 1], {"growth_interval": 1, "backoff_factor": 0.25}),
         ([1] * 3, {"init_scale": 2.0**126, "growth_interval": 1}),
+        ([1e38, 1], {"init_scale": 2.0**-12}),  # finite before they are divided, not afterwards
         ([1, 1], {"enabled": False}),
     ],
 )
@@ -117,6 +118,7 @@ def with_no_gradient(lib: ModuleType) -> None:
         lambda lib: ready(lib)[0].update(),
         lambda lib: (lambda pair: pair[0].step(pair[1], closure=len))(ready(lib)),
         lambda lib: (lambda pair: pair[0].unscale_(pair[1]))(ready(lib, "float16")),
+        lambda lib: (lambda pair: pair[0].step(pair[1]))(ready(lib, "float16")),
         lambda lib: lib.amp.GradScaler("cpu").update(),
         lambda lib: lib.amp.GradScaler("cpu").step(ready(lib)[1]),
         lambda lib: lib.amp.GradScaler("cpu").scale(3),

@@ -122,9 +122,6 @@ class GradScaler:
         if not self._enabled:
             return
         self._check_scaled("unscale_")
-        self._unscale(optimizer, allow_fp16=False)
-
-    def _unscale(self, optimizer: Any, allow_fp16: bool) -> None:
         progress = self._progress.setdefault(id(optimizer), _Progress())
         if progress.stage is OptState.UNSCALED:
             raise RuntimeError(
@@ -137,14 +134,14 @@ class GradScaler:
                 gradient = param.grad
                 if gradient is None:
                     continue
-                if gradient.dtype is arrays.float16 and not allow_fp16:
+                if gradient.dtype is arrays.float16:
                     raise ValueError("Attempting to unscale FP16 gradients.")
                 array = gradient._array
-                array *= array.dtype.type(1 / self.get_scale())
-                gradient._counter[0] += 1
                 progress.checked = True
                 if not arrays.array_module(array).isfinite(array).all():
                     progress.found_inf = True
+                array *= array.dtype.type(1 / self.get_scale())
+                gradient._counter[0] += 1
         progress.stage = OptState.UNSCALED
 
     def step(self, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -162,7 +159,7 @@ class GradScaler:
         if progress.stage is OptState.STEPPED:
             raise RuntimeError("step() has already been called since the last update().")
         if progress.stage is OptState.READY:
-            self._unscale(optimizer, allow_fp16=True)
+            self.unscale_(optimizer)
         if not progress.checked:
             raise AssertionError("No inf checks were recorded for this optimizer.")
         result = None if progress.found_inf else optimizer.step(*args, **kwargs)
