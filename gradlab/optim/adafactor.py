@@ -121,6 +121,8 @@ def _towards(mean: Any, present: Any, share: float) -> Any:
 
 
 def _root_mean_square(array: Any) -> float:
+    if array.dtype == arrays.float16.numpy:  # which has no squares of numbers above 255
+        array = array.astype(numpy.float32)
     return math.sqrt(float((array * array).mean())) if array.size else 0.0
 
 

@@ -78,3 +78,13 @@ def complex_step(lib: ModuleType) -> None:
 )
 def test_errors_are_pytorchs(case: Any) -> None:
     assert_same_error(case, torch)
+
+
+def test_halves_whose_squares_are_too_large() -> None:
+    found = []
+    for lib in (gl, torch):
+        p = lib.full((3, 4), 300.0, dtype=lib.float16, requires_grad=True)
+        p.grad = lib.full((3, 4), 0.01, dtype=lib.float16)
+        lib.optim.Adafactor([p], lr=0.1).step()
+        found.append(p.tolist())
+    assert found[0] == found[1]
