@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,9 +44,18 @@ class Distribution:
         self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
         if validate_args is not None:
             self._validate_args = validate_args
-        for name, constraint in self.arg_constraints.items() if self._validate_args else ():
+        for name, constraint in self._parameters_to_check().items():
             if name in vars(self):
                 self._check_parameter(name, constraint, getattr(self, name))
+
+    def _parameters_to_check(self) -> Mapping[str, Constraint]:
+        if not self._validate_args:
+            return {}
+        try:
+            return self.arg_constraints
+        except NotImplementedError:
+            _warn_unchecked(f"{type(self)} does not define `arg_constraints`", "arg_constraints")
+            return {}
 
     def _check_parameter(self, name: str, constraint: Constraint, value: Any) -> None:
         if not constraint.check(value).all():
@@ -176,12 +186,24 @@ class Distribution:
                 raise ValueError(
                     f"Value is not broadcastable with batch_shape+event_shape: {own} vs {wanted}."
                 )
-        if not self.support.check(value).all():
+        try:
+            support = self.support
+        except NotImplementedError:
+            _warn_unchecked(f"{type(self)} does not define `support`", "support")
+            return
+        if not support.check(value).all():
             raise ValueError(
                 f"Expected value argument ({type(value).__name__} of shape {tuple(own)}) to be "
-                f"within the support ({self.support!r}) of the distribution {self!r}, but found "
+                f"within the support ({support!r}) of the distribution {self!r}, but found "
                 f"invalid values:\n{value}"
             )
+
+
+def _warn_unchecked(fact: str, name: str) -> None:
+    warnings.warn(
+        f"{fact}. Give the class `{name}`, or pass validate_args=False to the constructor.",
+        stacklevel=4,
+    )
 
 
 def as_tensors(*values: Any) -> tuple[Any, ...]:

@@ -152,3 +152,16 @@ def test_an_autoencoder_learns() -> None:
             optimizer.step()
         losses.append(loss.item())
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_a_class_that_says_nothing_of_its_parameters_is_warned_of() -> None:
+    said = []
+    for library in (gradlab, torch):
+
+        class Mine(library.distributions.Distribution):  # type: ignore[name-defined, misc]
+            pass
+
+        with pytest.warns(UserWarning, match="does not define `arg_constraints`"):
+            said.append(tuple(Mine().batch_shape))
+        Mine(validate_args=False)
+    assert said == [(), ()]
