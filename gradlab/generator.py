@@ -144,9 +144,7 @@ class Generator:
         >>> bool(generator.clone_state().uniform(()) == generator.uniform(()))
         True
         """
-        clone = Generator()
-        clone.set_state(self.get_state())
-        return clone
+        return _at(self.get_state())
 
     # ------------------------------------------------------------------------ words, unit floats
 
@@ -795,6 +793,13 @@ def _followed(links: Array) -> Array:
 # ---------------------------------------------------------------------------- the default one
 
 
+def _at(state: Array) -> Generator:
+    """A generator at this place of a stream."""
+    generator = Generator()
+    generator.set_state(state)
+    return generator
+
+
 class _Default(Generator):
     """The generator that everyone draws from; a thread may get a stream of its own instead.
 
@@ -824,6 +829,9 @@ class _Default(Generator):
         finally:
             if own is not None:
                 self._threads.own = own
+
+    def __reduce__(self) -> tuple[Callable[..., Generator], tuple[Array]]:
+        return _at, (self.get_state(),)  # a copy is a plain one, where this thread is
 
     def _stream(self) -> Generator:
         return getattr(self._threads, "own", self._everyones)

@@ -401,10 +401,13 @@ def test_states_are_pytorchs_own_bytes(drawn: int, spare: bool) -> None:
 
 
 @pytest.mark.parametrize("make", [copy.deepcopy, lambda g: pickle.loads(pickle.dumps(g))])
+@pytest.mark.parametrize(
+    "ours", [Generator(), generator.default_generator], ids=["one", "the default"]
+)
 def test_copies_go_on_from_the_same_place_on_their_own(
-    make: Callable[[Generator], Generator],
+    ours: Generator, make: Callable[[Generator], Generator]
 ) -> None:
-    ours = Generator().manual_seed(8)
+    ours.manual_seed(8)
     ours.normal((3,))
     copied = make(ours)
     cloned = ours.clone_state()
