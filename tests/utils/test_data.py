@@ -204,6 +204,25 @@ def test_what_one_worker_is_told_is_not_for_the_others(torch: Any) -> None:
     assert [int(batch) for batch in loader] == [3, 5, 4, 6]
 
 
+def test_workers_share_the_numbers_of_an_array_and_what_cant_be_copied() -> None:
+    seen: list[Any] = []
+
+    class Open(list[int]):
+        def __reduce_ex__(self, protocol: Any) -> Any:
+            raise TypeError("cannot be copied")
+
+    def look(worker: int) -> None:
+        seen.append(data.get_worker_info().dataset)
+
+    array, opened = np.arange(4.0), Open([1, 2])
+    for dataset in (array, opened):
+        loader = data.DataLoader(dataset, num_workers=1, worker_init_fn=look)
+        assert len(list(loader)) == len(dataset)
+    assert seen[0] is not array
+    assert np.shares_memory(seen[0], array)
+    assert seen[1] is opened
+
+
 def test_workers_work_beside_each_other() -> None:
     together = threading.Barrier(3)
 

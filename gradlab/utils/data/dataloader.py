@@ -16,6 +16,8 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import numpy
+
 from gradlab.arrays import cuda_is_available
 from gradlab.generator import Generator, default_generator
 from gradlab.utils.data.collate import default_collate, default_convert
@@ -241,7 +243,7 @@ class _WithWorkers:
         self._ended = [False] * count
         for worker in range(count):
             # Its own, as where workers are processes: what one is told is not for the others.
-            info = WorkerInfo(worker, count, seed + worker, copy.copy(loader.dataset))
+            info = WorkerInfo(worker, count, seed + worker, _own(loader.dataset))
             job = (loader, info, self._indices, self._made[worker], self._closed)
             threading.Thread(target=_work, args=job, daemon=True).start()
 
@@ -281,6 +283,16 @@ class _WithWorkers:
         for made in self._made:  # wake who waits for room
             while not made.empty():
                 made.get_nowait()
+
+
+def _own(dataset: Any) -> Any:
+    """Another object of the same data; the very same where there can't be one."""
+    if isinstance(dataset, numpy.ndarray):
+        return dataset[...]  # a copy would be one of all numbers
+    try:
+        return copy.copy(dataset)
+    except TypeError:  # it holds what can't be copied, such as an open file
+        return dataset
 
 
 def _work(
