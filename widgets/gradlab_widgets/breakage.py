@@ -77,7 +77,8 @@ class Breakage:
         if self.trace is not None:
             page += figure_html(self.svg(), self.sentence)
         lines = "".join(paragraph(line) for line in self._lines())
-        return page + lines + (paragraph(self.hint) if self.hint else "")
+        page += lines + (paragraph(self.hint) if self.hint else "")
+        return f'<div style="margin-top: 1em">{page}</div>'  # clear of the traceback above
 
 
 def breakage(error: BaseException) -> Breakage | None:

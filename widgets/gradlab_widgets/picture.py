@@ -21,6 +21,7 @@ __all__ = [
     "image_html",
     "plot_html",
     "plot_svg",
+    "shape_text",
     "table_html",
     "trace_html",
     "trace_svg",
@@ -53,6 +54,15 @@ def image_html(trace: Trace, position: int) -> str:
     return _image(trace_svg(trace, position), _describe(trace))
 
 
+def shape_text(shape: Sequence[int]) -> str:
+    """A shape as PyTorch lists it; a tensor without axes is a scalar.
+
+    >>> shape_text((2, 3)), shape_text(())
+    ('[2, 3]', 'scalar')
+    """
+    return str(list(shape)) if shape else "scalar"
+
+
 def _describe(trace: Trace) -> str:
     nodes = trace.nodes
     root = nodes.name[trace.root] or nodes.title[trace.root]
@@ -65,7 +75,7 @@ def _node_rows(trace: Trace) -> list[list[str]]:
     columns = trace.nodes
     rows = zip(columns.title, columns.name, columns.shape, columns.value, strict=True)
     return [
-        [title, name, "×".join(map(str, shape)), "" if v is None else value_text(trace.values[v])]
+        [title, name, shape_text(shape), "" if v is None else value_text(trace.values[v])]
         for title, name, shape, v in rows
     ]
 
@@ -143,7 +153,7 @@ def _box(trace: Trace, i: int, place: tuple[float, float], now: bool) -> str:
             outline += _rectangle(left + 4, top + 4, _WIDTH - 8, _HEIGHT - 8, 0, look)
     title, name = nodes.title[i], nodes.name[i]
     heading = title if kind in ("leaf", "accumulate") or not name else f"{title}  →  {name}"
-    shape = str(list(nodes.shape[i])) if nodes.shape[i] else "scalar"
+    shape = shape_text(nodes.shape[i])
     return (
         f"<g>{outline}"
         f'<text x="{x:.0f}" y="{y - 2:.0f}" font-size="13" {_STYLE}>{escaped(clean(heading, 20))}'

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gradlab_widgets.picture import FILL, STROKE, escaped
+from gradlab_widgets.picture import FILL, STROKE, escaped, shape_text
 from gradlab_widgets.trace import Trace, clean
 
 __all__ = ["Marks", "chain_svg", "framed", "label_of", "sketch_svg"]
@@ -103,8 +103,7 @@ class _Drawing:
         for row in rows:
             title, name, kind = nodes.title[row], nodes.name[row], nodes.kind[row]
             heading = title if kind == "leaf" or not name else f"{title} → {name}"
-            detail = "×".join(map(str, nodes.shape[row])) or "one number"
-            detail = self._note(row) or detail
+            detail = self._note(row) or shape_text(nodes.shape[row])
             box = _Box(heading, detail, kind, row, row in on_path, row in culprits)
             self.boxes.append(box)
 

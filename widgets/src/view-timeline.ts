@@ -3,7 +3,7 @@
 import type { Timeline } from "./chart-data";
 import { h, hasModifier, iconButton, s, write } from "./dom";
 import type { Face } from "./door";
-import { clip, count, plural, time } from "./format";
+import { clip, plural, time } from "./format";
 import { listenToHands } from "./hands";
 import { type Model, observe, put } from "./model";
 import { linear, makePane, type Scale } from "./sheet";
