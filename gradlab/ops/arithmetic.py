@@ -177,7 +177,9 @@ def ldexp(xp: Namespace, input: Array, other: Array) -> Array:
     tensor([4.0000, 1.5000])
     """
     half = xp.floor(other.real / 2)  # in two steps: neither overflows before the product does
-    return input * xp.exp2(half) * xp.exp2(other - half)
+    product = input * xp.exp2(half) * xp.exp2(other - half)
+    stays = ((input == 0) | xp.isinf(input)) & xp.isfinite(other)  # the product may be nan there
+    return xp.where(stays, input, product)
 
 
 @op(

@@ -10,6 +10,7 @@ from gradlab.arrays import Array, Namespace
 from gradlab.op import composite, op
 from gradlab.ops.choosing import chosen
 from gradlab.ops.pointwise import require_float
+from gradlab.ops.shape import array_of
 from gradlab.samples import call, draw, real
 from gradlab.tensor import Tensor
 
@@ -24,7 +25,11 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     >>> gl.lerp(gl.tensor([0.0, 10.0]), gl.tensor([1.0, 20.0]), 0.25)
     tensor([ 0.2500, 12.5000])
     """
+    # Here, not where they are computed: halves come there in single precision.
+    _check_same_dtype(array_of(input, "lerp"), "end", array_of(end, "lerp", "end"))
     if isinstance(weight, Tensor):
+        if weight.ndim:
+            _check_same_dtype(input._array, "weight", weight._array)
         return lerp_tensor(input, end, weight)  # type: ignore[no-any-return]
     return lerp_scalar(input, end, weight)  # type: ignore[no-any-return]
 
@@ -47,7 +52,6 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
 )
 def lerp_scalar(xp: Namespace, input: Array, end: Array, weight: float) -> Array:
     """Part of the way, the same everywhere."""
-    _check_same_dtype(input, "end", end)
     _require_floats("lerp_kernel_scalar", input)
     step = end - input
     # From the nearer end, so that a weight of 1 arrives exactly.
@@ -69,10 +73,7 @@ def lerp_scalar(xp: Namespace, input: Array, end: Array, weight: float) -> Array
 )
 def lerp_tensor(xp: Namespace, input: Array, end: Array, weight: Array) -> Array:
     """Part of the way, of each element its own."""
-    _check_same_dtype(input, "end", end)
-    if weight.ndim:
-        _check_same_dtype(input, "weight", weight)
-    else:  # a number that makes floats of integers, and complex numbers of floats
+    if not weight.ndim:  # a number that makes floats of integers, and complex numbers of floats
         input, end, weight = arrays.promote((input, end, weight))
     _require_floats("lerp_kernel_tensor", input)
     step = end - input
