@@ -38,7 +38,8 @@ def save(obj: Any, f: File) -> None:
     bytes, sets and ``Counter`` of them, ``Size``, dtypes and devices. A tensor that stands in
     several places is written once, and is one again when it is loaded; so are the numbers that
     several tensors of one shape hold, such as tied weights of a state_dict. Raises TypeError for
-    anything else, of a module save its ``state_dict()``; RuntimeError for a folder that isn't there.
+    anything else, of a module save its ``state_dict()``; RuntimeError for a folder that isn't
+    there.
 
     >>> import gradlab as gl
     >>> import io

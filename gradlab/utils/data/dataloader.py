@@ -1,9 +1,10 @@
 """DataLoader: batches of a data set, made as they are asked for, or ahead of time by workers.
 
-Workers are threads: each has the data set as an object of its own, and random numbers of its own,
-which its seed fixes as in PyTorch. They share the numbers in the data set, need no pickling, and
-start at once, on every system and in every notebook. Reading files and NumPy's work on large arrays
-run beside each other; Python code of the data set's own takes turns.
+Workers are threads: each has the data set as an object of its own, unless it refuses to be copied,
+and random numbers of its own, which its seed fixes as in PyTorch. They share the numbers in the
+data set, need no pickling, and start at once, on every system and in every notebook. Reading files
+and NumPy's work on large arrays run beside each other; Python code of the data set's own takes
+turns.
 """
 
 from __future__ import annotations
