@@ -36,7 +36,7 @@ def correlate_apart(
                 part = given[under(offset, out, stride, dilation)]
                 xp.multiply(part, line, out=product)
                 total += product
-    return result.reshape(*result.shape[:-2], -1)
+    return result.reshape(*result.shape[:-2], weight.shape[0] * weight.shape[1])
 
 
 def to_input_apart(

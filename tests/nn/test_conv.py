@@ -25,6 +25,7 @@ LAYERS: list[tuple[Maker, tuple[int, ...]]] = [
     (lambda nn: nn.Conv2d(4, 6, (3, 2), stride=(1, 2), padding=(2, 0), groups=2), (2, 4, 5, 6)),
     (lambda nn: nn.Conv2d(4, 4, 3, dilation=2, groups=4, bias=False), (2, 4, 6, 6)),
     (lambda nn: nn.Conv2d(4, 8, 3, padding=1, groups=4), (1, 4, 3, 5)),
+    (lambda nn: nn.Conv2d(4, 8, 3, padding=1, groups=4), (0, 4, 3, 5)),  # no pictures
     (lambda nn: nn.Conv2d(12, 18, 3, stride=2, padding=1, groups=6), (2, 12, 4, 5)),
     (lambda nn: nn.Conv2d(40, 20, (2, 3), padding=1, groups=20), (1, 40, 4, 5)),
     (lambda nn: nn.Conv2d(42, 28, 3, groups=14), (1, 42, 3, 4)),
