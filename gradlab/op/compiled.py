@@ -151,7 +151,11 @@ def _convert_arguments(declared: Op, values: tuple[Any, ...]) -> list[Any] | Non
         first, second = converted[:2]
         if isinstance(second, Tensor):
             meet = arrays.promote_to_float if declared.promote == "float" else arrays.promote
-            converted[0] = Tensor._wrap(meet((first, second._array))[0])
+            try:
+                beside = meet((first, second._array))
+            except NeedsRules:  # it stands for many numbers, of one dtype
+                beside = meet((first, numpy.empty(1, second.dtype.numpy)))
+            converted[0] = Tensor._wrap(beside[0])
         elif declared.numbers is None and type(second) in arrays.PYTHON_SCALARS:
             converted[0] = Tensor._wrap(numpy.asarray(first, arrays.scalar_dtype(first)))
     same = all(new is old for new, old in zip(converted, values, strict=True))
