@@ -215,7 +215,7 @@ def _gradients_at_once(
     if to_input:
         d_input = (d_rows @ w_ih).reshape(input.shape)
         d_input = d_input[::-1] if reverse else d_input
-    found = [d_input, d_rows.T @ input.reshape(steps * batch, -1), d_rows.T @ states]
+    found = [d_input, d_rows.T @ input.reshape(len(d_rows), input.shape[2]), d_rows.T @ states]
     if b_ih is not None:
         d_bias = library.ones(steps * batch, output.dtype) @ d_rows
         found += [d_bias, d_bias.copy()]

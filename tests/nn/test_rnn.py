@@ -184,6 +184,14 @@ def test_a_state_that_depends_on_the_input_gets_only_its_own_gradient() -> None:
     np.testing.assert_allclose(plain.numpy(), recorded.detach().numpy(), rtol=1e-4, atol=1e-6)
 
 
+def test_no_sequences_at_all_have_gradients_of_zeros() -> None:
+    lstm = gl.nn.LSTM(6, 3)
+    x = gl.zeros(4, 0, 6, requires_grad=True)
+    lstm(x)[0].sum().backward()
+    assert x.grad.shape == (4, 0, 6)
+    assert all((parameter.grad == 0).all() for parameter in lstm.parameters())
+
+
 def test_weights_changed_before_backward_are_noticed() -> None:
     network = gl.nn.LSTM(2, 3)
     loss = network(gl.ones(4, 1, 2))[0].sum()
