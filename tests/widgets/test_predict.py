@@ -271,3 +271,11 @@ def test_formulas_are_computed(formula: str, value: Any) -> None:
 def test_anything_else_is_refused(formula: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the messages differ
         evaluate(formula, {"x": np.array([1.0, 2.0]), "w": np.ones((3, 3))})
+
+
+def test_a_picture_lists_shapes_as_pytorch_does() -> None:
+    gl = pytest.importorskip("gradlab")
+    x = gl.tensor([1.0, 2.0], requires_grad=True)
+    svg = predict(gl.sin(x).sum(), x)._hidden.svg()
+    assert ">[2]</text>" in svg
+    assert ">scalar</text>" in svg
